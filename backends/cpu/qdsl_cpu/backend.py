@@ -1,0 +1,72 @@
+"""Says what the processor's kernels serve and hands them weights and operations."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from qdsl.target import Availability, CanonicalWeight, Capability
+
+if TYPE_CHECKING:
+    from torch import Tensor
+    from torch.library import Library
+
+_INTEGER = ("int8_token", "int8_tensor")
+_GRIDS = {"integer": (2, 3, 4, 5, 6, 7, 8), "ternary": (2,), "binary": (1,)}
+
+
+@dataclass(frozen=True, slots=True)
+class Processor:
+    """The back end `cpu`."""
+
+    name: str = "cpu"
+
+    def availability(self) -> Availability:
+        try:
+            isa()
+        except ImportError as error:
+            return Availability(False, f"the kernels are not built: {error}")
+        except ValueError as error:
+            return Availability(False, f"QDSL_ISA: {error}")
+        return Availability(True)
+
+    def capabilities(self) -> tuple[Capability, ...]:
+        """Each takes any group, any zero point and any N:M; none where nothing can run."""
+        if not self.availability().available:
+            return ()
+        chosen = isa()
+        families = (
+            ("linear", f"linear_int8_{chosen}", _INTEGER),
+            ("linear", f"linear_f32_{chosen}", ("f32",)),
+            ("lstm", f"lstm_f32_{chosen}", ("f32", "int8_token")),
+            ("embedding", "embedding_scalar", ("f32",)),
+            ("dequantize", "dequantize_scalar", ("f32",)),
+        )
+        return tuple(
+            Capability(kernel, operation, grid, bits, activations)
+            for operation, kernel, activations in families
+            for grid, bits in _GRIDS.items()
+        )
+
+    def repack(self, weight: CanonicalWeight) -> "Tensor":
+        """See `qdsl_cpu.weights.repack`."""
+        from qdsl_cpu.weights import repack_canonical
+
+        return repack_canonical(weight)
+
+    def register(self, library: "Library") -> None:
+        from qdsl_cpu.operations import register
+
+        register(library)
+
+
+BACKEND = Processor()
+
+
+def isa() -> str:
+    """The instruction set that runs: the best of this processor, or the one in QDSL_ISA.
+
+    Raises ImportError where the kernels are not built, ValueError where QDSL_ISA names an
+    instruction set that this processor lacks.
+    """
+    from qdsl_cpu import _native
+
+    return _native.isa()

@@ -1,0 +1,149 @@
+"""Repacks canonical weights into the one buffer that the kernels read."""
+
+from typing import Final, Literal, assert_never
+
+import torch
+from torch import Tensor
+
+from qdsl.ir.format import (
+    BinaryGrid,
+    FloatGrid,
+    FloatZero,
+    IntegerGrid,
+    IntegerZero,
+    Levels,
+    PerGroup,
+    Symmetric,
+    TernaryGrid,
+    WeightFormat,
+)
+from qdsl.ir.pattern import NM
+from qdsl.target import CanonicalWeight
+from qdsl_cpu import _native
+
+Kind = Literal["integer", "ternary", "binary"]
+ZeroKind = Literal["none", "int", "float"]
+
+_KINDS: Final = {"integer": 0, "ternary": 1, "binary": 2}
+_ZEROS: Final = {"none": 0, "int": 1, "float": 2}
+
+
+def repack_canonical(weight: CanonicalWeight) -> Tensor:
+    """`repack` of a weight as its format describes it; ValueError for a float format."""
+    format = weight.format
+    kind, bits, signed, half = _grid(format)
+    return repack(
+        weight.codes,
+        weight.scales,
+        weight.zeros,
+        weight.index,
+        kind=kind,
+        bits=bits,
+        signed=signed,
+        half=half,
+        outputs=weight.outputs,
+        in_features=weight.in_features,
+        group=format.grouping.size if isinstance(format.grouping, PerGroup) else 0,
+        zero=_zero(format),
+        pattern=(p.kept, p.group) if isinstance(p := format.pattern, NM) else None,
+    )
+
+
+def repack(
+    codes: Tensor,
+    scales: Tensor,
+    zeros: Tensor | None = None,
+    index: Tensor | None = None,
+    *,
+    kind: Kind,
+    bits: int,
+    signed: bool = True,
+    half: bool = False,
+    outputs: int,
+    in_features: int,
+    group: int = 0,
+    zero: ZeroKind = "none",
+    pattern: tuple[int, int] | None = None,
+) -> Tensor:
+    """A packed weight, uint8 [bytes], from the tensors of an artifact.
+
+    codes: uint8 [outputs, row bytes], of the kept positions only where there is a `pattern` N:M.
+    scales: float [outputs, groups], or one for the whole tensor; group 0 is the whole row.
+    zeros: uint8 [outputs or 1, row bytes] for `zero = "int"`, float like scales for `"float"`.
+    index: uint8 [outputs, row bytes], the position of each kept code in its M, with a pattern.
+    half: a code q stands for q + 1/2.
+
+    N:M is expanded: a pruned position takes the code that stands for 0, so that sparsity saves
+    bytes on disk and not in memory. Codes of 3 bits are held in 4, of 5 to 7 in 8, sparse binary
+    in 2, and with `half` one bit more is held. Raises ValueError where the tensors do not fit the
+    description.
+    """
+    groups = -(-in_features // group) if group else 1
+    floating = zero == "float"
+    tables = (
+        _bytes(codes),
+        _bytes(index),
+        _repeated(_bytes(None if floating else zeros), outputs),
+        _entries(scales, outputs, groups),
+        _entries(zeros if floating else None, outputs, groups),
+    )
+    grid = (_KINDS[kind], bits, signed, half, _ZEROS[zero])
+    description = (outputs, in_features, group, *grid, *(pattern or (0, 0)))
+    size = _native.packed_bytes(description)
+    packed = torch.empty(size, dtype=torch.uint8)
+    addresses = [(table.data_ptr(), table.numel()) for table in tables]
+    _native.repack(description, addresses, packed.data_ptr(), size)
+    return packed
+
+
+def _grid(format: WeightFormat) -> tuple[Kind, int, bool, bool]:
+    """Kind, bits, signed, half."""
+    grid = format.grid
+    match grid:
+        case IntegerGrid(bits=bits, signed=signed, levels=levels):
+            return "integer", bits, signed, levels is Levels.HALF
+        case TernaryGrid():
+            return "ternary", 2, True, False
+        case BinaryGrid():
+            return "binary", 1, True, False
+        case FloatGrid():
+            raise ValueError(f"`{format.name}` has no codes to repack")
+        case _:
+            assert_never(grid)
+
+
+def _zero(format: WeightFormat) -> ZeroKind:
+    zero = format.zero
+    match zero:
+        case Symmetric():
+            return "none"
+        case IntegerZero():
+            return "int"
+        case FloatZero():
+            return "float"
+        case _:
+            assert_never(zero)
+
+
+def _bytes(tensor: Tensor | None) -> Tensor:
+    if tensor is None:
+        return torch.empty(0, dtype=torch.uint8)
+    if tensor.dtype != torch.uint8:
+        raise ValueError(f"packed codes are uint8, not {tensor.dtype}")
+    return tensor.cpu().contiguous()
+
+
+def _repeated(rows: Tensor, outputs: int) -> Tensor:
+    """One row for the whole tensor is repeated for every output."""
+    return rows.expand(outputs, -1).contiguous() if rows.shape[0] == 1 else rows
+
+
+def _entries(tensor: Tensor | None, outputs: int, groups: int) -> Tensor:
+    """Float32 [outputs, groups]; one value for the whole tensor is repeated."""
+    if tensor is None:
+        return torch.empty(0)
+    if tensor.numel() == 1:
+        tensor = tensor.reshape(1, 1).expand(outputs, groups)
+    if tuple(tensor.shape) != (outputs, groups):
+        raise ValueError(f"scales or zeros {list(tensor.shape)} for {outputs} x {groups} groups")
+    return tensor.to("cpu", torch.float32).contiguous()

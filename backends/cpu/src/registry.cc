@@ -1,0 +1,67 @@
+// Collects the kernels that register themselves.
+#include <array>
+#include <stdexcept>
+
+#include "kernel.h"
+
+namespace qdsl {
+namespace {
+
+using Table = std::array<Kernels, std::size(kIsas)>;
+
+Table& own() {  // a function, so that it exists before the first Register
+  static Table table{};
+  return table;
+}
+
+template <class Function>
+void take(Function& to, Function from) {
+  if (from) to = from;
+}
+
+void merge(Kernels& to, const Kernels& from) {
+  for (int i = 0; i < 4; ++i) {
+    take(to.linear_int8[i], from.linear_int8[i]);
+    take(to.linear_f32[i], from.linear_f32[i]);
+  }
+  take(to.largest, from.largest);
+  take(to.round, from.round);
+  take(to.cell, from.cell);
+}
+
+Table resolve() {
+  Table table = own();
+  for (size_t i = 1; i < table.size(); ++i) {
+    Kernels merged = table[i - 1];
+    merge(merged, table[i]);
+    table[i] = merged;
+  }
+  return table;
+}
+
+}  // namespace
+
+Register::Register(Isa isa, const Kernels& defined) {
+  merge(own()[static_cast<size_t>(isa)], defined);
+}
+
+const Kernels& kernels(Isa isa) {
+  static const Table table = resolve();
+  return table[static_cast<size_t>(isa)];
+}
+
+std::vector<std::string> registered(Isa isa) {
+  const Kernels& k = own()[static_cast<size_t>(isa)];
+  const std::string suffix = std::string("_") + name(isa);
+  std::vector<std::string> names;
+  for (int i = 0; i < 4; ++i) {
+    const std::string width = std::to_string(1 << i) + "bit";
+    if (k.linear_int8[i]) names.push_back("linear_int8_" + width + suffix);
+    if (k.linear_f32[i]) names.push_back("linear_f32_" + width + suffix);
+  }
+  if (k.largest && k.round) names.push_back("quantize_int8" + suffix);
+  if (k.cell) names.push_back("lstm_f32" + suffix);
+  return names;
+}
+
+}  // namespace qdsl

@@ -1,0 +1,147 @@
+"""Packs rows of small integers into bytes and back: codes, integer zeros and the index of N:M.
+
+Each row starts on a byte. Number i of a row takes bits i·b to i·b + b - 1 of it, lowest bit first,
+where bit j of a row is bit j mod 8 of its byte j // 8. What is left of the last byte is 0. Signed
+numbers are two's complement of b bits; a ternary code is one of 2 bits; a binary code is 1 for +1
+and 0 for -1.
+"""
+
+from typing import assert_never
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qdsl.artifact.layout import row_bytes
+from qdsl.ir.format import BinaryGrid, IntegerGrid, TernaryGrid, code_bits
+from qdsl.ir.pattern import NM
+
+Codes = NDArray[np.int16]
+Bytes = NDArray[np.uint8]
+QuantizedGrid = IntegerGrid | TernaryGrid | BinaryGrid
+
+_CHUNK = 1 << 20  # numbers worked on at once: 8 bytes of scratch each
+
+
+# ---- fields of b bits --------------------------------------------------------------------------
+
+
+def pack_fields(fields: NDArray[np.integer], bits: int) -> Bytes:
+    """Unsigned numbers below 2^bits [rows, n] → u8 [rows, ceil(n·bits / 8)]; bits 1 to 8."""
+    rows, count = fields.shape
+    packed = np.empty((rows, row_bytes(count, bits)), np.uint8)
+    for part in _chunks(rows, count):
+        packed[part] = _pack_rows(fields[part], bits)
+    return packed
+
+
+def unpack_fields(packed: Bytes, bits: int, count: int) -> Bytes:
+    """The inverse: u8 [rows, row bytes] → u8 [rows, count]."""
+    fields = np.empty((packed.shape[0], count), np.uint8)
+    for part in _chunks(packed.shape[0], count):
+        fields[part] = _unpack_rows(packed[part], bits, count)
+    return fields
+
+
+def _chunks(rows: int, count: int) -> list[slice]:
+    step = max(1, _CHUNK // max(count, 1))
+    return [slice(i, i + step) for i in range(0, rows, step)]
+
+
+def _pack_rows(fields: NDArray[np.integer], bits: int) -> Bytes:
+    """Eight numbers of b bits are b bytes: the low b bytes of one 64-bit word."""
+    rows, count = fields.shape
+    words = -(-count // 8)
+    padded = np.zeros((rows, words * 8), np.uint64)
+    padded[:, :count] = fields
+    shifted = padded.reshape(rows, words, 8) << _shifts(bits)
+    joined = np.bitwise_or.reduce(shifted, axis=2).astype("<u8")
+    data: Bytes = joined.view(np.uint8).reshape(rows, words, 8)[:, :, :bits]
+    return data.reshape(rows, words * bits)[:, : row_bytes(count, bits)]
+
+
+def _unpack_rows(packed: Bytes, bits: int, count: int) -> Bytes:
+    rows, words = packed.shape[0], -(-count // 8)
+    padded = np.zeros((rows, words * bits), np.uint8)
+    padded[:, : packed.shape[1]] = packed
+    data = np.zeros((rows, words, 8), np.uint8)
+    data[:, :, :bits] = padded.reshape(rows, words, bits)
+    joined = data.view("<u8").astype(np.uint64)  # [rows, words, 1]
+    fields = (joined >> _shifts(bits)) & np.uint64((1 << bits) - 1)
+    return fields.astype(np.uint8).reshape(rows, words * 8)[:, :count]
+
+
+def _shifts(bits: int) -> NDArray[np.uint64]:
+    return np.arange(8, dtype=np.uint64) * np.uint64(bits)
+
+
+# ---- codes of a grid ---------------------------------------------------------------------------
+
+
+def pack_codes(codes: NDArray[np.integer], grid: QuantizedGrid) -> Bytes:
+    """Codes of a grid, integers [rows, n] → u8 [rows, row bytes]; binary codes are -1 and +1."""
+    bits = code_bits(grid)
+    match grid:
+        case IntegerGrid() | TernaryGrid():
+            return pack_fields(codes & ((1 << bits) - 1), bits)
+        case BinaryGrid():
+            return pack_fields((codes > 0).view(np.uint8), bits)
+        case _:
+            assert_never(grid)
+
+
+def unpack_codes(packed: Bytes, grid: QuantizedGrid, count: int) -> Codes:
+    """The inverse: u8 [rows, row bytes] → i16 [rows, count]."""
+    bits = code_bits(grid)
+    fields = unpack_fields(packed, bits, count).astype(np.int16)
+    match grid:
+        case IntegerGrid(signed=False):
+            return fields
+        case IntegerGrid() | TernaryGrid():
+            sign = np.int16(1 << (bits - 1))
+            return (fields ^ sign) - sign
+        case BinaryGrid():
+            return 2 * fields - np.int16(1)
+        case _:
+            assert_never(grid)
+
+
+# ---- N:M ---------------------------------------------------------------------------------------
+
+
+def positions(mask: NDArray[np.bool_], pattern: NM) -> Bytes:
+    """Where the kept weights of each group stand: mask [rows, K] → u8 [rows, K / M · N].
+
+    Positions in a group ascend. Raises ValueError unless every group of M keeps exactly N.
+    """
+    rows, k = mask.shape
+    groups = mask.reshape(rows, k // pattern.group, pattern.group)
+    if (groups.sum(axis=2) != pattern.kept).any():
+        raise ValueError(f"a mask of {pattern} keeps another number somewhere")
+    kept = np.nonzero(groups)[2].astype(np.uint8)
+    return kept.reshape(rows, k // pattern.group * pattern.kept)
+
+
+def gather(values: NDArray[np.integer], index: Bytes, pattern: NM) -> NDArray[np.integer]:
+    """The kept values of [rows, K], in order: [rows, K / M · N]."""
+    return np.take_along_axis(values, _columns(index, pattern), axis=1)
+
+
+def scatter(kept: NDArray[np.integer], index: Bytes, pattern: NM) -> NDArray[np.integer]:
+    """The inverse of `gather`: [rows, K], 0 where nothing was kept."""
+    rows, count = kept.shape
+    values = np.zeros((rows, count // pattern.kept * pattern.group), kept.dtype)
+    np.put_along_axis(values, _columns(index, pattern), kept, axis=1)
+    return values
+
+
+def pack_index(index: Bytes, pattern: NM) -> Bytes:
+    return pack_fields(index, pattern.index_bits)
+
+
+def unpack_index(packed: Bytes, pattern: NM, count: int) -> Bytes:
+    return unpack_fields(packed, pattern.index_bits, count)
+
+
+def _columns(index: Bytes, pattern: NM) -> NDArray[np.int64]:
+    starts = np.arange(index.shape[1], dtype=np.int64) // pattern.kept * pattern.group
+    return starts + index

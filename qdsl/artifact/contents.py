@@ -1,0 +1,88 @@
+"""Checks what the tensors of a packed file hold, so that a kernel may trust codes and index."""
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qdsl.artifact import refusal
+from qdsl.artifact.bits import QuantizedGrid, unpack_fields
+from qdsl.artifact.layout import Part, TensorEntry, kept_per_row, scale_shape, storage_tensors
+from qdsl.artifact.refusal import Refusal
+from qdsl.ir.format import BinaryGrid, FloatGrid, IntegerGrid, Levels, TernaryGrid, code_bits
+from qdsl.ir.model import Model, Storage
+from qdsl.ir.pattern import NM, Dense
+
+_CHUNK = 1 << 22  # bytes of a tensor that are looked at together
+
+
+def check_contents(model: Model, tensor: Callable[[str], NDArray[np.generic]]) -> None:
+    """Raises Refusal for a code outside its grid, an index that does not ascend, a bad scale."""
+    for storage in model.storages:
+        if not storage.format.is_float:
+            for entry in storage_tensors(storage):
+                _check(storage, entry, tensor(entry.key))
+
+
+def _check(storage: Storage, entry: TensorEntry, data: NDArray[np.generic]) -> None:
+    format, (outputs, k) = storage.format, storage.parameter.matrix
+    assert not isinstance(format.grid, FloatGrid)
+    bits, (kept, index_bits) = code_bits(format.grid), kept_per_row(format.pattern, k)
+    for rows in _chunks(data):
+        match entry.part:
+            case Part.CODES:
+                sound = _rest_is_zero(rows, kept * bits) and _in_grid(rows, format.grid, kept)
+            case Part.INDEX:
+                sound = _rest_is_zero(rows, kept * index_bits) and _ascends(
+                    rows, format.pattern, kept
+                )
+            case Part.ZEROS if entry.dtype == "U8":
+                groups = scale_shape(format.grouping, outputs, k)[1]
+                sound = _rest_is_zero(rows, groups * bits)
+            case _:
+                sound = _is_finite(rows, entry.dtype)
+        if not sound:
+            raise Refusal(
+                refusal.IMPOSSIBLE_CODE, f"tensor `{entry.key}` holds what no packer writes"
+            )
+
+
+def _chunks(data: NDArray[np.generic]) -> list[NDArray[np.generic]]:
+    step = max(1, _CHUNK // max(data[:1].nbytes, 1))
+    return [data[i : i + step] for i in range(0, data.shape[0], step)]
+
+
+def _rest_is_zero(rows: NDArray[np.generic], used: int) -> bool:
+    """Whether the bits of each row's last byte after the `used` ones are 0."""
+    if used % 8 == 0:
+        return True
+    last = rows[:, -1].astype(np.uint8)
+    return not (last >> np.uint8(used % 8)).any()
+
+
+def _in_grid(rows: NDArray[np.generic], grid: QuantizedGrid, count: int) -> bool:
+    """A ternary or narrow grid has all codes of its bits but the least, -2^(b-1)."""
+    match grid:
+        case TernaryGrid() | IntegerGrid(levels=Levels.NARROW, signed=True):
+            bits = code_bits(grid)
+            fields = unpack_fields(rows.view(np.uint8), bits, count)
+            return not (fields == 1 << (bits - 1)).any()
+        case IntegerGrid() | BinaryGrid():
+            return True
+
+
+def _ascends(rows: NDArray[np.generic], pattern: Dense | NM, count: int) -> bool:
+    """Positions lie inside their group of M and ascend."""
+    if isinstance(pattern, Dense):
+        return True
+    fields = unpack_fields(rows.view(np.uint8), pattern.index_bits, count)
+    groups = fields.reshape(len(rows), count // pattern.kept, pattern.kept)
+    inside = bool((fields <= pattern.group - 1).all())
+    return inside and bool((groups[:, :, 1:] > groups[:, :, :-1]).all())
+
+
+def _is_finite(rows: NDArray[np.generic], dtype: str) -> bool:
+    if dtype == "BF16":
+        exponent = np.uint16(0x7F80)
+        return not ((rows.view(np.uint16) & exponent) == exponent).any()
+    return bool(np.isfinite(rows.astype(np.float32)).all())

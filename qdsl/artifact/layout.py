@@ -1,0 +1,180 @@
+"""Says where each byte of a packed file goes; the size report and the writer both read it.
+
+A weight is a matrix [outputs, K]. Codes, index and integer zeros are rows of bits that each start
+on a byte; scales and float zeros are tables [outputs, groups], of one row where the format has one
+scale for all.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import lru_cache
+from math import prod
+from typing import assert_never
+
+from qdsl.artifact.header import render
+from qdsl.artifact.schema import canonical, model_to_json
+from qdsl.ir.format import (
+    FloatGrid,
+    FloatType,
+    FloatZero,
+    Grouping,
+    IntegerZero,
+    PerChannel,
+    PerGroup,
+    PerTensor,
+    PerToken,
+    Symmetric,
+    WeightFormat,
+    code_bits,
+)
+from qdsl.ir.model import Model, Parameter, Storage, state_key
+from qdsl.ir.pattern import NM, Dense, Pattern
+
+_DTYPES = {FloatType.F32: "F32", FloatType.F16: "F16", FloatType.BF16: "BF16"}
+ELEMENT_BYTES = {"F32": 4, "F16": 2, "BF16": 2, "U8": 1}
+
+
+class Part(StrEnum):
+    """What a tensor of a storage holds, and the last word of its key (a float has none)."""
+
+    FLOAT = ""
+    CODES = "codes"
+    SCALES = "scales"
+    ZEROS = "zeros"
+    INDEX = "index"
+
+
+@dataclass(frozen=True, slots=True)
+class TensorEntry:
+    """A tensor of the file; `dtype` is F32, F16, BF16 or U8."""
+
+    key: str
+    part: Part
+    dtype: str
+    shape: tuple[int, ...]
+    nbytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A tensor and its bytes, counted from the end of the header; `end` is exclusive."""
+
+    entry: TensorEntry
+    begin: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """A whole file; `header` has its digests and certificate blank, which keep their length."""
+
+    tensors: tuple[Placed, ...]
+    header: bytes
+
+    @property
+    def header_bytes(self) -> int:
+        return len(self.header)
+
+    @property
+    def tensor_bytes(self) -> int:
+        return self.tensors[-1].end if self.tensors else 0
+
+    @property
+    def total_bytes(self) -> int:
+        return self.header_bytes + self.tensor_bytes
+
+
+def layout(model: Model, choices: Mapping[str, str] | None = None) -> Layout:
+    """The file of a model; `choices` are the formats that a lock gave, storage path → format.
+
+    Tensors are ordered by descending element size, then key, so that each is aligned.
+    """
+    entries = [e for s in model.storages for e in storage_tensors(s)]
+    entries.sort(key=lambda e: (-ELEMENT_BYTES[e.dtype], e.key))
+    placed, begin = [], 0
+    for entry in entries:
+        placed.append(Placed(entry, begin, begin + entry.nbytes))
+        begin += entry.nbytes
+    header = render(
+        model=model_to_json(model),
+        choices=canonical(dict(choices or {})),
+        ties={state_key(a): state_key(o) for a, o in model.ties.items()},
+        tensors=((p.entry.key, p.entry.dtype, p.entry.shape, p.begin, p.end) for p in placed),
+    )
+    return Layout(tuple(placed), header)
+
+
+def storage_tensors(storage: Storage) -> tuple[TensorEntry, ...]:
+    """The tensors that hold a storage: itself, or codes, scales, zeros and index."""
+    key = state_key(storage.path)
+    return tuple(
+        TensorEntry(f"{key}.{part}" if part else key, part, dtype, shape, nbytes)
+        for part, dtype, shape, nbytes in _parts(storage.format, storage.parameter)
+    )
+
+
+Tensor = tuple[Part, str, tuple[int, ...], int]
+
+
+@lru_cache(maxsize=4096)
+def _parts(format: WeightFormat, parameter: Parameter) -> tuple[Tensor, ...]:
+    grid = format.grid
+    if isinstance(grid, FloatGrid):
+        return (_tensor(Part.FLOAT, _DTYPES[grid.type], parameter.shape),)
+    bits, (outputs, k) = code_bits(grid), parameter.matrix
+    kept, index_bits = kept_per_row(format.pattern, k)
+    rows, groups = scale_shape(format.grouping, outputs, k)
+    codes = _tensor(Part.CODES, "U8", (outputs, row_bytes(kept, bits)))
+    scales = _tensor(Part.SCALES, _DTYPES[format.scale], (rows, groups))
+    zeros: tuple[Tensor, ...]
+    match format.zero:
+        case Symmetric():
+            zeros = ()
+        case IntegerZero():
+            zeros = (_tensor(Part.ZEROS, "U8", (rows, row_bytes(groups, bits))),)
+        case FloatZero(type):
+            zeros = (_tensor(Part.ZEROS, _DTYPES[type], (rows, groups)),)
+        case _:
+            assert_never(format.zero)
+    if not index_bits:
+        return (codes, scales, *zeros)
+    index = _tensor(Part.INDEX, "U8", (outputs, row_bytes(kept, index_bits)))
+    return (codes, scales, *zeros, index)
+
+
+def row_bytes(count: int, bits: int) -> int:
+    """Bytes of a row of `count` numbers of `bits` bits, which starts on a byte."""
+    return (count * bits + 7) // 8
+
+
+def scale_shape(grouping: Grouping, outputs: int, k: int) -> tuple[int, int]:
+    """Rows and columns of the table of scales of a weight [outputs, k]."""
+    match grouping:
+        case PerTensor():
+            return 1, 1
+        case PerChannel():
+            return outputs, 1
+        case PerGroup(size):
+            return outputs, -(-k // size)
+        case PerToken():
+            raise ValueError("a weight has no tokens")
+        case _:
+            assert_never(grouping)
+
+
+def kept_per_row(pattern: Pattern, k: int) -> tuple[int, int]:
+    """Codes stored of a row of `k`, and index bits of each; raises ValueError for a part group."""
+    match pattern:
+        case Dense():
+            return k, 0
+        case NM(kept, group):
+            if k % group:
+                raise ValueError(f"{k} weights of a row are no multiple of {group}")
+            return k // group * kept, pattern.index_bits
+        case _:
+            assert_never(pattern)
+
+
+def _tensor(part: Part, dtype: str, shape: tuple[int, ...]) -> Tensor:
+    return part, dtype, shape, prod(shape) * ELEMENT_BYTES[dtype]

@@ -1,0 +1,300 @@
+"""Reads a model from the JSON of an artifact, trusting nothing: counts are bounded before use."""
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from qdsl.artifact.codec import (
+    LARGEST_INTEGER,
+    Json,
+    Malformed,
+    decode,
+    decode_shape,
+    record,
+    scalar,
+    sequence,
+)
+from qdsl.artifact.nesting import nesting
+from qdsl.artifact.runs import length, unfold
+from qdsl.artifact.verify import verify
+from qdsl.ir.format import ActivationFormat, WeightFormat
+from qdsl.ir.model import (
+    Assigned,
+    Body,
+    Entry,
+    EntryInput,
+    Fold,
+    Invoke,
+    Model,
+    Module,
+    Node,
+    Parameter,
+    Role,
+    Storage,
+    TensorType,
+)
+from qdsl.ir.op import Op
+
+MOST_UNROLLED = 1 << 18  # modules, storages, operations of one entry
+DEEPEST_MODEL = 100  # modules in modules, calls in calls
+DEEPEST_JSON = 200
+
+_MODEL = frozenset(
+    "name root entries storages ties activations states folds "
+    "types bodies parameters modules formats".split()
+)
+_MODULE = frozenset({"kind", "layer", "parameters", "members"})
+_BODY = frozenset({"function", "inputs", "steps", "outputs"})
+_NODE = frozenset({"in", "out", "op", "types", "parameters", "name"})
+_INVOKE = frozenset({"in", "out", "call", "body"})
+_ENTRY = frozenset({"name", "inputs", "results", "body"})
+
+
+def model_from_json(text: str) -> Model:
+    """The model of `model_to_json`; raises Malformed."""
+    if nesting(text) > DEEPEST_JSON:
+        raise Malformed(f"JSON is nested deeper than {DEEPEST_JSON}")
+    try:
+        data = json.loads(text, object_pairs_hook=unique)
+    except (ValueError, RecursionError) as failure:
+        raise Malformed(f"the model is no JSON: {failure}") from None
+    model = _Reader().model(record(data, _MODEL))
+    verify(model)
+    return model
+
+
+def unique(pairs: Iterable[tuple[str, Json]]) -> dict[str, Json]:
+    """An object whose names differ; raises ValueError (for `json.loads`)."""
+    result: dict[str, Json] = {}
+    for name, value in pairs:
+        if name in result:
+            raise ValueError(f"`{name[:40]}` stands twice in one object")
+        result[name] = value
+    return result
+
+
+@dataclass(frozen=True, slots=True)
+class _Extent:
+    """What a table row unrolls to."""
+
+    count: int = 1
+    depth: int = 1
+
+    def with_parts(self, parts: Iterable[tuple["_Extent", int]], what: str) -> "_Extent":
+        count, depth = self.count, self.depth
+        for part, times in parts:
+            count, depth = count + part.count * times, max(depth, part.depth + 1)
+        if count > MOST_UNROLLED:
+            raise Malformed(f"more than {MOST_UNROLLED} {what}")
+        if depth > DEEPEST_MODEL:
+            raise Malformed(f"{what} nested deeper than {DEEPEST_MODEL}")
+        return _Extent(count, depth)
+
+
+@dataclass(slots=True)
+class _Reader:
+    """The tables read so far; a row may only refer to rows before it, so there are no cycles."""
+
+    types: list[TensorType] = field(default_factory=list)
+    parameters: list[Parameter] = field(default_factory=list)
+    formats: list[WeightFormat] = field(default_factory=list)
+    modules: list[Module] = field(default_factory=list)
+    bodies: list[Body] = field(default_factory=list)
+    module_extents: list[_Extent] = field(default_factory=list)
+    body_extents: list[_Extent] = field(default_factory=list)
+
+    def model(self, data: Json) -> Model:
+        self.types = [_type(row) for row in sequence(data["types"])]
+        self.parameters = [_parameter(row) for row in sequence(data["parameters"])]
+        self.formats = [decode(WeightFormat, row) for row in sequence(data["formats"])]
+        for row in sequence(data["modules"]):
+            self._module(row)
+        for row in sequence(data["bodies"]):
+            self._body(row)
+        root = _at(self.modules, data["root"])
+        return Model(
+            name=scalar(str, data["name"]),
+            root=root,
+            entries=tuple(self._entry(e) for e in sequence(data["entries"])),
+            storages=_in_order(root, self._storages(data["storages"])),
+            ties=_texts(data["ties"]),
+            activations=_activations(data["activations"]),
+            states=_activations(data["states"]),
+            folds=tuple(Fold(*_strings(f, 2)) for f in sequence(data["folds"])),
+        )
+
+    def _module(self, row: Json) -> None:
+        given = record(row, _MODULE)
+        members: dict[str, Module | tuple[Module, ...]] = {}
+        extent = _Extent()
+        for member in sequence(given["members"]):
+            name, value = _pair(member)
+            if scalar(str, name) in members:
+                raise Malformed(f"member `{name[:40]}` stands twice in one module")
+            runs = sequence(value) if isinstance(value, list) else [[value, 1]]
+            counted = [(n, _count(c)) for n, c in map(_pair, runs)]
+            # bounds what the line after it builds
+            parts = [(_at(self.module_extents, n), c) for n, c in counted]
+            extent = extent.with_parts(parts, "modules")
+            elements = tuple(m for n, c in counted for m in (_at(self.modules, n),) * c)
+            members[name] = elements if isinstance(value, list) else elements[0]
+        kind, layer = scalar(str, given["kind"]), scalar(bool, given["layer"])
+        parameters = tuple(_at(self.parameters, n) for n in sequence(given["parameters"]))
+        self.modules.append(Module(kind, layer, parameters, members))
+        self.module_extents.append(extent)
+
+    def _body(self, row: Json) -> None:
+        given = record(row, _BODY)
+        steps = tuple(self._step(s) for s in sequence(given["steps"]))
+        calls = [_at(self.body_extents, s["body"]) for s in given["steps"] if "body" in s]
+        own = _Extent(1 + len(steps))
+        self.body_extents.append(own.with_parts(((c, 1) for c in calls), "operations"))
+        self.bodies.append(
+            Body(
+                function=scalar(str, given["function"]),
+                inputs=self._types(given["inputs"]),
+                steps=steps,
+                outputs=_integers(given["outputs"]),
+                size=sum(s.body.size if isinstance(s, Invoke) else 1 for s in steps),
+            )
+        )
+
+    def _step(self, row: Json) -> Node | Invoke:
+        if isinstance(row, dict) and "call" in row:
+            given = record(row, _INVOKE)
+            body, member = _at(self.bodies, given["body"]), scalar(str, given["call"])
+            return Invoke(member, body, _integers(given["in"]), _integers(given["out"]))
+        given = record(row, _NODE)
+        return Node(
+            op=decode(Op, given["op"]),
+            inputs=_integers(given["in"]),
+            outputs=_integers(given["out"]),
+            types=self._types(given["types"]),
+            parameters=_strings(given["parameters"]),
+            name=scalar(str, given["name"]),
+        )
+
+    def _entry(self, row: Json) -> Entry:
+        given = record(row, _ENTRY)
+        inputs = []
+        for item in sequence(given["inputs"]):
+            name, type, zeros = _items(item, 3)
+            inputs.append(EntryInput(scalar(str, name), _at(self.types, type), scalar(bool, zeros)))
+        return Entry(
+            name=scalar(str, given["name"]),
+            inputs=tuple(inputs),
+            results=self._types(given["results"]),
+            body=_at(self.bodies, given["body"]),
+        )
+
+    def _types(self, value: Json) -> tuple[TensorType, ...]:
+        return tuple(_at(self.types, n) for n in sequence(value))
+
+    def _storages(self, value: Json) -> list[Storage]:
+        storages: list[Storage] = []
+        for row in sequence(value):
+            kind, parameter, format, trainable, runs = _items(row, 5)
+            texts = _strings(runs)
+            if len(storages) + sum(map(length, texts)) > MOST_UNROLLED:
+                raise Malformed(f"more than {MOST_UNROLLED} storages")
+            storages += [
+                Storage(
+                    path=path,
+                    kind=scalar(str, kind),
+                    parameter=_at(self.parameters, parameter),
+                    assigned=Assigned(_at(self.formats, format)),
+                    trainable=scalar(bool, trainable),
+                )
+                for text in texts
+                for path in unfold(text)
+            ]
+        return storages
+
+
+def _in_order(root: Module, storages: list[Storage]) -> tuple[Storage, ...]:
+    """In the order of the module tree; a parameter that only a pass added comes last."""
+    places = {path: (i, module) for i, (path, module) in enumerate(root.walk())}
+
+    def place(s: Storage) -> tuple[int, int]:
+        if s.module_path not in places:
+            raise Malformed(f"storage `{s.path[:80]}` belongs to no module")
+        i, module = places[s.module_path]
+        names = [p.name for p in module.parameters]
+        name = s.parameter.name
+        return i, names.index(name) if name in names else len(names)
+
+    return tuple(sorted(storages, key=place))
+
+
+# ---- values ------------------------------------------------------------------------------------
+
+
+def _type(row: Json) -> TensorType:
+    dtype, dims = _pair(row)
+    if dtype not in ("f32", "i64", "bool"):
+        raise Malformed(f"`{str(dtype)[:40]}` is no dtype")
+    return TensorType(dtype, decode_shape(sequence(dims)))
+
+
+def _parameter(row: Json) -> Parameter:
+    name, shape, role, init, rows = _items(row, 5)
+    sizes = _integers(shape)
+    if len(sizes) > 16 or not 0 <= scalar(int, rows) <= len(sizes) + 1:
+        raise Malformed(f"parameter `{str(name)[:40]}` has an absurd shape")
+    if min(sizes, default=0) < 0 or _product(sizes) > LARGEST_INTEGER:
+        raise Malformed(f"parameter `{str(name)[:40]}` has an absurd shape")
+    return Parameter(scalar(str, name), sizes, decode(Role, role), scalar(str, init), rows)
+
+
+def _activations(value: Json) -> dict[str, ActivationFormat]:
+    if not isinstance(value, dict):
+        raise Malformed("the activations are no object")
+    return {path: decode(ActivationFormat, f) for path, f in value.items()}
+
+
+def _texts(value: Json) -> dict[str, str]:
+    if not isinstance(value, dict):
+        raise Malformed("the ties are no object")
+    return {alias: scalar(str, owner) for alias, owner in value.items()}
+
+
+def _items(value: Json, count: int) -> list[Json]:
+    items = sequence(value)
+    if len(items) != count:
+        raise Malformed(f"a list of {len(items)} where {count} are due")
+    return items
+
+
+def _pair(value: Json) -> tuple[Json, Json]:
+    first, second = _items(value, 2)
+    return first, second
+
+
+def _strings(value: Json, count: int | None = None) -> tuple[str, ...]:
+    items = sequence(value) if count is None else _items(value, count)
+    return tuple(scalar(str, v) for v in items)
+
+
+def _integers(value: Json) -> tuple[int, ...]:
+    return tuple(scalar(int, v) for v in sequence(value))
+
+
+def _count(value: Json) -> int:
+    if scalar(int, value) < 0:
+        raise Malformed(f"a count of {value}")
+    count: int = value
+    return count
+
+
+def _at(rows: Sequence[Any], number: Json) -> Any:
+    if not 0 <= scalar(int, number) < len(rows):
+        raise Malformed(f"row {number} of a table of {len(rows)}")
+    return rows[number]
+
+
+def _product(sizes: Iterable[int]) -> int:
+    result = 1
+    for n in sizes:
+        result = min(result * max(n, 1), LARGEST_INTEGER + 1)
+    return result

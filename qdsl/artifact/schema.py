@@ -1,0 +1,155 @@
+"""Writes a model as canonical ASCII JSON: equal parts once, in tables that the others number.
+
+Spans are left out, so that neither a comment nor a line break of a spec changes a byte. Reading is
+in `artifact/model_reader.py`, the format of each table in docs/artifact.md.
+"""
+
+import json
+from dataclasses import dataclass, field
+from itertools import groupby
+from typing import Any
+
+from qdsl.artifact.codec import Json, encode, encode_dim
+from qdsl.artifact.runs import fold
+from qdsl.ir.format import ActivationFormat, WeightFormat
+from qdsl.ir.model import (
+    Body,
+    Entry,
+    Invoke,
+    Model,
+    Module,
+    Node,
+    Parameter,
+    Storage,
+    TensorType,
+)
+
+
+def model_to_json(model: Model) -> str:
+    """The text that the artifact holds; equal models give equal texts."""
+    return canonical(_Writer().model(model))
+
+
+def canonical(value: Json) -> str:
+    """JSON in ASCII, keys sorted, no spaces; raises ValueError for a float that JSON lacks."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
+@dataclass(slots=True)
+class _Table:
+    """Rows without repetition; a row is known by its JSON text."""
+
+    rows: list[Json] = field(default_factory=list)
+    _numbers: dict[str, int] = field(default_factory=dict)
+
+    def number(self, row: Json) -> int:
+        text = canonical(row)
+        if text not in self._numbers:
+            self._numbers[text] = len(self.rows)
+            self.rows.append(row)
+        return self._numbers[text]
+
+
+class _Writer:
+    """Fills the tables on the way; memos by value or identity keep each part to one visit."""
+
+    def __init__(self) -> None:
+        names = ("types", "bodies", "parameters", "modules", "formats")
+        self._tables = {name: _Table() for name in names}
+        self._memo: dict[Any, int] = {}
+
+    def model(self, model: Model) -> Json:
+        root = self._module(model.root)
+        entries = [self._entry(e) for e in model.entries]
+        storages = self._storages(model.storages)
+        return {
+            "name": model.name,
+            "root": root,
+            "entries": entries,
+            "storages": storages,
+            "ties": dict(model.ties),
+            "activations": {p: _activation(f) for p, f in model.activations.items()},
+            "states": {p: _activation(f) for p, f in model.states.items()},
+            "folds": [[f.norm, f.into] for f in model.folds],
+            **{name: table.rows for name, table in self._tables.items()},
+        }
+
+    def _type(self, type: TensorType) -> int:
+        if type not in self._memo:
+            row = [type.dtype, [encode_dim(d) for d in type.shape]]
+            self._memo[type] = self._tables["types"].number(row)
+        return self._memo[type]
+
+    def _parameter(self, p: Parameter) -> int:
+        if p not in self._memo:
+            row = [p.name, list(p.shape), p.role.value, p.init, p.rows]
+            self._memo[p] = self._tables["parameters"].number(row)
+        return self._memo[p]
+
+    def _format(self, format: WeightFormat) -> int:
+        if format not in self._memo:
+            self._memo[format] = self._tables["formats"].number(encode(format))
+        return self._memo[format]
+
+    def _module(self, module: Module) -> int:
+        if id(module) not in self._memo:
+            row = {
+                "kind": module.kind,
+                "layer": module.is_layer,
+                "parameters": [self._parameter(p) for p in module.parameters],
+                "members": [[n, self._member(m)] for n, m in module.members.items()],
+            }
+            self._memo[id(module)] = self._tables["modules"].number(row)
+        return self._memo[id(module)]
+
+    def _member(self, member: Module | tuple[Module, ...]) -> Json:
+        """A module's number; for a list, runs [number, count]."""
+        if isinstance(member, Module):
+            return self._module(member)
+        numbers = (self._module(m) for m in member)
+        return [[number, len(list(run))] for number, run in groupby(numbers)]
+
+    def _body(self, body: Body) -> int:
+        if id(body) not in self._memo:
+            row = {
+                "function": body.function,
+                "inputs": [self._type(t) for t in body.inputs],
+                "steps": [self._step(s) for s in body.steps],
+                "outputs": list(body.outputs),
+            }
+            self._memo[id(body)] = self._tables["bodies"].number(row)
+        return self._memo[id(body)]
+
+    def _step(self, step: Node | Invoke) -> Json:
+        values = {"in": list(step.inputs), "out": list(step.outputs)}
+        match step:
+            case Invoke():
+                return {**values, "call": step.member, "body": self._body(step.body)}
+            case Node():
+                return {
+                    **values,
+                    "op": encode(step.op),
+                    "types": [self._type(t) for t in step.types],
+                    "parameters": list(step.parameters),
+                    "name": step.name,
+                }
+
+    def _entry(self, entry: Entry) -> Json:
+        return {
+            "name": entry.name,
+            "inputs": [[i.name, self._type(i.type), i.zeros] for i in entry.inputs],
+            "results": [self._type(t) for t in entry.results],
+            "body": self._body(entry.body),
+        }
+
+    def _storages(self, storages: tuple[Storage, ...]) -> Json:
+        """Rows [kind, parameter, format, trainable, runs of paths]."""
+        classes: dict[tuple[str, int, int, bool], list[str]] = {}
+        for s in storages:
+            key = (s.kind, self._parameter(s.parameter), self._format(s.format), s.trainable)
+            classes.setdefault(key, []).append(s.path)
+        return [[*key, fold(paths)] for key, paths in classes.items()]
+
+
+def _activation(format: ActivationFormat) -> Json:
+    return encode(format)

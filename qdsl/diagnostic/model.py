@@ -1,0 +1,89 @@
+"""Defines the diagnostic: a value that says what is wrong, where, and what to write instead."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from qdsl.source import Span
+
+
+class Severity(StrEnum):
+    ERROR = "error"
+    WARNING = "warning"
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """A place with a few words on what it has to do with the matter."""
+
+    span: Span
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """A replacement of the text at `span` that would settle the matter."""
+
+    span: Span
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnostic:
+    """One finding.
+
+    `message` is a terse phrase, complete alone: lower case, backticks round names, no full stop.
+    `primary` is absent only where no text is at fault (a missing file). `help` says what to do,
+    `fix` is the same as an edit where one is known.
+    """
+
+    code: str
+    message: str
+    primary: Label | None = None
+    secondary: tuple[Label, ...] = ()
+    help: str | None = None
+    notes: tuple[str, ...] = ()
+    severity: Severity = Severity.ERROR
+    fix: Edit | None = None
+
+    @property
+    def is_error(self) -> bool:
+        return self.severity is Severity.ERROR
+
+
+class QdslError(Exception):
+    """Carries diagnostics across a call that cannot return a value: user errors, never our bugs."""
+
+    def __init__(self, diagnostics: Iterable[Diagnostic]) -> None:
+        self.diagnostics = tuple(diagnostics)
+        super().__init__("\n".join(f"{d.code}: {d.message}" for d in self.diagnostics))
+
+
+def error(
+    code: str,
+    message: str,
+    span: Span | None = None,
+    label: str = "",
+    *,
+    secondary: Iterable[tuple[Span, str]] = (),
+    help: str | None = None,
+    notes: Iterable[str] = (),
+    fix: Edit | None = None,
+) -> Diagnostic:
+    """An error; `span` None only where no text is at fault."""
+    return Diagnostic(
+        code=code,
+        message=message,
+        primary=None if span is None else Label(span, label),
+        secondary=tuple(Label(s, t) for s, t in secondary),
+        help=help,
+        notes=tuple(notes),
+        fix=fix,
+    )
+
+
+def warning(
+    code: str, message: str, span: Span, label: str = "", *, help: str | None = None
+) -> Diagnostic:
+    """A finding that does not stop compilation."""
+    return Diagnostic(code, message, Label(span, label), help=help, severity=Severity.WARNING)

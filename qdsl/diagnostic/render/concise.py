@@ -1,0 +1,19 @@
+"""Renders each diagnostic as one line: `file:line:column: error[Q201] message`."""
+
+from collections.abc import Iterable
+
+from qdsl.diagnostic.model import Diagnostic
+from qdsl.diagnostic.render.excerpt import visible
+
+
+def concise(diagnostics: Iterable[Diagnostic]) -> str:
+    """One line for each diagnostic, each ending in a line feed."""
+    return "".join(f"{_line(diagnostic)}\n" for diagnostic in diagnostics)
+
+
+def _line(diagnostic: Diagnostic) -> str:
+    text = f"{diagnostic.severity}[{diagnostic.code}] {diagnostic.message}"
+    if diagnostic.primary:
+        span = diagnostic.primary.span
+        text = f"{span.source.name}:{span.location.line}:{span.location.column}: {text}"
+    return visible(text)

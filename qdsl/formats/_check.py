@@ -1,0 +1,164 @@
+"""Says whether a format is whole in itself, and whether it fits a weight."""
+
+from typing import assert_never
+
+from qdsl.ir.family import FormatError
+from qdsl.ir.format import (
+    BinaryGrid,
+    FixedClip,
+    FloatGrid,
+    FloatZero,
+    Grid,
+    Grouping,
+    IntegerGrid,
+    LearnedClip,
+    Levels,
+    NoClip,
+    PerGroup,
+    PerToken,
+    Symmetric,
+    TernaryGrid,
+    WeightFormat,
+)
+from qdsl.ir.pattern import LARGEST_M, NM, Dense
+
+_LARGEST_GROUP = 1 << 24
+
+
+def check_format(format: WeightFormat) -> FormatError | None:
+    """The first thing about the format that cannot be, whatever the weight."""
+    return (
+        _grid_error(format.grid, format.name)
+        or _grouping_error(format)
+        or _zero_error(format)
+        or _clip_error(format)
+        or _pattern_error(format)
+    )
+
+
+def check_shape(format: WeightFormat, outputs: int, k: int) -> FormatError | None:
+    """Why a weight [outputs, k] cannot be stored so: a group or N:M that does not divide `k`."""
+    if isinstance(format.pattern, NM) and k % format.pattern.group:
+        pattern = format.pattern
+        return FormatError(
+            "sparse",
+            f"`sparse {pattern}` does not divide the {k} weights of a row",
+            f"the reduction axis must be a multiple of {pattern.group}",
+        )
+    grouping = format.grouping
+    if isinstance(grouping, PerGroup) and not grouping.short_tail and k % grouping.size:
+        return FormatError(
+            "group",
+            f"`group = {grouping.size}` does not divide the {k} weights of a row",
+            f"{_nearest_groups(format, grouping.size, k)}add `tail = short`",
+        )
+    return None
+
+
+def format_warning(format: WeightFormat) -> FormatError | None:
+    """What is allowed and most likely not meant."""
+    match format.grid:
+        case IntegerGrid(bits=2, levels=Levels.NARROW):
+            return FormatError(
+                "levels",
+                "`int2` with narrow levels has only the codes -1, 0 and 1",
+                "write `ternary`, or `levels = half` for four levels",
+            )
+        case _:
+            return None
+
+
+def _grid_error(grid: Grid, name: str) -> FormatError | None:
+    match grid:
+        case IntegerGrid(bits) if not 2 <= bits <= 8:
+            return FormatError(name, f"integers of {bits} bits", "2 to 8 bits")
+        case TernaryGrid(rule) if rule not in ("absmean", "threshold"):
+            return FormatError("rule", f"`rule` is `{rule}`", "one of `absmean`, `threshold`")
+        case BinaryGrid(ste=ste) if ste not in ("scaled", "identity"):
+            return FormatError("ste", f"`ste` is `{ste}`", "one of `scaled`, `identity`")
+        case FloatGrid() | IntegerGrid() | TernaryGrid() | BinaryGrid():
+            return None
+        case _:
+            assert_never(grid)
+
+
+def _grouping_error(format: WeightFormat) -> FormatError | None:
+    match format.grouping:
+        case PerToken():
+            return FormatError("per", "`per = token` is for activations")
+        case PerGroup(size) if not 1 <= size <= _LARGEST_GROUP:
+            return FormatError("group", f"`group` is {size}", f"from 1 to {_LARGEST_GROUP}")
+        case PerGroup() if format.is_float:
+            return FormatError("group", f"`{format.name}` has no scale to group")
+        case _:
+            return None
+
+
+def _zero_error(format: WeightFormat) -> FormatError | None:
+    if isinstance(format.zero, Symmetric):
+        return None
+    if not isinstance(format.grid, IntegerGrid):
+        return FormatError("asymmetric", f"`{format.name}` is symmetric by nature")
+    if format.grid.levels is not Levels.FULL:
+        return FormatError(
+            "levels",
+            f"`levels = {format.grid.levels}` in an asymmetric format",
+            "an asymmetric format uses all its codes: leave `levels` out",
+        )
+    return None
+
+
+def _clip_error(format: WeightFormat) -> FormatError | None:
+    match format.clip:
+        case FixedClip(coefficient) if not 0.3 <= coefficient <= 1.0:
+            return FormatError("clip", f"`clip` is {coefficient}", "from 0.3 to 1.0")
+        case LearnedClip() if not isinstance(format.zero, Symmetric):
+            return FormatError(
+                "clip", "`clip = learned` in an asymmetric format", "write `clip = search`"
+            )
+        case NoClip():
+            return None
+        case _ if not isinstance(format.grid, IntegerGrid):
+            return FormatError("clip", f"`{format.name}` has no range to clip")
+        case _:
+            return None
+
+
+def _pattern_error(format: WeightFormat) -> FormatError | None:
+    pattern = format.pattern
+    if isinstance(pattern, Dense):
+        return None
+    if not 1 <= pattern.kept < pattern.group <= LARGEST_M:
+        return FormatError("sparse", f"`sparse {pattern}`", f"N:M with 1 <= N < M <= {LARGEST_M}")
+    if format.is_float:
+        return FormatError(
+            "sparse",
+            f"`{format.name} sparse {pattern}` is not supported yet",
+            "give the kept weights an integer, ternary or binary format",
+        )
+    # neither has an exact 0, and a pruned weight is exactly 0
+    if isinstance(format.zero, FloatZero):
+        return FormatError("zero", "a float zero point with N:M sparsity", "write `zero = int`")
+    if isinstance(format.grid, IntegerGrid) and format.grid.levels is Levels.HALF:
+        return FormatError("levels", "`levels = half` with N:M sparsity", "write `levels = full`")
+    return _group_pattern_error(format.grouping, pattern)
+
+
+def _group_pattern_error(grouping: Grouping, pattern: NM) -> FormatError | None:
+    if isinstance(grouping, PerGroup) and grouping.size % pattern.group:
+        return FormatError(
+            "group",
+            f"`group = {grouping.size}` is not a multiple of the {pattern.group} of `{pattern}`",
+            f"write a multiple of {pattern.group}",
+        )
+    return None
+
+
+def _nearest_groups(format: WeightFormat, size: int, k: int) -> str:
+    """`write `group = 40` or `group = 80`, or `: the divisors of k on both sides of the size."""
+    step = format.pattern.group if isinstance(format.pattern, NM) else 1
+    fitting = [d for d in range(step, min(k, 1 << 16) + 1, step) if k % d == 0]
+    below = [d for d in fitting if d < size][-1:]
+    above = [d for d in fitting if d > size][:1]
+    texts = [f"`group = {d}`" for d in below + above if d > 1]
+    return f"write {' or '.join(texts)}, or " if texts else ""

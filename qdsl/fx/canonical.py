@@ -1,0 +1,81 @@
+"""Converts between codes and the bytes an artifact stores for a weight."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from qdsl.artifact import bits
+from qdsl.fx.numerics import Quantized
+from qdsl.fx.numerics.gradient import DTYPES
+from qdsl.ir.format import FloatGrid, FloatZero, IntegerGrid, IntegerZero, WeightFormat
+from qdsl.ir.pattern import NM
+from qdsl.target import CanonicalWeight
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """What a canonical weight says: codes with scale and zero, and its mask where it is sparse."""
+
+    quantized: Quantized
+    mask: Tensor | None
+
+
+def encode(quantized: Quantized, mask: Tensor | None, format: WeightFormat) -> CanonicalWeight:
+    """The bytes of a weight with a grid of codes; the tensors are on the processor."""
+    grid, pattern = format.grid, format.pattern
+    assert not isinstance(grid, FloatGrid)
+    codes = quantized.codes.detach().cpu().numpy().astype(np.int16)
+    outputs, in_features = codes.shape
+    index = None
+    if isinstance(pattern, NM):
+        if mask is None:
+            raise ValueError(f"a weight with `sparse {pattern}` has no mask")
+        positions = bits.positions(mask.cpu().numpy(), pattern)
+        codes = bits.gather(codes, positions, pattern)
+        index = torch.from_numpy(bits.pack_index(positions, pattern))
+    return CanonicalWeight(
+        format=format,
+        outputs=outputs,
+        in_features=in_features,
+        codes=torch.from_numpy(bits.pack_codes(codes, grid)),
+        scales=quantized.scale.detach().cpu().to(DTYPES[format.scale]),
+        zeros=_zeros(quantized.zero, format),
+        index=index,
+    )
+
+
+def decode(weight: CanonicalWeight) -> Decoded:
+    """The inverse of `encode`; codes of pruned weights are 0, or the zero point."""
+    format, grid, pattern = weight.format, weight.format.grid, weight.format.pattern
+    assert not isinstance(grid, FloatGrid)
+    mask = None
+    if isinstance(pattern, NM) and weight.index is not None:
+        count = weight.in_features // pattern.group * pattern.kept
+        positions = bits.unpack_index(weight.index.numpy(), pattern, count)
+        kept = bits.unpack_codes(weight.codes.numpy(), grid, count)
+        codes = bits.scatter(kept, positions, pattern)
+        mask = torch.from_numpy(bits.scatter(np.ones_like(kept), positions, pattern) != 0)
+    else:
+        codes = bits.unpack_codes(weight.codes.numpy(), grid, weight.in_features)
+    scale = weight.scales.to(torch.float32)
+    zero = None
+    if weight.zeros is not None and isinstance(grid, IntegerGrid):
+        if isinstance(format.zero, IntegerZero):
+            zeros = bits.unpack_codes(weight.zeros.numpy(), grid, scale.shape[1])
+            zero = torch.from_numpy(zeros.astype(np.float32))
+        else:
+            zero = weight.zeros.to(torch.float32)
+    values = torch.from_numpy(codes.astype(np.float32))
+    return Decoded(Quantized(values, scale, zero), mask)
+
+
+def _zeros(zero: Tensor | None, format: WeightFormat) -> Tensor | None:
+    if zero is None:
+        return None
+    values = zero.detach().cpu()
+    if isinstance(format.zero, FloatZero):
+        return values.to(DTYPES[format.zero.type])
+    assert isinstance(format.grid, IntegerGrid)
+    return torch.from_numpy(bits.pack_codes(values.numpy().astype(np.int16), format.grid))

@@ -1,0 +1,72 @@
+"""Holds a graph under construction, and what turns operations that own parameters into nodes."""
+
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import torch
+from torch import fx
+
+from qdsl.fx.sizes import Sizes
+from qdsl.ir import op
+from qdsl.ir.flat import FlatNode
+
+DTYPES = {"f32": torch.float32, "i64": torch.int64, "bool": torch.bool}
+
+Operand = fx.Node | float | int | bool
+
+LayerOp = (
+    op.Read
+    | op.Linear
+    | op.Embedding
+    | op.Conv
+    | op.Lstm
+    | op.LayerNorm
+    | op.BatchNorm
+    | op.Dropout
+)
+
+
+@dataclass(slots=True)
+class Emission:
+    """A graph under construction: operands and dtypes of its values by number.
+
+    `like` is a tensor on the device of the computation; `attributes` and `weights` are nodes that
+    were made before.
+    """
+
+    graph: fx.Graph
+    sizes: Sizes
+    like: fx.Node
+    operands: list[Operand] = field(default_factory=list)
+    dtypes: list[str] = field(default_factory=list)
+    attributes: dict[str, fx.Node] = field(default_factory=dict)
+    weights: dict[str, fx.Node] = field(default_factory=dict)
+
+    def call(self, function: object, *arguments: object, **named: object) -> fx.Node:
+        return self.graph.call_function(function, arguments, named)  # type: ignore[arg-type]
+
+    def method(self, name: str, *arguments: object, **named: object) -> fx.Node:
+        return self.graph.call_method(name, arguments, named)  # type: ignore[arg-type]
+
+    def attribute(self, target: str) -> fx.Node:
+        """An attribute of the program, read once."""
+        if target not in self.attributes:
+            self.attributes[target] = self.graph.get_attr(target)
+        return self.attributes[target]
+
+    def tensor(self, number: int) -> fx.Node:
+        """A value as a tensor; a number of the spec becomes one of shape []."""
+        operand = self.operands[number]
+        if not isinstance(operand, fx.Node):
+            dtype = DTYPES[self.dtypes[number]]
+            operand = self.method("new_full", self.like, (), operand, dtype=dtype)
+            self.operands[number] = operand
+        return operand
+
+
+class Layers(Protocol):
+    """How the operations that own parameters, and those of training, become nodes."""
+
+    def emit(
+        self, to: Emission, op: LayerOp, node: FlatNode, inputs: tuple[fx.Node, ...]
+    ) -> tuple[fx.Node, ...]: ...

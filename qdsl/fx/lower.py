@@ -1,0 +1,96 @@
+"""Turns an unrolled entry into a torch.fx graph, one node or few per operation."""
+
+from typing import assert_never
+
+from torch import fx
+
+from qdsl.fx import operations
+from qdsl.fx.elementwise import elementwise, reduction
+from qdsl.fx.emission import Emission, Layers, Operand
+from qdsl.fx.shaping import arrangement, selection, source
+from qdsl.fx.sizes import Sizes
+from qdsl.ir import op
+from qdsl.ir.flat import FlatNode, Graph
+
+
+def lower(graph: Graph, layers: Layers) -> fx.Graph:
+    """The graph of an entry over the attributes of a program that `layers` names.
+
+    Inputs with a default of zeros may be left out. The result is one tensor or a tuple. Nodes have
+    the path of their instance in `meta["path"]` and, first of an operation, its number in the
+    unrolled graph in `meta["operation"]`.
+    """
+    result = fx.Graph()
+    to = _begin(graph, result)
+    for number, flat in enumerate(graph.nodes):
+        before = len(result.nodes)
+        outputs = _operation(to, flat, layers)
+        for node in list(result.nodes)[before:]:
+            node.meta.update(path=flat.path, operation=number)
+        to.operands.extend(outputs)
+        to.dtypes.extend(t.dtype for t in flat.node.types)
+    results = tuple(to.tensor(o) for o in graph.outputs)
+    result.output(results[0] if len(results) == 1 else results)
+    result.eliminate_dead_code()
+    result.lint()
+    return result
+
+
+def _begin(graph: Graph, result: fx.Graph) -> Emission:
+    nodes = []
+    for i, given in enumerate(graph.inputs):
+        # Python wants a default after a default
+        optional = any(g.zeros for g in graph.inputs[: i + 1])
+        nodes.append(result.placeholder(given.name, default_value=None) if optional
+                     else result.placeholder(given.name))
+    pairs = tuple(zip(graph.inputs, nodes, strict=True))
+    like = next((n for g, n in pairs if not g.zeros), nodes[0])
+    to = Emission(result, Sizes(result, pairs), like)
+    late = False
+    for given, node in pairs:
+        operand = node
+        if given.zeros:
+            shape = to.sizes.shape(given.type.shape)
+            operand = to.call(operations.state_or_zeros, node, shape, like)
+        elif late:
+            operand = to.call(operations.given, node, given.name)
+        late = late or given.zeros
+        to.operands.append(operand)
+        to.dtypes.append(given.type.dtype)
+    return to
+
+
+def _operation(to: Emission, flat: FlatNode, layers: Layers) -> tuple[Operand, ...]:
+    # closed over op.Op: a new operation is a type error in one of the branches
+    operation, inputs, types = flat.node.op, flat.node.inputs, flat.node.types
+    match operation:
+        case (
+            op.Read()
+            | op.Linear()
+            | op.Embedding()
+            | op.Conv()
+            | op.Lstm()
+            | op.LayerNorm()
+            | op.BatchNorm()
+            | op.Dropout()
+        ):
+            return layers.emit(to, operation, flat, tuple(to.tensor(i) for i in inputs))
+        case op.Einsum() | op.Softmax() | op.LogSoftmax() | op.Glu() | op.Reduce() | op.Pool():
+            return (reduction(to, operation, inputs),)
+        case op.Unary() | op.Binary() | op.Where() | op.Cast():
+            return (elementwise(to, operation, inputs),)
+        case op.Scalar() | op.Full() | op.Range() | op.Length():
+            return (source(to, operation, inputs, types[0].dtype),)
+        case op.Index() | op.Cat() | op.Stack() | op.Gather() | op.IndexUpdate():
+            return (selection(to, operation, inputs),)
+        case (
+            op.Reshape()
+            | op.Transpose()
+            | op.Expand()
+            | op.Pad()
+            | op.Windows()
+            | op.RelativeShift()
+        ):
+            return (arrangement(to, operation, to.tensor(inputs[0])),)
+        case _:
+            assert_never(operation)

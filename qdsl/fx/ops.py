@@ -1,0 +1,95 @@
+"""Defines the operations `qdsl::` on packed weights, with their shapes, and registers back ends.
+
+Each operation has two overloads: `default`, which back ends implement for their devices, and
+`reference`, plain torch on any device, which the others are held to. A `weight` is the u8 tensor
+that the back end's `repack` made.
+"""
+
+from functools import cache
+
+import torch
+from torch import Tensor
+from torch.library import Library
+
+from qdsl.diagnostic.model import QdslError, error
+from qdsl.target import Backend, backends, installed
+
+REFERENCE = "reference"
+
+_SCHEMAS = {
+    "linear": "(Tensor x, Tensor weight, Tensor? bias, int out_features, str activations)"
+    " -> Tensor",
+    "embedding": "(Tensor ids, Tensor weight, int embedding_dim) -> Tensor",
+    "dequantize": "(Tensor weight, int outputs, int in_features) -> Tensor",
+    "lstm": "(Tensor gates, Tensor h0, Tensor c0, Tensor weight_hh, Tensor? weight_hr, str state)"
+    " -> (Tensor, Tensor, Tensor)",
+}
+
+
+def _linear(
+    x: Tensor, weight: Tensor, bias: Tensor | None, out_features: int, activations: str
+) -> Tensor:
+    return x.new_empty((*x.shape[:-1], out_features))
+
+
+def _embedding(ids: Tensor, weight: Tensor, embedding_dim: int) -> Tensor:
+    return ids.new_empty((*ids.shape, embedding_dim), dtype=torch.float32)
+
+
+def _dequantize(weight: Tensor, outputs: int, in_features: int) -> Tensor:
+    return weight.new_empty((outputs, in_features), dtype=torch.float32)
+
+
+def _lstm(
+    gates: Tensor, h0: Tensor, c0: Tensor, weight_hh: Tensor, weight_hr: Tensor | None, state: str
+) -> tuple[Tensor, Tensor, Tensor]:
+    y = gates.new_empty((*gates.shape[:2], h0.shape[1]))
+    return y, torch.empty_like(h0), torch.empty_like(c0)
+
+
+_FAKES = {"linear": _linear, "embedding": _embedding, "dequantize": _dequantize, "lstm": _lstm}
+
+
+def _define() -> Library:
+    from qdsl.fx.reference import IMPLEMENTATIONS
+
+    library = Library("qdsl", "DEF")
+    for name, schema in _SCHEMAS.items():
+        library.define(name + schema)
+        library.define(f"{name}.{REFERENCE}{schema}")
+        for overload in (name, f"{name}.{REFERENCE}"):
+            library.impl(overload, _FAKES[name], "Meta")
+        library.impl(f"{name}.{REFERENCE}", IMPLEMENTATIONS[name], "CompositeExplicitAutograd")
+    return library
+
+
+LIBRARY = _define()
+
+
+def operation(name: str, overload: str) -> torch._ops.OpOverload:
+    """`qdsl::name` of that overload, `default` or `reference`."""
+    found: torch._ops.OpOverload = getattr(getattr(torch.ops.qdsl, name), overload)
+    return found
+
+
+def backend(name: str) -> Backend:
+    """The back end of that name, its operations registered; raises QdslError (Q502, Q503)."""
+    from qdsl.fx.reference import BACKEND
+
+    if name == REFERENCE:
+        return BACKEND
+    if name not in backends():
+        known = ", ".join(f"`{n}`" for n in sorted({*installed(), REFERENCE}))
+        raise QdslError([error("Q502", f"no back end `{name}`", help=f"known: {known}")])
+    found = backends()[name]
+    availability = found.availability()
+    if not availability.available:
+        reason = availability.reason
+        raise QdslError([error("Q503", f"back end `{name}` is not available: {reason}")])
+    _register(name)
+    return found
+
+
+@cache
+def _register(name: str) -> None:
+    backends()[name].register(LIBRARY)

@@ -1,0 +1,154 @@
+"""Lowers layers to the operations of a back end on packed weights."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import assert_never
+
+import torch
+import torch.nn.functional as F
+from torch import fx
+
+from qdsl.fx import operations
+from qdsl.fx.emission import Emission, LayerOp
+from qdsl.fx.ops import operation as qdsl_operation
+from qdsl.fx.storages import Storages
+from qdsl.fx.trained import QUANTIZER, layer_norm, scale_and_shift, unpacked
+from qdsl.ir import op
+from qdsl.ir.flat import FlatNode
+from qdsl.ir.format import ActivationFormat, FloatGrid, FloatType
+from qdsl.target import activation_word
+
+
+
+@dataclass(frozen=True, slots=True)
+class PackedLayers:
+    """`overload` of the operations; `exact` reads packed weights from the quantizers of training."""
+
+    storages: Storages
+    overload: str
+    exact: bool = False
+
+    def emit(
+        self, to: Emission, operation: LayerOp, flat: FlatNode, inputs: tuple[fx.Node, ...]
+    ) -> tuple[fx.Node, ...]:
+        match operation:
+            case op.Dropout():
+                return (inputs[0],)
+            case op.Linear():
+                return (self._linear(to, flat, inputs[0]),)
+            case op.Embedding():
+                return (self._embedding(to, flat, inputs[0]),)
+            case op.Conv():
+                return (self._conv(to, operation, flat, inputs[0]),)
+            case op.Lstm():
+                return self._lstm(to, flat, inputs)
+            case op.Read() | op.LayerNorm() | op.BatchNorm():
+                return (self._small(to, operation, flat, inputs),)
+            case _:
+                assert_never(operation)
+
+    def _small(
+        self,
+        to: Emission,
+        operation: op.Read | op.LayerNorm | op.BatchNorm,
+        flat: FlatNode,
+        inputs: tuple[fx.Node, ...],
+    ) -> fx.Node:
+        if flat.path in self.storages.folded:
+            return inputs[0]
+        weights = self._weights(to, flat)
+        match operation:
+            case op.Read():
+                return weights[0]
+            case op.BatchNorm():
+                return scale_and_shift(to, inputs[0], weights)
+            case op.LayerNorm(eps):
+                shape = self.storages.of(flat.node.parameters[0]).parameter.shape
+                return layer_norm(to, inputs[0], weights, eps, shape)
+            case _:
+                assert_never(operation)
+
+    def _linear(self, to: Emission, flat: FlatNode, x: fx.Node) -> fx.Node:
+        weight, *bias = self.storages.parameters(flat)
+        if self._is_float(weight):
+            return to.call(F.linear, x, *self._weights(to, flat))
+        given = self._weight(to, bias[0]) if bias else None
+        return self._product(to, flat, x, weight, given)
+
+    def _embedding(self, to: Emission, flat: FlatNode, ids: fx.Node) -> fx.Node:
+        (weight,) = flat.node.parameters
+        if self._is_float(weight):
+            return to.call(F.embedding, ids, self._weight(to, weight))
+        _, width = self.storages.of(weight).parameter.matrix
+        return to.call(self._operation("embedding"), ids, self._packed(to, weight), width)
+
+    def _conv(self, to: Emission, conv: op.Conv, flat: FlatNode, x: fx.Node) -> fx.Node:
+        weight, *bias = self.storages.parameters(flat)
+        given = self._weight(to, bias[0]) if bias else None
+        shape = (conv.stride, conv.padding, conv.dilation)
+        if conv.groups > 1 or self._is_float(weight):
+            full = self._weight(to, weight)
+            return to.call(operations.convolution, x, full, given, *shape, conv.groups)
+        rows = to.call(operations.patches, x, conv.kernel, *shape)
+        return self._product(to, flat, rows, weight, given)
+
+    def _lstm(
+        self, to: Emission, flat: FlatNode, inputs: tuple[fx.Node, ...]
+    ) -> tuple[fx.Node, ...]:
+        x, h, c = inputs
+        weight_ih, weight_hh, bias, *weight_hr = flat.node.parameters
+        if any(self._is_float(p) for p in (weight_ih, weight_hh, *weight_hr)):
+            result = to.call(operations.lstm, x, h, c, *self._weights(to, flat))
+            return unpacked(to, result, 3)
+        gates = self._product(to, flat, x, weight_ih, self._weight(to, bias))
+        gates = to.method("transpose", gates, 0, 1)
+        projection = self._packed(to, weight_hr[0]) if weight_hr else None
+        recurrent = self._packed(to, weight_hh)
+        # a state has one row per example: per token and per tensor are the same
+        state = "int8_token" if flat.path in self.storages.model.states else "f32"
+        result = to.call(self._operation("lstm"), gates, h, c, recurrent, projection, state)
+        y, h, c = unpacked(to, result, 3)
+        return to.method("transpose", y, 0, 1), h, c
+
+    def _product(
+        self, to: Emission, flat: FlatNode, x: fx.Node, weight: str, bias: fx.Node | None
+    ) -> fx.Node:
+        outputs, _ = self.storages.of(weight).parameter.matrix
+        word = activation_word(self._activations.get(flat.path))
+        packed = self._packed(to, weight)
+        return to.call(self._operation("linear"), x, packed, bias, outputs, word)
+
+    def _weights(self, to: Emission, flat: FlatNode) -> list[fx.Node]:
+        return [self._weight(to, p) for p in self.storages.parameters(flat)]
+
+    def _weight(self, to: Emission, path: str) -> fx.Node:
+        """The parameter as f32, of its own shape."""
+        storage, key = self.storages.of(path), self.storages.key(path)
+        if key not in to.weights:
+            match storage.format.grid:
+                case FloatGrid(FloatType.F32):
+                    to.weights[key] = to.attribute(key)
+                case FloatGrid() if self.exact:
+                    to.weights[key] = to.graph.call_module(key + QUANTIZER, (to.attribute(key),))
+                case FloatGrid():
+                    to.weights[key] = to.method("to", to.attribute(key), torch.float32)
+                case _:
+                    matrix = storage.parameter.matrix
+                    dequantize = self._operation("dequantize")
+                    weight = to.call(dequantize, self._packed(to, path), *matrix)
+                    to.weights[key] = to.method("reshape", weight, storage.parameter.shape)
+        return to.weights[key]
+
+    def _packed(self, to: Emission, path: str) -> fx.Node:
+        key = self.storages.key(path)
+        return to.attribute(f"{key}{QUANTIZER}.packed" if self.exact else key)
+
+    def _is_float(self, path: str) -> bool:
+        return self.storages.of(path).format.is_float
+
+    def _operation(self, name: str) -> object:
+        return qdsl_operation(name, self.overload)
+
+    @property
+    def _activations(self) -> Mapping[str, ActivationFormat]:
+        return self.storages.model.activations

@@ -1,0 +1,1 @@
+"""The intermediate representation: shapes, formats, operations and models, all torch-free values."""

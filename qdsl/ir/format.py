@@ -1,0 +1,209 @@
+"""Defines number formats as values: the quantizer, the packer, the size and the kernels read these.
+
+A weight is seen as a matrix [outputs, in_features]; grouping says which of its entries share a
+scale, the grid says which codes there are and how a code, a scale and a zero give a number.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from qdsl.ir.pattern import Dense, Pattern
+
+
+class FloatType(StrEnum):
+    """Storage types of floats and of scales."""
+
+    F32 = "f32"
+    F16 = "f16"
+    BF16 = "bf16"
+
+    @property
+    def bytes(self) -> int:
+        return 4 if self is FloatType.F32 else 2
+
+
+class Levels(StrEnum):
+    """Which codes a symmetric integer grid uses, b bits, qmax = 2^(b-1) - 1.
+
+    narrow: ±qmax. full: -2^(b-1)..qmax. half: (q + ½)·s over -2^(b-1)..qmax, no exact 0.
+    """
+
+    FULL = "full"
+    NARROW = "narrow"
+    HALF = "half"
+
+
+# ---- grids -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class FloatGrid:
+    """Stored as that float type; no codes, no scale."""
+
+    type: FloatType
+
+
+@dataclass(frozen=True, slots=True)
+class IntegerGrid:
+    """b-bit integers."""
+
+    bits: int
+    signed: bool = True
+    levels: Levels = Levels.FULL
+
+    @property
+    def qmin(self) -> int:
+        if not self.signed:
+            return 0
+        return -(1 << (self.bits - 1)) + (self.levels is Levels.NARROW)
+
+    @property
+    def qmax(self) -> int:
+        return (1 << (self.bits - (1 if self.signed else 0))) - 1
+
+
+@dataclass(frozen=True, slots=True)
+class TernaryGrid:
+    """{-1, 0, +1} times a scale, stored in two bits.
+
+    Rule `threshold` (Ternary Weight Networks, arXiv 1605.04711): Δ = 0.7·mean|w|, the scale is the
+    mean of |w| over |w| > Δ. Rule `absmean` (arXiv 2402.17764): s = mean|w|, q = round(w/s) in ±1.
+    """
+
+    rule: str = "absmean"
+
+
+@dataclass(frozen=True, slots=True)
+class BinaryGrid:
+    """{-1, +1} times α = mean|w|, 0 counted as +1, stored in one bit.
+
+    With `center` the mean of the group is subtracted first and not added back. `ste`: `scaled`
+    passes the gradient through α too, `identity` drops it.
+    """
+
+    center: bool = False
+    ste: str = "scaled"
+
+
+Grid = FloatGrid | IntegerGrid | TernaryGrid | BinaryGrid
+
+
+def code_bits(grid: IntegerGrid | TernaryGrid | BinaryGrid) -> int:
+    """Bits of one stored code."""
+    match grid:
+        case IntegerGrid(bits=bits):
+            return bits
+        case TernaryGrid():
+            return 2
+        case BinaryGrid():
+            return 1
+
+
+# ---- grouping, zero, clip ----------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class PerTensor:
+    """One scale for all."""
+
+
+@dataclass(frozen=True, slots=True)
+class PerChannel:
+    """One scale per row of the weight matrix (an output; of an embedding, a row)."""
+
+
+@dataclass(frozen=True, slots=True)
+class PerToken:
+    """One scale per row of the activations (one position of one example)."""
+
+
+@dataclass(frozen=True, slots=True)
+class PerGroup:
+    """One scale per `size` consecutive original positions of a row; the last may be shorter."""
+
+    size: int
+    short_tail: bool = False
+
+
+Grouping = PerTensor | PerChannel | PerToken | PerGroup
+
+
+@dataclass(frozen=True, slots=True)
+class Symmetric:
+    """No zero point: w = s·q."""
+
+
+@dataclass(frozen=True, slots=True)
+class IntegerZero:
+    """w = s·(q - z), z an integer of as many bits as the codes."""
+
+
+@dataclass(frozen=True, slots=True)
+class FloatZero:
+    """w = s·q - zs, the product zs stored as a float."""
+
+    type: FloatType = FloatType.F32
+
+
+Zero = Symmetric | IntegerZero | FloatZero
+
+
+@dataclass(frozen=True, slots=True)
+class NoClip:
+    """The range is that of the weights."""
+
+
+@dataclass(frozen=True, slots=True)
+class FixedClip:
+    """The range is `coefficient` times that of the weights."""
+
+    coefficient: float
+
+
+@dataclass(frozen=True, slots=True)
+class SearchedClip:
+    """The coefficient of least squared error among candidates, per scale."""
+
+
+@dataclass(frozen=True, slots=True)
+class LearnedClip:
+    """The scale is a parameter (LSQ, arXiv 1902.08153)."""
+
+
+Clip = NoClip | FixedClip | SearchedClip | LearnedClip
+
+
+@dataclass(frozen=True, slots=True)
+class WeightFormat:
+    """How a weight is stored. `name` is the word of the spec: `int4`."""
+
+    name: str
+    grid: Grid
+    grouping: Grouping = PerChannel()
+    scale: FloatType = FloatType.F32
+    zero: Zero = Symmetric()
+    clip: Clip = NoClip()
+    pattern: Pattern = Dense()
+
+    @property
+    def is_float(self) -> bool:
+        return isinstance(self.grid, FloatGrid)
+
+    def __str__(self) -> str:
+        from qdsl.ir.format_text import weight_format_text
+
+        return weight_format_text(self)
+
+
+@dataclass(frozen=True, slots=True)
+class ActivationFormat:
+    """How the inputs of a product are rounded at run time: dynamic symmetric int8, narrow levels."""
+
+    grouping: PerToken | PerTensor = PerToken()
+
+    def __str__(self) -> str:
+        per = "token" if isinstance(self.grouping, PerToken) else "tensor"
+        return f"int8(dynamic, per = {per})"
+
+
+F32 = WeightFormat("f32", FloatGrid(FloatType.F32))

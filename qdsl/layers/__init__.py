@@ -1,0 +1,1 @@
+"""The primitive layer kinds: one file is one kind, found by the kind's name in lower case."""

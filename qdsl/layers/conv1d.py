@@ -1,0 +1,46 @@
+"""Defines `Conv1d`: convolution over 1 spatial axis, channels last."""
+
+from dataclasses import dataclass
+
+from qdsl.ir import op
+from qdsl.ir.builder import Builder, Value
+from qdsl.ir.convolution import convolution, parameters
+from qdsl.ir.layer import Layer
+from qdsl.ir.model import Parameter
+
+
+@dataclass(frozen=True)
+class Conv1d(Layer):
+    """[B, T, in] → [B, T', out]; weight [out, kernel, in/groups].
+
+    padding: valid (none), same (length kept), half ((kernel - 1) // 2 on both sides), causal (all
+    before). Initialised as torch.nn.Conv1d.
+    """
+
+    in_channels: int
+    out_channels: int
+    kernel: int
+    stride: int = 1
+    padding: str = "valid"
+    dilation: int = 1
+    groups: int = 1
+    bias: bool = True
+
+    def __post_init__(self) -> None:
+        self._operation()
+
+    def parameters(self) -> tuple[Parameter, ...]:
+        return parameters(self._operation(), (self.in_channels, self.out_channels), self.bias)
+
+    def forward(self, b: Builder, x: Value) -> Value:
+        return b.emit(self._operation(), x, parameters=("weight", "bias")[: 1 + self.bias])
+
+    def _operation(self) -> op.Conv:
+        return convolution(
+            channels=(self.in_channels, self.out_channels),
+            kernel=(self.kernel,),
+            stride=(self.stride,),
+            dilation=(self.dilation,),
+            padding=self.padding,
+            groups=self.groups,
+        )

@@ -1,0 +1,38 @@
+"""Defines reductions, softmax and products."""
+
+from qdsl.ir import op
+from qdsl.ir.builder import Builder, Value
+from qdsl.sema.functions.operand import axis_of
+
+
+def sum_(b: Builder, x: Value, axis: int, keep: bool = False) -> Value:
+    """Sum over an axis, which goes unless `keep`."""
+    return b.emit(op.Reduce("sum", axis_of(x, axis), keep), x)
+
+
+def mean(b: Builder, x: Value, axis: int, keep: bool = False) -> Value:
+    """Mean over an axis, which goes unless `keep`."""
+    return b.emit(op.Reduce("mean", axis_of(x, axis), keep), x)
+
+
+def max_(b: Builder, x: Value, axis: int, keep: bool = False) -> Value:
+    """Largest element of an axis, which goes unless `keep`."""
+    return b.emit(op.Reduce("max", axis_of(x, axis), keep), x)
+
+
+def softmax(b: Builder, x: Value, axis: int = -1) -> Value:
+    """exp(x) over its sum along an axis."""
+    return b.emit(op.Softmax(axis_of(x, axis)), x)
+
+
+def log_softmax(b: Builder, x: Value, axis: int = -1) -> Value:
+    """Logarithm of softmax."""
+    return b.emit(op.LogSoftmax(axis_of(x, axis)), x)
+
+
+def einsum(b: Builder, left: Value, right: Value, equation: str) -> Value:
+    """Product of two tensors by an equation of letters: `"bthd,bshd->bhts"`."""
+    return b.emit(op.Einsum(equation), left, right)
+
+
+FUNCTIONS = (sum_, mean, max_, softmax, log_softmax, einsum)

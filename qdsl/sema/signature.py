@@ -1,0 +1,96 @@
+"""Matches values against the types of a signature, and binds its dims by name."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeGuard
+
+from qdsl.ir.builder import Value
+from qdsl.ir.model import TensorType
+from qdsl.ir.shape import Dim, dim
+from qdsl.sema.context import Context, Stop
+from qdsl.sema.values import Val, describe
+from qdsl.syntax import tree
+
+DTYPES = ("f32", "i64", "bool")
+
+Evaluate = Callable[[tree.Expr], Val]
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """Checks types of one function; `dims` are the names bound so far, grown in place."""
+
+    context: Context
+    dims: dict[str, Dim]
+    evaluate: Evaluate  # a dim's expression, its names bound
+
+    def match(self, type: tree.Type, value: Val, fail: Callable[[str], Stop]) -> None:
+        """Binds new dim names of `type` to those of the value; raises `fail(why)`."""
+        match type:
+            case tree.TensorType():
+                if not isinstance(value, Value):
+                    raise fail(f"expected {type.span.text}, found {describe(value)}")
+                if why := self.mismatch(type, value.type):
+                    raise fail(why)
+            case tree.ArrayType(element=element, count=count):
+                if not isinstance(value, tuple):
+                    raise fail(f"expected {type.span.text}, found {describe(value)}")
+                n = self.evaluate(count)
+                if n != len(value):
+                    raise fail(f"expected {n} elements, found {len(value)}")
+                for v in value:
+                    self.match(element, v, fail)
+
+    def mismatch(self, type: tree.TensorType, actual: TensorType) -> str | None:
+        """Why the tensor is not of that type, None when it is."""
+        if type.dtype.text not in DTYPES:
+            known = "f32, i64, bool"
+            raise self.context.stop("Q201", "unknown dtype", type.dtype.span, help=f"one of {known}")
+        declared = type.span.text
+        if type.dtype.text != actual.dtype or len(type.dims) != len(actual.shape):
+            return f"expected {declared}, found {actual}"
+        for expression, size in zip(type.dims, actual.shape, strict=True):
+            expected = self.bind(expression, size)
+            if expected != size:
+                return f"expected {declared}, found {actual}: {expected} is not {size}"
+        return None
+
+    def bind(self, expression: tree.Expr, size: Dim) -> Dim:
+        """The dim an expression stands for; a new capital name stands for `size` from now on."""
+        if is_dim_name(expression) and expression.text not in self.dims:
+            self.dims[expression.text] = size
+            return size
+        return self.dim(expression)
+
+    def dim(self, expression: tree.Expr) -> Dim:
+        value = self.evaluate(expression)
+        if isinstance(value, Dim) or (isinstance(value, int) and not isinstance(value, bool)):
+            return dim(value)
+        message = f"expected a dim, found {describe(value)}"
+        raise self.context.stop("Q201", message, expression.span)
+
+    def declared(self, type: tree.TensorType) -> TensorType:
+        """The type with every dim name bound, new ones to themselves (inputs of an entry)."""
+        if type.dtype.text not in DTYPES:
+            raise self.context.stop("Q201", f"unknown dtype `{type.dtype.text}`", type.dtype.span)
+        shape = [
+            self.bind(d, dim(d.text)) if is_dim_name(d) else self.dim(d) for d in type.dims
+        ]
+        return TensorType(type.dtype.text, tuple(shape))
+
+
+def is_dim_name(e: tree.Expr) -> TypeGuard[tree.Name]:
+    """Whether the expression is a name of a dim: it starts with a capital."""
+    return isinstance(e, tree.Name) and e.text[:1].isupper()
+
+
+def dim_names(types: tuple[tree.Type, ...]) -> frozenset[str]:
+    """Names of dims that stand alone in the types."""
+    found: set[str] = set()
+    for type in types:
+        match type:
+            case tree.TensorType(dims=dims):
+                found |= {d.text for d in dims if isinstance(d, tree.Name) and is_dim_name(d)}
+            case tree.ArrayType(element=element):
+                found |= dim_names((element,))
+    return frozenset(found)

@@ -1,0 +1,12 @@
+"""Defines `N:M`: of every M consecutive weights along the reduction axis, N are kept."""
+
+from qdsl.ir.family import SparsityFamily
+
+NM = SparsityFamily(
+    name="nm",
+    doc=(
+        "`sparse 2:4` keeps 2 of every 4. A kept code stores its position in ceil(log2 M) bits; "
+        "the others are exactly 0."
+    ),
+    source="arXiv 2102.04010",
+)

@@ -1,0 +1,1 @@
+"""Says what is wrong with text that does not parse, and what to write instead."""

@@ -1,0 +1,165 @@
+"""Recognizes habits from other languages, and says how the thing is written here."""
+
+from collections.abc import Callable, Mapping
+
+from qdsl.diagnostic.model import Diagnostic, Edit, error
+from qdsl.source import Span
+from qdsl.syntax.lexer import Token
+from qdsl.syntax.mistakes.scene import Scene
+
+FUNCTION = "a function is written `fn name(x: f32[B, T]) -> f32[B, T] { … }`"
+BLOCK = "a block is written `block Name(d: int) { … }`"
+LET = "a value is named by `name = …` alone"
+LOOP = "loops have bounds known at compile time: `for i in 0..n { … }`"
+IMPORT = "an import is written `import std.speech { A, B }`"
+BRANCH = "a choice is written `if a { … } else if b { … } else { … }`"
+COMMENT = "a comment begins with `#` and ends with the line"
+
+WORDS: Mapping[str, str] = {
+    **dict.fromkeys(("def", "func", "function", "fun", "lambda"), FUNCTION),
+    **dict.fromkeys(("class", "struct", "module"), BLOCK),
+    **dict.fromkeys(("let", "var", "val", "auto", "mut"), LET),
+    **dict.fromkeys(("while", "loop", "do"), LOOP),
+    **dict.fromkeys(("from", "use", "using", "include", "require"), IMPORT),
+    **dict.fromkeys(("elif", "elseif", "elsif", "match", "switch", "case"), BRANCH),
+    **dict.fromkeys(("export", "pub", "public", "private", "static"), "everything is public"),
+}
+
+
+def word(scene: Scene) -> Diagnostic | None:
+    """`def f(x):`, `let y = 3`, `elif c`."""
+    first = scene.tokens[scene.element] if scene.element is not None else scene.token
+    for token in (first, scene.token):
+        at_start = token is first or scene.expected == {"else"}
+        if at_start and token.text in WORDS:
+            return _habit(scene, token, f"`{token.text}` is no keyword", WORDS[token.text])
+    return None
+
+
+def comment(scene: Scene) -> Diagnostic | None:
+    """`// note`, `/* note */`."""
+    for i in range(scene.position, max(0, scene.position - 20), -1):
+        token, following = scene.tokens[i], scene.tokens[min(i + 1, len(scene.tokens) - 1)]
+        block = token.text == "/" and following.text in ("*", "**") and token.end == following.start
+        if block or (token.text == "//" and _words_follow(scene, i)):
+            return _habit(scene, token, "comment in another language's signs", COMMENT)
+    return None
+
+
+def _words_follow(scene: Scene, position: int) -> bool:
+    """Whether two words stand side by side behind the token: prose, not a divisor."""
+    one, two = (scene.tokens[min(position + i, len(scene.tokens) - 1)] for i in (1, 2))
+    same_line = "\n" not in scene.source.text[scene.tokens[position].end : two.start]
+    return position == scene.position or (
+        one.text.isidentifier() and two.text.isidentifier() and same_line
+    )
+
+
+def colon(scene: Scene) -> Diagnostic | None:
+    """`if c:`, `weights: int8`, `f(a: 3)`, `x[1:2]`."""
+    if scene.token.text != ":":
+        return None
+    if scene.opener and scene.opener.text == "[":
+        return _habit(scene, scene.token, "`:` in a range", "a range is written `a..b`", "..")
+    if scene.opener and scene.opener.text == "(" and scene.previous.text.isidentifier():
+        text = f"an argument is named by `{scene.previous.text} = …`"
+        return _habit(scene, scene.token, "`:` in a call", text, " =")
+    if "=" in scene.expected:
+        name = scene.previous.text
+        return _habit(scene, scene.token, "`:` in place of `=`", f"write `{name} = …`", " =")
+    if "{" in scene.expected:
+        return _habit(scene, scene.token, "`:` before a body", "a body stands in braces: `{ … }`")
+    return None
+
+
+def equals(scene: Scene) -> Diagnostic | None:
+    """`where d = 3`, `x == 3` as a statement, `x += 1`."""
+    text, expected = scene.token.text, scene.expected
+    if text == "=" and "==" in expected and "=" not in expected:
+        return _habit(scene, scene.token, "`=` in a condition", "`==` compares", "==")
+    if text == "==" and "=" in expected:
+        return _habit(scene, scene.token, "`==` in place of `=`", "`=` gives a name", "=")
+    if text == "+=" and "=" in expected:
+        name = scene.previous.text
+        help = f"write `{name} = {name} + …`: a name is given anew"
+        return _habit(scene, scene.token, "`+=` on a value", help)
+    return None
+
+
+def arrow(scene: Scene) -> Diagnostic | None:
+    """`x = a -> b`."""
+    if scene.token.text != "->" or scene.wants_expression or "==" not in scene.expected:
+        return None
+    help = "`a -> b` stands only as an argument of its own: `Linear(a -> b)`"
+    return _habit(scene, scene.token, "`->` outside of a call", help)
+
+
+def power(scene: Scene) -> Diagnostic | None:
+    """`x ** 2`."""
+    if scene.token.text == "**" and "*" in scene.expected:
+        return _habit(scene, scene.token, "there is no power", "write `x * x`")
+    return None
+
+
+def fraction(scene: Scene) -> Diagnostic | None:
+    """`.5`."""
+    token, digits = scene.token, scene.following
+    if token.text == "." and digits.text.isdigit() and token.end == digits.start:
+        span = Span(scene.source, token.start, digits.end)
+        text = f"0.{digits.text}"
+        return error(
+            "Q007",
+            f"malformed number `.{digits.text}`",
+            span,
+            help=f"write `{text}`",
+            fix=Edit(span, text),
+        )
+    return None
+
+
+def chain(scene: Scene) -> Diagnostic | None:
+    """`0 < x < 3`."""
+    signs = {"==", "!=", "<", "<=", ">", ">="}
+    if scene.token.text in signs and "and" in scene.expected and not signs & scene.expected:
+        help = "compare twice: `a < b and b < c`"
+        return _habit(scene, scene.token, "comparisons do not chain", help)
+    return None
+
+
+def is_test(scene: Scene) -> Diagnostic | None:
+    """`x is true`."""
+    if scene.expected <= {"none", "not"} and "none" in scene.expected:
+        help = "`is` tests for `none` alone; `==` compares values"
+        return _habit(scene, scene.token, "`is` with a value", help)
+    return None
+
+
+def sparse(scene: Scene) -> Diagnostic | None:
+    """`int4 sparse`, without its ratio."""
+    token = scene.token if scene.token.text == "sparse" else scene.previous
+    if token.text != "sparse" or "." in scene.expected:
+        return None
+    help = "say how many of how many are kept: `sparse 2:4`"
+    return error("Q010", "`sparse` without its ratio", scene.span(token), help=help)
+
+
+def _habit(
+    scene: Scene, token: Token, message: str, help: str, fix: str | None = None
+) -> Diagnostic:
+    span = scene.span(token)
+    return error("Q016", message, span, help=help, fix=None if fix is None else Edit(span, fix))
+
+
+Habit = Callable[[Scene], Diagnostic | None]
+HABITS: tuple[Habit, ...] = (
+    word,
+    comment,
+    colon,
+    equals,
+    arrow,
+    power,
+    fraction,
+    chain,
+    is_test,
+    sparse,
+)

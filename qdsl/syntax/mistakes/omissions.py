@@ -1,0 +1,157 @@
+"""Recognizes what was left out: a type, an `else`, a unit, a name for a value."""
+
+from collections.abc import Callable
+
+from qdsl.diagnostic.model import Diagnostic, Edit, error
+from qdsl.diagnostic.suggest import did_you_mean, suggestion
+from qdsl.source import Span
+from qdsl.syntax.mistakes.scene import Scene
+
+ITEMS = ("import", "const", "format", "block", "model", "policy", "budget", "variant")
+UNSUPPORTED = ("recipe", "target", "extern")
+UNITS = ("B", "KB", "KiB", "MB", "MiB", "GB", "GiB", "K", "M", "G", "x")
+
+
+def item(scene: Scene) -> Diagnostic | None:
+    """A word that begins no item, or one of a later edition."""
+    if scene.kind != "items" or scene.element is not None:
+        return None
+    token = scene.token
+    span = scene.span(token)
+    if token.text in UNSUPPORTED:
+        return error(
+            "Q015",
+            f"`{token.text}` is not supported yet",
+            span,
+            help="remove it: this release neither reads nor applies it",
+        )
+    if not token.text.isidentifier():
+        return None
+    if scene.following.text == "=":
+        return error(
+            "Q010",
+            "expected an item, found a value",
+            span,
+            help=f"a constant is written `const {token.text} = …`",
+            fix=Edit(Span(scene.source, token.start, token.start), "const "),
+        )
+    return error(
+        "Q010", f"expected an item, found `{token.text}`", span, help=suggestion(token.text, ITEMS)
+    )
+
+
+def reserved(scene: Scene) -> Diagnostic | None:
+    """`in = 3`, a member called `entry`."""
+    token, previous = scene.token, scene.previous
+    help = "choose another name"
+    is_word = token.text.isidentifier() and "a name" in scene.expected
+    if is_word and (not scene.wants_expression or scene.following.text in ("=", ":", ",")):
+        return error("Q013", f"`{token.text}` is a reserved word", scene.span(token), help=help)
+    begins = scene.element == scene.position - 1 and previous.text.isidentifier()
+    if begins and token.text in ("=", ".") and token.text not in scene.expected:
+        if scene.kind == "rules":
+            help = f"a part of that name is written `{{{previous.text}}}` here"
+        message = f"`{previous.text}` begins {NOUNS.get(scene.kind, 'something else')}"
+        return error("Q013", message, scene.span(previous), help=help)
+    return None
+
+
+NOUNS = {
+    "items": "an item",
+    "members": "a member of its own kind",
+    "rules": "a rule of its own kind",
+}
+
+
+def otherwise(scene: Scene) -> Diagnostic | None:
+    """`if c { a }` without `else`."""
+    if scene.expected != {"else"}:
+        return None
+    end = scene.previous.end
+    return error(
+        "Q010",
+        "`if` without `else`",
+        Span(scene.source, end, end),
+        "`else { … }` is missing here",
+        help="an `if` is a value, so both ways yield one: `if c { a } else { b }`",
+    )
+
+
+def type_of_parameter(scene: Scene) -> Diagnostic | None:
+    """`block A(d, n)`, `forward(x)`."""
+    if scene.expected != {":"} or scene.token.text not in (",", ")", "="):
+        return None
+    name = scene.previous
+    example = "x: f32[B, T]" if scene.kind == "members" else "d: int"
+    return error(
+        "Q010",
+        f"`{name.text}` has no type",
+        scene.span(name),
+        help=f"a type follows the name: `{example}`",
+    )
+
+
+def unit(scene: Scene) -> Diagnostic | None:
+    """`12 MIB`."""
+    word = scene.previous
+    before = scene.tokens[max(0, scene.position - 2)]
+    if scene.expected != {"("} or not before.text[:1].isdigit():
+        return None
+    help = suggestion(word.text, UNITS)
+    near = did_you_mean(word.text, UNITS)
+    span = scene.span(word)
+    fix = Edit(span, near) if near else None
+    return error("Q010", f"unknown unit `{word.text}`", span, help=help, fix=fix)
+
+
+def imported(scene: Scene) -> Diagnostic | None:
+    """`import std.speech`."""
+    if scene.element is None or scene.tokens[scene.element].text != "import":
+        return None
+    if "{" not in scene.expected:
+        return None
+    end = scene.previous.end
+    return error(
+        "Q010",
+        "import without names",
+        Span(scene.source, end, end),
+        "names are missing here",
+        help="name what is imported: `import std.speech { ConformerBlock, Joint }`",
+    )
+
+
+def unused_value(scene: Scene) -> Diagnostic | None:
+    """`f(x)` as a statement; `x = 3 4`."""
+    if scene.kind != "statements" or scene.element is None or "=" not in scene.expected:
+        return None
+    first = scene.tokens[scene.element]
+    if first.text.isidentifier() and scene.previous is first and not scene.is_new_line:
+        return None
+    span = Span(scene.source, first.start, scene.previous.end)
+    if "\n" not in scene.source.text[scene.tokens[scene.element - 1].end : first.start]:
+        if scene.tokens[scene.element - 1].text != "{":
+            return error(
+                "Q010",
+                "two values side by side",
+                span,
+                "this one belongs to nothing",
+                help="an operator or a comma is missing before it",
+            )
+    return error(
+        "Q010",
+        "a value that nothing takes",
+        span,
+        help="name it with `name = …`, drop it with `_ = …`, or give it with `return …`",
+    )
+
+
+Omission = Callable[[Scene], Diagnostic | None]
+OMISSIONS: tuple[Omission, ...] = (
+    item,
+    reserved,
+    otherwise,
+    type_of_parameter,
+    unit,
+    imported,
+    unused_value,
+)

@@ -1,0 +1,99 @@
+"""Gathers what is known about a token that does not fit: what was expected, and where."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from qdsl.source import Source, Span
+from qdsl.syntax.automaton import Automaton
+from qdsl.syntax.brackets import indentation
+from qdsl.syntax.lexer import Token
+from qdsl.syntax.recovery import Recovery
+from qdsl.syntax.tables import END
+
+CLASSES = {
+    "NAME": "a name",
+    "INTEGER": "an integer",
+    "FLOAT": "a number",
+    "STRING": "a string",
+    "SPARSE": "`sparse`",
+    "$END": "the end of the file",
+}
+KINDS = {
+    "import": "items",
+    "tie": "members",
+    "return": "statements",
+    "optional": "rules",
+}
+"""A word that only the elements of one kind of list begin with, and what they are."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """An error at `tokens[position]`.
+
+    `expected` holds the words and signs that fit, and class names as in CLASSES. `kind` says what
+    the list around the error holds; `element` is the position of its unfinished element's first
+    token, None where the error is at an element's start. `opener` is the bracket around, if any.
+    """
+
+    source: Source
+    tokens: Sequence[Token]
+    position: int
+    expected: frozenset[str]
+    kind: str
+    element: int | None
+    opener: Token | None
+
+    @property
+    def token(self) -> Token:
+        return self.tokens[self.position]
+
+    @property
+    def previous(self) -> Token:
+        return self.tokens[self.position - 1]
+
+    @property
+    def following(self) -> Token:
+        return self.tokens[min(self.position + 1, len(self.tokens) - 1)]
+
+    @property
+    def wants_expression(self) -> bool:
+        return "a string" in self.expected
+
+    def span(self, token: Token) -> Span:
+        return Span(self.source, token.start, token.end)
+
+    @property
+    def is_new_line(self) -> bool:
+        """Whether the token is the first of a line, or the end of the text."""
+        return self.token.symbol == END or indentation(self.source, self.token)[1]
+
+
+def look(
+    source: Source, automaton: Automaton, recovery: Recovery, tokens: Sequence[Token], position: int
+) -> Scene:
+    """The scene of an error at a position, with the automaton as it stands there."""
+    tables = automaton.tables
+    texts = {symbol: text for text, symbol in (*tables.words.items(), *tables.signs.items())}
+    expected = frozenset(
+        texts.get(symbol) or CLASSES[name]
+        for name, symbol in tables.terminals.items()
+        if automaton.accepts(symbol)
+    )
+    group = recovery.group(position)
+    kinds = [
+        k for w, k in KINDS.items() if automaton.accepts(tables.words[w], group.base)
+    ]
+    begun = automaton.starts[group.base - 1 : group.base]
+    element = position
+    while begun and tokens[element].start > begun[0]:
+        element -= 1
+    return Scene(
+        source,
+        tokens,
+        position,
+        expected,
+        kinds[0] if kinds else "",
+        element if begun else None,
+        tokens[group.opener] if group.opener >= 0 else None,
+    )

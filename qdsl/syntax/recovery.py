@@ -1,0 +1,142 @@
+"""Finds where a parse goes on after an error: at the next element of the list it failed in."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from qdsl.source import Source
+from qdsl.syntax.automaton import Automaton
+from qdsl.syntax.brackets import indentation, pairs, partners
+from qdsl.syntax.lexer import Token
+from qdsl.syntax.tables import END
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """The inside of a bracket, or the whole file, where `opener` is -1.
+
+    `floor` states stay whatever happens inside; `base` states hold its complete elements too.
+    """
+
+    opener: int
+    floor: int
+    base: int
+
+
+class Recovery:
+    """Recovers the parse of one file."""
+
+    def __init__(self, source: Source, automaton: Automaton, tokens: Sequence[Token]) -> None:
+        tables = automaton.tables
+        self.source = source
+        self.automaton = automaton
+        self.tokens = tokens
+        self.partner: Mapping[int, int] = partners(tokens, tables)
+        self.openers = pairs(tables)
+        self.brace, self.comma = tables.signs["{"], tables.signs[","]
+        self.semicolon, self.stars = tables.signs[";"], (tables.signs["*"], tables.signs["**"])
+        self.words = frozenset(tables.words.values()) | {tables.name}
+        self.entered = {  # the symbol that leads to each state
+            target: symbol
+            for row in tables.states
+            for symbol, target in row.items()
+            if target >= 0
+        }
+
+    def resume(self, position: int) -> int:
+        """Cuts the stacks back and returns the position to go on from."""
+        group = self.group(position)
+        while True:
+            found = self._search(group, position)
+            if found is not None:
+                return found
+            position = self.partner[group.opener] + 1
+            self.automaton.cut(group.floor - 1)
+            group = self.group(position)
+
+    def group(self, position: int) -> Group:
+        """The group that the token at a position stands in."""
+        opener = position - 1
+        while opener >= 0 and self.tokens[opener].symbol not in self.openers:
+            opener = self.partner.get(opener, opener) - 1
+        floors = [2]  # the edition
+        states = self.automaton.states
+        closers = frozenset(self.openers.values())
+        for height, state in enumerate(states, start=1):
+            if self.entered.get(state) in self.openers:
+                floors.append(height)
+            elif self.entered.get(state) in closers:
+                floors.pop()
+        floor = floors[-1]
+        listed = len(states) > floor and self._symbol(states[floor]).startswith("__")
+        return Group(opener, floor, floor + listed)
+
+    def _symbol(self, state: int) -> str:
+        return self.automaton.tables.symbols[self.entered[state]]
+
+    def settle(self) -> None:
+        """Completes the element before the error where a further element could follow it."""
+        words = self.automaton.tables.words
+        symbols = [words[word] for word in ("import", "tie", "return", "optional")]
+        for symbol in (*symbols, self.automaton.tables.name):
+            if self.automaton.accepts(symbol):
+                self.automaton.settle(self.source, symbol)
+                return
+
+    def dangling(self, position: int) -> int | None:
+        """Where the element before ended unfinished: `x =` and then, on the next line, `y = 3`.
+
+        A token that does not fit may be the second of an element whose first was taken for the rest
+        of the element before; the position of that first.
+        """
+        group, first = self.group(position), position - 1
+        begun = self.automaton.starts[group.base - 1 : group.base]
+        if (
+            begun
+            and begun[0] < self.tokens[first].start
+            and self.starts_element(group, first)
+            and self.automaton.takes(self.tokens[first : position + 1], group.base)
+        ):
+            return first
+        return None
+
+    def starts_element(self, group: Group, position: int) -> bool:
+        """Whether the token begins a line, and would begin an element of the group there."""
+        token = self.tokens[position]
+        in_braces = group.opener < 0 or self.tokens[group.opener].symbol == self.brace
+        return (
+            in_braces
+            and (token.symbol in self.words or token.symbol in self.stars)
+            and indentation(self.source, token)[1]
+            and self.automaton.takes([token], group.base)
+        )
+
+    def _search(self, group: Group, position: int) -> int | None:
+        end = self.partner[group.opener] if group.opener >= 0 else len(self.tokens) - 1
+        in_braces = group.opener < 0 or self.tokens[group.opener].symbol == self.brace
+        while position < end:
+            token = self.tokens[position]
+            if self.starts_element(group, position):
+                self.automaton.cut(group.base)
+                return position
+            if in_braces and token.symbol == self.semicolon:
+                self.automaton.cut(group.base)
+                return position + 1
+            if in_braces and token.symbol == self.brace:
+                if self._cut_to(token.symbol, group.base + 1):  # the body of a broken head
+                    return position
+            elif not in_braces and token.symbol == self.comma:
+                if self._cut_to(token.symbol, group.floor):
+                    return position
+                if self.automaton.takes([self.tokens[position + 1]], group.floor):
+                    self.automaton.cut(group.floor)
+                    return position + 1
+            position = self.partner[position] + 1 if token.symbol in self.openers else position + 1
+        return end if self._cut_to(self.tokens[end].symbol, group.floor) else None
+
+    def _cut_to(self, symbol: int, lowest: int) -> bool:
+        """Cuts back to the highest states that take a terminal, if any above `lowest` do."""
+        for height in range(len(self.automaton.states), lowest - 1, -1):
+            if self.automaton.accepts(symbol, height):
+                self.automaton.cut(height)
+                return True
+        return False

@@ -1,0 +1,146 @@
+"""Defines what a back end promises: capabilities without torch, kernels with it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import entry_points
+from typing import TYPE_CHECKING, Protocol, assert_never
+
+from qdsl.ir.format import (
+    ActivationFormat,
+    BinaryGrid,
+    FloatGrid,
+    IntegerGrid,
+    PerTensor,
+    PerToken,
+    TernaryGrid,
+    WeightFormat,
+)
+
+if TYPE_CHECKING:
+    from torch import Tensor
+    from torch.library import Library
+
+GROUP = "qdsl.backends"  # entry points: name = module:BACKEND
+
+
+@dataclass(frozen=True, slots=True)
+class Availability:
+    """Whether kernels can run here, and if not, why."""
+
+    available: bool
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Capability:
+    """One kernel family: what it computes, from which weights and activations.
+
+    operation is an operation of `qdsl::` (linear, embedding, lstm, dequantize); grid is
+    `integer`, `ternary` or `binary`; activations are words of `activation_word`.
+    """
+
+    kernel: str
+    operation: str
+    grid: str
+    bits: tuple[int, ...]
+    activations: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CanonicalWeight:
+    """A weight as the artifact stores it; the arrays are torch tensors.
+
+    codes u8 [outputs, row bytes]; scales [outputs or 1, groups] in their stored float type; zeros
+    u8 [outputs or 1, row bytes] (integer zero), floats like scales (float zero) or None; index u8
+    [outputs, row bytes] with N:M, else None.
+    """
+
+    format: WeightFormat
+    outputs: int
+    in_features: int
+    codes: "Tensor"
+    scales: "Tensor"
+    zeros: "Tensor | None"
+    index: "Tensor | None"
+
+
+class Backend(Protocol):
+    """What an entry point of `qdsl.backends` provides; importing it must not import torch."""
+
+    @property
+    def name(self) -> str: ...
+
+    def availability(self) -> Availability: ...
+
+    def capabilities(self) -> tuple[Capability, ...]: ...
+
+    def repack(self, weight: CanonicalWeight) -> "Tensor":
+        """The weight as one self-describing u8 tensor that this back end's kernels read."""
+        ...
+
+    def register(self, library: "Library") -> None:
+        """Implements the operations of `qdsl::` for this back end's device."""
+        ...
+
+
+@cache
+def backends() -> Mapping[str, Backend]:
+    """Installed back ends by name; one that cannot be imported is left out by `installed`."""
+    return {name: b for name, b in installed().items() if not isinstance(b, Availability)}
+
+
+@cache
+def installed() -> Mapping[str, Backend | Availability]:
+    """Every entry point: the back end, or why it could not be imported."""
+    found: dict[str, Backend | Availability] = {}
+    for point in entry_points(group=GROUP):
+        try:
+            found[point.name] = point.load()
+        except Exception as failure:  # a third party's package may fail in any way
+            found[point.name] = Availability(False, f"{type(failure).__name__}: {failure}")
+    return found
+
+
+def grid_word(format: WeightFormat) -> str:
+    """The word of a capability for the format's grid."""
+    grid = format.grid
+    match grid:
+        case IntegerGrid():
+            return "integer"
+        case TernaryGrid():
+            return "ternary"
+        case BinaryGrid():
+            return "binary"
+        case FloatGrid():
+            return "float"
+        case _:
+            assert_never(grid)
+
+
+def activation_word(format: ActivationFormat | None) -> str:
+    """`f32`, `int8_token` or `int8_tensor`."""
+    if format is None:
+        return "f32"
+    match format.grouping:
+        case PerToken():
+            return "int8_token"
+        case PerTensor():
+            return "int8_tensor"
+
+
+def find_kernel(
+    backend: Backend, operation: str, weight: WeightFormat, activations: ActivationFormat | None
+) -> Capability | None:
+    """The kernel that serves a layer, None when there is none."""
+    from qdsl.ir.format import code_bits
+
+    if isinstance(weight.grid, FloatGrid):
+        return None
+    wanted = (operation, grid_word(weight), activation_word(activations))
+    for capability in backend.capabilities():
+        served = (capability.operation, capability.grid) == wanted[:2]
+        if served and code_bits(weight.grid) in capability.bits:
+            if wanted[2] in capability.activations:
+                return capability
+    return None
