@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from qdsl.artifact import bits
@@ -26,7 +27,7 @@ def encode(quantized: Quantized, mask: Tensor | None, format: WeightFormat) -> C
     """The bytes of a weight with a grid of codes; the tensors are on the processor."""
     grid, pattern = format.grid, format.pattern
     assert not isinstance(grid, FloatGrid)
-    codes = quantized.codes.detach().cpu().numpy().astype(np.int16)
+    codes: NDArray[np.integer] = quantized.codes.detach().cpu().numpy().astype(np.int16)
     outputs, in_features = codes.shape
     index = None
     if isinstance(pattern, NM):
@@ -47,7 +48,7 @@ def encode(quantized: Quantized, mask: Tensor | None, format: WeightFormat) -> C
 
 
 def decode(weight: CanonicalWeight) -> Decoded:
-    """The inverse of `encode`; codes of pruned weights are 0, or the zero point."""
+    """The inverse of `encode`; codes of pruned weights are 0."""
     format, grid, pattern = weight.format, weight.format.grid, weight.format.pattern
     assert not isinstance(grid, FloatGrid)
     mask = None

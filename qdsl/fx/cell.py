@@ -1,4 +1,4 @@
-"""Defines the cell of a packed LSTM to the bit: products, sums and divisions of f32, no library call.
+"""Defines the cell of a packed LSTM to the bit: arithmetic of f32, no function of a library.
 
 Kernels compute the same steps, so that a cell is the same on every processor.
 """

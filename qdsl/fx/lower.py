@@ -31,7 +31,8 @@ def lower(graph: Graph, layers: Layers) -> fx.Graph:
         to.dtypes.extend(t.dtype for t in flat.node.types)
     results = tuple(to.tensor(o) for o in graph.outputs)
     result.output(results[0] if len(results) == 1 else results)
-    result.eliminate_dead_code()
+    # operations compute values and nothing else
+    result.eliminate_dead_code(lambda node: node.op in ("placeholder", "output"))
     result.lint()
     return result
 
@@ -41,8 +42,11 @@ def _begin(graph: Graph, result: fx.Graph) -> Emission:
     for i, given in enumerate(graph.inputs):
         # Python wants a default after a default
         optional = any(g.zeros for g in graph.inputs[: i + 1])
-        nodes.append(result.placeholder(given.name, default_value=None) if optional
-                     else result.placeholder(given.name))
+        nodes.append(
+            result.placeholder(given.name, default_value=None)
+            if optional
+            else result.placeholder(given.name)
+        )
     pairs = tuple(zip(graph.inputs, nodes, strict=True))
     like = next((n for g, n in pairs if not g.zeros), nodes[0])
     to = Emission(result, Sizes(result, pairs), like)

@@ -7,9 +7,9 @@ from qdsl.ir.pattern import NM
 
 
 def nm_mask(weight: Tensor, pattern: NM) -> Tensor:
-    """bool [N, K]: the largest |w| of every M consecutive weights of a row, ties to the lowest index.
+    """bool [N, K]: of every M consecutive weights of a row, the largest |w| are kept.
 
-    Raises ValueError when M does not divide K.
+    Of equal ones the first is. Raises ValueError when M does not divide K.
     """
     rows, columns = weight.shape
     if columns % pattern.group:

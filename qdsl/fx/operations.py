@@ -1,8 +1,13 @@
 """Computes operations that torch has no single function for, on channels-last tensors."""
 
+import warnings
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+
+# a matter of speed that a user can do nothing about
+warnings.filterwarnings("ignore", "LSTM with projections is not supported with oneDNN")
 
 
 def state_or_zeros(state: Tensor | None, shape: tuple[int, ...], like: Tensor) -> Tensor:

@@ -5,13 +5,16 @@ Each operation has two overloads: `default`, which back ends implement for their
 that the back end's `repack` made.
 """
 
+from collections.abc import Callable
 from functools import cache
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.library import Library
 
 from qdsl.diagnostic.model import QdslError, error
+from qdsl.fx.reference import BACKEND, IMPLEMENTATIONS
 from qdsl.target import Backend, backends, installed
 
 REFERENCE = "reference"
@@ -51,15 +54,15 @@ _FAKES = {"linear": _linear, "embedding": _embedding, "dequantize": _dequantize,
 
 
 def _define() -> Library:
-    from qdsl.fx.reference import IMPLEMENTATIONS
-
-    library = Library("qdsl", "DEF")
+    library = Library("qdsl", "DEF")  # type: ignore[no-untyped-call]
+    # torch has no types for these
+    define: Callable[..., Any] = library.define
+    implement: Callable[..., Any] = library.impl
     for name, schema in _SCHEMAS.items():
-        library.define(name + schema)
-        library.define(f"{name}.{REFERENCE}{schema}")
         for overload in (name, f"{name}.{REFERENCE}"):
-            library.impl(overload, _FAKES[name], "Meta")
-        library.impl(f"{name}.{REFERENCE}", IMPLEMENTATIONS[name], "CompositeExplicitAutograd")
+            define(overload + schema)
+            implement(overload, _FAKES[name], "Meta")
+        implement(f"{name}.{REFERENCE}", IMPLEMENTATIONS[name], "CompositeExplicitAutograd")
     return library
 
 
@@ -74,8 +77,6 @@ def operation(name: str, overload: str) -> torch._ops.OpOverload:
 
 def backend(name: str) -> Backend:
     """The back end of that name, its operations registered; raises QdslError (Q502, Q503)."""
-    from qdsl.fx.reference import BACKEND
-
     if name == REFERENCE:
         return BACKEND
     if name not in backends():

@@ -11,18 +11,18 @@ from torch import fx
 from qdsl.fx import operations
 from qdsl.fx.emission import Emission, LayerOp
 from qdsl.fx.ops import operation as qdsl_operation
+from qdsl.fx.quantizer import QUANTIZER
 from qdsl.fx.storages import Storages
-from qdsl.fx.trained import QUANTIZER, layer_norm, scale_and_shift, unpacked
+from qdsl.fx.trained import layer_norm, scale_and_shift, unpacked
 from qdsl.ir import op
 from qdsl.ir.flat import FlatNode
 from qdsl.ir.format import ActivationFormat, FloatGrid, FloatType
 from qdsl.target import activation_word
 
 
-
 @dataclass(frozen=True, slots=True)
 class PackedLayers:
-    """`overload` of the operations; `exact` reads packed weights from the quantizers of training."""
+    """`overload` of the operations; `exact` reads packed weights from their quantizers."""
 
     storages: Storages
     overload: str

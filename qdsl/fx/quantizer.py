@@ -19,6 +19,8 @@ from qdsl.fx.numerics import (
 from qdsl.ir.format import FloatGrid, IntegerGrid, SearchedClip, WeightFormat
 from qdsl.ir.pattern import NM
 
+QUANTIZER = ":q"  # what a quantizer's name adds to its parameter's
+
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
@@ -46,6 +48,7 @@ class Quantizer(nn.Module):
     codes: Tensor | None
     scale: Tensor | None
     zero: Tensor | None
+    packed: Tensor | None
 
     _FROZEN = ("codes", "scale", "zero")
 

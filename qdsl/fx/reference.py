@@ -20,7 +20,15 @@ from qdsl.fx.canonical import Decoded, decode
 from qdsl.fx.cell import lstm_cell
 from qdsl.fx.numerics import dequantize as dequantized
 from qdsl.fx.numerics import groups
-from qdsl.ir.format import FloatZero, Grouping, IntegerGrid, Levels, PerChannel, PerTensor, WeightFormat
+from qdsl.ir.format import (
+    FloatZero,
+    Grouping,
+    IntegerGrid,
+    Levels,
+    PerChannel,
+    PerTensor,
+    WeightFormat,
+)
 from qdsl.target import Availability, CanonicalWeight, Capability
 
 _MAGIC = b"qdsl-ref"

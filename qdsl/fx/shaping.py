@@ -10,7 +10,7 @@ from qdsl.fx import operations
 from qdsl.fx.emission import DTYPES, Emission, Operand
 from qdsl.ir import op
 
-PYTHON = {"f32": float, "i64": int, "bool": bool}
+PYTHON: dict[str, type[float] | type[int] | type[bool]] = {"f32": float, "i64": int, "bool": bool}
 
 
 def source(

@@ -49,8 +49,10 @@ class Sizes:
         return self._sum([self._term(p, c, names) for p, c in dim.terms])
 
     def _term(self, product: Sequence[Atom], coefficient: int, names: dict[str, Size]) -> Size:
-        factors = [self._atom(a, names) for a in product]
-        return reduce(self._times, factors, coefficient)
+        result: Size = coefficient
+        for atom in product:
+            result = self._times(result, self._atom(atom, names))
+        return result
 
     def _atom(self, atom: Atom, names: dict[str, Size]) -> Size:
         if isinstance(atom, FloorDiv):

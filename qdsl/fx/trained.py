@@ -1,5 +1,6 @@
 """Lowers layers for training: in float, or with weights and activations rounded as when packed."""
 
+import operator
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import assert_never
@@ -9,18 +10,17 @@ from torch import fx
 
 from qdsl.fx import activations, operations, recurrence
 from qdsl.fx.emission import Emission, LayerOp
+from qdsl.fx.quantizer import QUANTIZER
 from qdsl.fx.storages import Storages
 from qdsl.ir import op
 from qdsl.ir.flat import FlatNode
 from qdsl.ir.format import F32, ActivationFormat
 from qdsl.target import activation_word
 
-QUANTIZER = ":q"  # what a quantizer's name adds to its parameter's
-
 
 @dataclass(frozen=True, slots=True)
 class TrainedLayers:
-    """`quantized`: weights pass their quantizers, inputs of products are rounded, norms are frozen."""
+    """`quantized`: weights pass their quantizers, inputs of products are rounded, norms stand."""
 
     storages: Storages
     quantized: bool
@@ -71,7 +71,8 @@ class TrainedLayers:
             case op.Embedding():
                 return to.call(F.embedding, inputs[0], weights[0])
             case op.LayerNorm(eps):
-                return layer_norm(to, inputs[0], weights, eps, self.storages.of(flat.node.parameters[0]).parameter.shape)
+                shape = self.storages.of(flat.node.parameters[0]).parameter.shape
+                return layer_norm(to, inputs[0], weights, eps, shape)
             case _:
                 assert_never(operation)
 
@@ -131,6 +132,4 @@ def scale_and_shift(to: Emission, x: fx.Node, weights: list[fx.Node]) -> fx.Node
 
 def unpacked(to: Emission, result: fx.Node, count: int) -> tuple[fx.Node, ...]:
     """The elements of a tuple."""
-    import operator
-
     return tuple(to.call(operator.getitem, result, i) for i in range(count))

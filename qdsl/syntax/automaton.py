@@ -1,13 +1,12 @@
 """Runs the LALR(1) automaton over tokens, building the tree as it reduces."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
 from qdsl.source import Source, Span
 from qdsl.syntax.build.context import Build, Context
 from qdsl.syntax.lexer import Token
 from qdsl.syntax.tables import ABSENT, Tables
-
 
 Rule = tuple[int, int, Build | Literal[""] | None, tuple[int, ...], bool]
 """A rule of the tables with its action looked up, and whether its node is a level of nesting."""
@@ -116,17 +115,19 @@ class Automaton:
         starts.append(start)
         depths.append(depth)
 
-    def accepts(self, symbol: int, height: int | None = None) -> bool:
-        """Whether the lowest `height` states of the stack (all of them) could take a terminal."""
-        return self._step(self.states[:height], symbol)
+    def accepts(self, symbol: int, states: Sequence[int]) -> bool:
+        """Whether a stack of states could take a terminal."""
+        return self._step(list(states), symbol)
 
-    def takes(self, tokens: Sequence[Token], height: int | None = None) -> bool:
-        """Whether the states could take these tokens, words as names where that is what fits."""
-        states, soft, name = self.states[:height], self.tables.soft, self.tables.name
-        return all(
-            self._step(states, token.symbol)
-            or (token.symbol in soft and self._step(states, name))
-            for token in tokens
+    def takes(self, tokens: Iterable[Token], states: Sequence[int]) -> bool:
+        """Whether a stack of states could take these tokens."""
+        trial = list(states)
+        return all(self.step(trial, token) for token in tokens)
+
+    def step(self, states: list[int], token: Token) -> bool:
+        """Moves the states over a token: as the word it is, or else as a name."""
+        return self._step(states, token.symbol) or (
+            token.symbol in self.tables.soft and self._step(states, self.tables.name)
         )
 
     def _step(self, states: list[int], symbol: int) -> bool:

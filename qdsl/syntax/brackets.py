@@ -186,6 +186,5 @@ class _Repair:
             )
         )
 
-
     def _span(self, token: Token) -> Span:
         return Span(self.source, token.start, token.end)

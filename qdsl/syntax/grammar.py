@@ -5,7 +5,7 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +55,7 @@ def compile_grammar(grammar: str) -> dict[str, Any]:
 
 
 def _lexicon(
-    terminals: list[TerminalDef], ignored: set[str], ids: Mapping[str, int]
+    terminals: Collection[TerminalDef], ignored: set[str], ids: Mapping[str, int]
 ) -> dict[str, Any]:
     """One pattern for all tokens; words are told from names, and signs apart, by their text."""
     fixed = {t.pattern.value: t for t in terminals if t.pattern.type == "str"}
@@ -93,7 +93,7 @@ def _picks(rule: Rule) -> list[int]:
         picks += [ABSENT] * gaps[i]
         if not symbol.is_term and symbol.name.startswith("_"):
             picks.append(ABSENT - 1 - i)
-        elif rule.options.keep_all_tokens or not (symbol.is_term and symbol.filter_out):
+        elif rule.options.keep_all_tokens or not getattr(symbol, "filter_out", False):
             picks.append(i)
     return picks + [ABSENT] * gaps[-1]
 

@@ -24,7 +24,7 @@ class Token(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Lexed:
-    """The tokens of a text, the end token last; `docs` maps a token's start to what documents it."""
+    """The tokens of a text, the end token last; `docs` maps the start of a token to its doc."""
 
     tokens: list[Token] = field(default_factory=list)
     comments: list[tree.Comment] = field(default_factory=list)
@@ -47,37 +47,45 @@ def lex(source: Source, tables: Tables, limit: int) -> Lexed:
             position = _mistake(source, tables, position, lexed)
             continue
         start, position = position, found.end()
-        kind = found.lastgroup
-        if kind == "SPACE":
-            if doc and text.count("\n", start, position) > 1:
-                doc.clear()
-            continue
-        word = found[0]
-        if kind == "COMMENT":
-            comment = _comment(source, start, word)
-            lexed.comments.append(comment)
-            if comment.own_line and word.startswith("##"):
-                doc.append(comment.text[2:].removeprefix(" "))
+        kind, word = found.lastgroup or "", found[0]
+        if kind in ("SPACE", "COMMENT"):
+            _set_aside(source, start, word, lexed, doc)
             continue
         if doc:
             lexed.docs[start] = "\n".join(doc)
             doc.clear()
-        if kind == "NAME":
-            symbol = words.get(word, name)
-        elif kind == "SIGN":
-            symbol = signs[word]
-        else:
-            symbol = symbols[kind or ""]
+        if word[0] == "/" and (end := _foreign_comment(source, start, lexed)):
+            position = end
+            continue
+        symbol = words.get(word, name) if kind == "NAME" else signs.get(word) or symbols[kind]
         tokens.append(Token(symbol, word, start, position))
     tokens.append(Token(END, "", len(text), len(text)))
     return lexed
 
 
-def _comment(source: Source, start: int, word: str) -> tree.Comment:
+def _set_aside(source: Source, start: int, word: str, lexed: Lexed, doc: list[str]) -> None:
+    """Keeps a comment; `doc` collects the documentation that stands right above what follows."""
+    if word[0] != "#":
+        if doc and word.count("\n") > 1:
+            doc.clear()
+        return
     line = source.text.rfind("\n", 0, start) + 1
     own_line = not source.text[line:start].strip()
     text = word.rstrip()
-    return tree.Comment(text, own_line, Span(source, start, start + len(text)))
+    lexed.comments.append(tree.Comment(text, own_line, Span(source, start, start + len(text))))
+    if own_line and text.startswith("##"):
+        doc.append(text[2:].removeprefix(" "))
+
+
+def _foreign_comment(source: Source, position: int, lexed: Lexed) -> int | None:
+    """Reports `// …` and `/* … */`; returns where the comment ends, if it is one."""
+    from qdsl.syntax.mistakes import lexical
+
+    mistake = lexical.comment(source, position)
+    if mistake is None:
+        return None
+    lexed.diagnostics.append(mistake.diagnostic)
+    return mistake.end
 
 
 def _mistake(source: Source, tables: Tables, position: int, lexed: Lexed) -> int:

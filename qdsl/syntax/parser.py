@@ -11,8 +11,9 @@ from qdsl.syntax.brackets import balance, deepest
 from qdsl.syntax.build.context import Context
 from qdsl.syntax.build.expressions import LEAVES, NESTING
 from qdsl.syntax.build.items import NODES
-from qdsl.syntax.lexer import STRAY, Token, lex
-from qdsl.syntax.tables import END, Tables, load
+from qdsl.syntax.lexer import Token, lex
+from qdsl.syntax.reading import SIZE_LIMIT, oversized
+from qdsl.syntax.tables import Tables, load
 
 EDITION = 1
 NESTING_LIMIT = 100
@@ -24,6 +25,8 @@ def parse(source: Source) -> tuple[tree.File, tuple[Diagnostic, ...]]:
 
     After errors the file holds the items that could be read, without the parts that could not.
     """
+    if len(source.text) > SIZE_LIMIT:
+        return tree.File(EDITION, (), (), source), (oversized(source.name),)
     tables = _tables()
     lexed = lex(source, tables, DIAGNOSTICS_LIMIT)
     tokens, diagnostics = lexed.tokens, lexed.diagnostics
@@ -74,14 +77,13 @@ def _recover(
     from qdsl.syntax.mistakes.unexpected import describe, unfinished
     from qdsl.syntax.recovery import Recovery
 
-    recovery, resumed = Recovery(source, automaton, tokens), -1
+    recovery = Recovery(source, automaton, tokens)
     while position < len(tokens) and len(diagnostics) <= DIAGNOSTICS_LIMIT:
-        token = tokens[position]
-        written = token.symbol == END or (token.symbol != STRAY and token.text)
         first = recovery.dangling(position)
-        if written and position > resumed + 1:  # else it is what the last error left
-            recovery.settle()
-            scene = look(source, automaton, recovery, tokens, position)
+        recovery.settle()
+        scene = look(source, automaton, recovery, tokens, position)
+        # what stands right behind a resumed token, in its element, is still the last error
+        if scene.was_written and (position != recovery.resumed + 1 or scene.element is None):
             diagnostics.append(describe(scene) if first is None else unfinished(scene, first))
         resumed = recovery.resume(position if first is None else first)
         position = automaton.run(source, tokens, resumed)
@@ -98,9 +100,7 @@ def _written_edition(tables: Tables) -> list[Token]:
     return [Token(word, "qspec", 0, 0), Token(number, str(EDITION), 0, 0)]
 
 
-def _unknown_edition(
-    source: Source, tokens: Sequence[Token], tables: Tables
-) -> Diagnostic | None:
+def _unknown_edition(source: Source, tokens: Sequence[Token], tables: Tables) -> Diagnostic | None:
     if not _begins(tokens, tables) or tokens[1].text == str(EDITION):
         return None
     number = tokens[1]

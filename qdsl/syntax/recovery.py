@@ -7,7 +7,6 @@ from qdsl.source import Source
 from qdsl.syntax.automaton import Automaton
 from qdsl.syntax.brackets import indentation, pairs, partners
 from qdsl.syntax.lexer import Token
-from qdsl.syntax.tables import END
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,15 +34,30 @@ class Recovery:
         self.brace, self.comma = tables.signs["{"], tables.signs[","]
         self.semicolon, self.stars = tables.signs[";"], (tables.signs["*"], tables.signs["**"])
         self.words = frozenset(tables.words.values()) | {tables.name}
+        self.resumed = 0
+        self.checkpoint: Sequence[int] = (0,)
         self.entered = {  # the symbol that leads to each state
-            target: symbol
-            for row in tables.states
-            for symbol, target in row.items()
-            if target >= 0
+            target: symbol for row in tables.states for symbol, target in row.items() if target >= 0
         }
+
+    def before(self, position: int) -> list[int]:
+        """The states before the token at a position, which may reduce more than it should.
+
+        The tables merge lookaheads: a token that does not fit is found out after reductions, when
+        some of what would have fitted is forgotten.
+        """
+        states = list(self.checkpoint)
+        for token in self.tokens[self.resumed : position]:
+            self.automaton.step(states, token)
+        return states
 
     def resume(self, position: int) -> int:
         """Cuts the stacks back and returns the position to go on from."""
+        self.resumed = self._resume(position)
+        self.checkpoint = tuple(self.automaton.states)
+        return self.resumed
+
+    def _resume(self, position: int) -> int:
         group = self.group(position)
         while True:
             found = self._search(group, position)
@@ -70,6 +84,9 @@ class Recovery:
         listed = len(states) > floor and self._symbol(states[floor]).startswith("__")
         return Group(opener, floor, floor + listed)
 
+    def _states(self, height: int) -> Sequence[int]:
+        return self.automaton.states[:height]
+
     def _symbol(self, state: int) -> str:
         return self.automaton.tables.symbols[self.entered[state]]
 
@@ -78,7 +95,7 @@ class Recovery:
         words = self.automaton.tables.words
         symbols = [words[word] for word in ("import", "tie", "return", "optional")]
         for symbol in (*symbols, self.automaton.tables.name):
-            if self.automaton.accepts(symbol):
+            if self.automaton.accepts(symbol, self.automaton.states):
                 self.automaton.settle(self.source, symbol)
                 return
 
@@ -94,7 +111,7 @@ class Recovery:
             begun
             and begun[0] < self.tokens[first].start
             and self.starts_element(group, first)
-            and self.automaton.takes(self.tokens[first : position + 1], group.base)
+            and self.automaton.takes(self.tokens[first : position + 1], self._states(group.base))
         ):
             return first
         return None
@@ -103,19 +120,28 @@ class Recovery:
         """Whether the token begins a line, and would begin an element of the group there."""
         token = self.tokens[position]
         in_braces = group.opener < 0 or self.tokens[group.opener].symbol == self.brace
+        if group.opener < 0 and self._is_unindented_word(position):
+            return True  # if not of an item, then of one that is to be reported
         return (
             in_braces
             and (token.symbol in self.words or token.symbol in self.stars)
             and indentation(self.source, token)[1]
-            and self.automaton.takes([token], group.base)
+            and self.automaton.takes([token], self._states(group.base))
         )
+
+    def _is_unindented_word(self, position: int) -> bool:
+        token = self.tokens[position]
+        return token.symbol in self.words and indentation(self.source, token) == (0, True)
 
     def _search(self, group: Group, position: int) -> int | None:
         end = self.partner[group.opener] if group.opener >= 0 else len(self.tokens) - 1
         in_braces = group.opener < 0 or self.tokens[group.opener].symbol == self.brace
+        error = position
         while position < end:
             token = self.tokens[position]
-            if self.starts_element(group, position):
+            if self.starts_element(group, position) and (
+                position > error or self.automaton.takes([token], self._states(group.base))
+            ):
                 self.automaton.cut(group.base)
                 return position
             if in_braces and token.symbol == self.semicolon:
@@ -127,7 +153,7 @@ class Recovery:
             elif not in_braces and token.symbol == self.comma:
                 if self._cut_to(token.symbol, group.floor):
                     return position
-                if self.automaton.takes([self.tokens[position + 1]], group.floor):
+                if self.automaton.takes([self.tokens[position + 1]], self._states(group.floor)):
                     self.automaton.cut(group.floor)
                     return position + 1
             position = self.partner[position] + 1 if token.symbol in self.openers else position + 1
@@ -136,7 +162,7 @@ class Recovery:
     def _cut_to(self, symbol: int, lowest: int) -> bool:
         """Cuts back to the highest states that take a terminal, if any above `lowest` do."""
         for height in range(len(self.automaton.states), lowest - 1, -1):
-            if self.automaton.accepts(symbol, height):
+            if self.automaton.accepts(symbol, self._states(height)):
                 self.automaton.cut(height)
                 return True
         return False

@@ -27,9 +27,9 @@ class Tables:
 
     Symbols are numbers, indices of `symbols`; the terminals among them are `terminals`. `pattern`
     matches one token; `words` and `signs` tell it apart by its text. The parse begins in state 0;
-    `states[s][symbol]` is the state to go to, or for a reduction by rule r the number -1 - r. A rule
-    is (origin, length, action, picks): the children at `picks` are handed to the action of that
-    name. With no action (None), the one child stands for the rule; with the empty one, all are
+    `states[s][symbol]` is the state to go to, or for a reduction by rule r the number -1 - r. A
+    rule is (origin, length, action, picks): the children at `picks` are handed to the action of
+    that name. With no action (None), the one child stands for the rule; with the empty one, all are
     spliced into the parent.
     """
 

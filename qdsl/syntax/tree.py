@@ -347,7 +347,10 @@ BlockMember = Member | Const | ParameterMember | Tie | Function
 
 @dataclass(frozen=True, slots=True)
 class IndexRange:
-    """`a..b` half-open in `[…]`; `i` alone is `i..i+1` with `single`. Negative counts from the end."""
+    """`a..b` in `[…]`, half-open, negative from the end; with `single`, `i` alone.
+
+    A single index has `stop` = `start` + 1, and None where that would be 0.
+    """
 
     start: int | None
     stop: int | None
@@ -399,7 +402,7 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Quantity:
-    """`12 MiB`, `5 x`, `4.5`; `unit` None where there is none. `text` keeps the number's spelling."""
+    """`12 MiB`, `5 x`, `4.5`; `unit` None where there is none, `text` the number as written."""
 
     value: float
     unit: str | None
@@ -425,7 +428,7 @@ class Limit:
 
 @dataclass(frozen=True, slots=True)
 class Import:
-    """`import std.speech { A, B }`: `module` is the dotted path, leading dots kept as empty names."""
+    """`import std.speech { A, B }`: `module` is the dotted path."""
 
     module: tuple[Name, ...]
     relative: int  # number of leading dots; 0: absolute (std)

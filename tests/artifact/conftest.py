@@ -1,7 +1,7 @@
 """Builds random models, and random tensors for them."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from qdsl import formats, registry
 from qdsl.artifact.bits import pack_codes, pack_fields, pack_index
-from qdsl.artifact.layout import Part, kept_per_row, layout, scale_shape, storage_tensors
+from qdsl.artifact.layout import Part, kept_per_row, scale_shape, storage_tensors
 from qdsl.formats import FormatError, check_shape, make_weight_format
 from qdsl.ir.builder import Builder
 from qdsl.ir.format import (
@@ -32,6 +32,7 @@ from qdsl.ir.model import (
     Model,
     Module,
     Parameter,
+    Role,
     Storage,
     TensorType,
     join,
@@ -50,15 +51,15 @@ FAMILIES = registry.collect(formats, formats.Family)
 
 
 @dataclass(frozen=True)
-class Part_:
+class Piece:
     """A layer with the type of its one input."""
 
     layer: Layer
     input: TensorType
 
 
-def part(layer: Layer, dtype: str, dims: Shape) -> Part_:
-    return Part_(layer, TensorType(dtype, dims))
+def piece(layer: Layer, dtype: str, dims: Shape) -> Piece:
+    return Piece(layer, TensorType(dtype, dims))
 
 
 # ---- models from layers ------------------------------------------------------------------------
@@ -68,19 +69,19 @@ def layer_module(layer: Layer) -> Module:
     return Module(type(layer).__name__, True, layer.parameters(), {})
 
 
-def layer_body(item: Part_) -> tuple[Body, TensorType]:
+def layer_body(item: Piece) -> tuple[Body, TensorType]:
     builder = Builder("forward", {p.name: p.shape for p in item.layer.parameters()})
     result = item.layer.forward(builder, builder.input(item.input))
     return builder.finish((result,)), result.type
 
 
-def block(parts: tuple[Part_, ...]) -> tuple[Module, Body, tuple[TensorType, ...]]:
+def block(pieces: tuple[Piece, ...]) -> tuple[Module, Body, tuple[TensorType, ...]]:
     """A block of layers `l0`, `l1`, … with an input and a result each."""
-    members = {f"l{i}": layer_module(p.layer) for i, p in enumerate(parts)}
+    members = {f"l{i}": layer_module(p.layer) for i, p in enumerate(pieces)}
     builder = Builder("forward", {})
-    inputs = [builder.input(p.input) for p in parts]
+    inputs = [builder.input(p.input) for p in pieces]
     results = []
-    for i, item in enumerate(parts):
+    for i, item in enumerate(pieces):
         body, type = layer_body(item)
         results += builder.invoke(f"l{i}", body, (inputs[i],), (type,))
     types = tuple(r.type for r in results)
@@ -88,24 +89,24 @@ def block(parts: tuple[Part_, ...]) -> tuple[Module, Body, tuple[TensorType, ...
 
 
 def chosen_model(
-    parts: tuple[Part_, ...],
+    pieces: tuple[Piece, ...],
     repeats: int,
     choose: Callable[[str, Parameter], WeightFormat] = lambda path, parameter: F32,
     ties: Mapping[str, str] | None = None,
     activations: Mapping[str, ActivationFormat] | None = None,
 ) -> Model:
     """A model `blocks = repeat n { Block }`, `head = Block` and a parameter, all called once."""
-    module, body, types = block(parts)
-    own = Parameter("gain", (3, 4), layer_role(), "ones")
+    module, body, types = block(pieces)
+    own = Parameter("gain", (3, 4), Role.WEIGHT, "ones")
     root = Module("M", False, (own,), {"blocks": (module,) * repeats, "head": module})
     builder = Builder("run", {})
-    inputs = [builder.input(p.input) for p in parts]
+    inputs = [builder.input(p.input) for p in pieces]
     for i in range(repeats):
         builder.invoke(f"blocks[{i}]", body, inputs, types)
     results = builder.invoke("head", body, inputs, types)
     entry = Entry(
         name="run",
-        inputs=tuple(EntryInput(f"x{i}", p.input, zeros=i == 1) for i, p in enumerate(parts)),
+        inputs=tuple(EntryInput(f"x{i}", p.input, zeros=i == 1) for i, p in enumerate(pieces)),
         results=types,
         body=builder.finish(results),
     )
@@ -119,31 +120,27 @@ def chosen_model(
     return Model("M", root, (entry,), storages, ties, activations or {}, {})
 
 
-def layer_role():  # noqa: ANN201
-    return Linear(1, 1).parameters()[0].role
-
-
 # ---- random ones -------------------------------------------------------------------------------
 
 _size = st.sampled_from((1, 2, 3, 5, 8, 12, 16, 24, 64, 80, 127))
 
 
 @st.composite
-def parts(draw: st.DrawFn) -> Part_:
+def pieces(draw: st.DrawFn) -> Piece:
     a, b, k = draw(_size), draw(_size), draw(st.integers(1, 4))
     sequence = shape("B", "T", a)
     return draw(
         st.sampled_from(
             (
-                part(Linear(a, b), "f32", sequence),
-                part(Linear(a, b, bias=False), "f32", sequence),
-                part(Embedding(a, b), "i64", shape("B", "U")),
-                part(Conv1d(a, b, kernel=k, padding="causal"), "f32", sequence),
-                part(Conv1d(a, a, kernel=k, groups=a), "f32", sequence),
-                part(Conv2d(a, b, kernel=k, stride=2), "f32", shape("B", "T", 80, a)),
-                part(LSTM(a, b + 1, draw(st.integers(0, b))), "f32", sequence),
-                part(LayerNorm(a), "f32", sequence),
-                part(BatchNorm(a), "f32", sequence),
+                piece(Linear(a, b), "f32", sequence),
+                piece(Linear(a, b, bias=False), "f32", sequence),
+                piece(Embedding(a, b), "i64", shape("B", "U")),
+                piece(Conv1d(a, b, kernel=k, padding="causal"), "f32", sequence),
+                piece(Conv1d(a, a, kernel=k, groups=a), "f32", sequence),
+                piece(Conv2d(a, b, kernel=k, stride=2), "f32", shape("B", "T", 80, a)),
+                piece(LSTM(a, b + 1, draw(st.integers(0, b))), "f32", sequence),
+                piece(LayerNorm(a), "f32", sequence),
+                piece(BatchNorm(a), "f32", sequence),
             )
         )
     )
@@ -182,13 +179,11 @@ def weight_formats(draw: st.DrawFn, k: int) -> WeightFormat:
 
 @st.composite
 def random_models(draw: st.DrawFn) -> Model:
-    drawn = tuple(draw(st.lists(parts(), min_size=1, max_size=4)))
+    drawn = tuple(draw(st.lists(pieces(), min_size=1, max_size=4)))
     repeats = draw(st.integers(0, 3))
-    pick = lambda path, p: draw(weight_formats(p.matrix[1]))  # noqa: E731
-    formats_of: dict[str, WeightFormat] = {}
 
     def choose(path: str, parameter: Parameter) -> WeightFormat:
-        return formats_of.setdefault(path, pick(path, parameter))
+        return draw(weight_formats(parameter.matrix[1]))
 
     names = [f"l{i}.weight" for i, p in enumerate(drawn) if not isinstance(p.layer, LSTM)]
     tied = draw(st.sets(st.sampled_from(names))) if names and repeats else set()
@@ -211,7 +206,7 @@ def random_tensors(model: Model, seed: int) -> dict[str, np.ndarray]:
     }
 
 
-def _random(rng, storage, what, dtype, dims):  # noqa: ANN001, ANN202
+def _random(rng, storage, what, dtype, dims):
     format = storage.format
     if dtype != "U8":
         values = rng.uniform(0.5, 2.0, dims).astype(np.float32)
@@ -234,7 +229,7 @@ def _random(rng, storage, what, dtype, dims):  # noqa: ANN001, ANN202
             return pack_fields(rng.integers(0, 1 << bits, (dims[0], columns)), bits)
 
 
-def random_codes(rng, grid, dims):  # noqa: ANN001, ANN202
+def random_codes(rng, grid, dims):
     match grid:
         case IntegerGrid():
             return rng.integers(grid.qmin, grid.qmax + 1, dims)
@@ -277,11 +272,8 @@ def small_model() -> Model:
         return format
 
     chain = (
-        part(Linear(16, 5), "f32", shape("B", "T", 16)),
-        part(Embedding(7, 12), "i64", shape("B", "U")),
+        piece(Linear(16, 5), "f32", shape("B", "T", 16)),
+        piece(Embedding(7, 12), "i64", shape("B", "U")),
     )
     ties = {"head.l1.weight": "blocks[1].l1.weight"}
     return chosen_model(chain, 2, choose, ties, {"head.l0": ActivationFormat()})
-
-
-__all__ = ("layout", "replace")

@@ -19,6 +19,10 @@
 #include <cstddef>
 #include <cstdint>
 
+// What kernels call from here is always inlined: a copy compiled for one instruction set must not
+// become the one that all share.
+#define QDSL_INLINE [[gnu::always_inline]] inline
+
 namespace qdsl {
 
 inline constexpr int64_t kLanes = 16;
@@ -59,7 +63,9 @@ struct Shape {
   int64_t group_size(int64_t g) const {
     return g + 1 < groups ? group : in_features - g * group;
   }
-  int64_t steps_of(int64_t g) const { return g + 1 < groups ? group_steps : last_steps; }
+  QDSL_INLINE int64_t steps_of(int64_t g) const {
+    return g + 1 < groups ? group_steps : last_steps;
+  }
 };
 
 // std::invalid_argument where a number is out of range.
@@ -73,9 +79,13 @@ struct Weight : Shape {
   const uint8_t* centres;
   const float* shifts;
 
-  const uint8_t* panel_codes(int64_t panel) const { return codes + panel * steps * kStepBytes; }
+  QDSL_INLINE const uint8_t* panel_codes(int64_t panel) const {
+    return codes + panel * steps * kStepBytes;
+  }
   // Index of lane 0 in scales, centres and shifts.
-  int64_t entry(int64_t panel, int64_t g) const { return (panel * groups + g) * kLanes; }
+  QDSL_INLINE int64_t entry(int64_t panel, int64_t g) const {
+    return (panel * groups + g) * kLanes;
+  }
 };
 
 // The weight in `size` bytes at `data`; std::invalid_argument unless it is a whole one.

@@ -38,7 +38,7 @@ def excerpt(label: Label) -> Excerpt:
 
 
 def visible(text: str) -> str:
-    """The text with tabs widened and control characters shown by signs: nothing acts on a terminal."""
+    """The text with tabs widened and control characters shown: nothing acts on a terminal."""
     if text.isascii() and text.isprintable():
         return text
     return "".join(map(_visible, text))
@@ -59,6 +59,4 @@ def width(text: str) -> int:
         return len(text)
     from unicodedata import combining, east_asian_width
 
-    return sum(
-        0 if combining(c) else 2 if east_asian_width(c) in ("W", "F") else 1 for c in text
-    )
+    return sum(0 if combining(c) else 2 if east_asian_width(c) in ("W", "F") else 1 for c in text)

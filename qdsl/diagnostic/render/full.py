@@ -38,7 +38,9 @@ class _Page:
         for title, text in (*(("note", n) for n in d.notes), ("help", d.help)):
             if text:
                 first, *rest = visible(text).split("\n")
-                lines.append(f"{self._paint(BLUE, f'{blank} =')} {self._paint(BOLD, title)}: {first}")
+                lines.append(
+                    f"{self._paint(BLUE, f'{blank} =')} {self._paint(BOLD, title)}: {first}"
+                )
                 lines += [f"{blank}         {line}" for line in rest]
         return "\n".join(lines) + "\n"
 

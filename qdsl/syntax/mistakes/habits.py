@@ -13,7 +13,6 @@ LET = "a value is named by `name = …` alone"
 LOOP = "loops have bounds known at compile time: `for i in 0..n { … }`"
 IMPORT = "an import is written `import std.speech { A, B }`"
 BRANCH = "a choice is written `if a { … } else if b { … } else { … }`"
-COMMENT = "a comment begins with `#` and ends with the line"
 
 WORDS: Mapping[str, str] = {
     **dict.fromkeys(("def", "func", "function", "fun", "lambda"), FUNCTION),
@@ -34,25 +33,6 @@ def word(scene: Scene) -> Diagnostic | None:
         if at_start and token.text in WORDS:
             return _habit(scene, token, f"`{token.text}` is no keyword", WORDS[token.text])
     return None
-
-
-def comment(scene: Scene) -> Diagnostic | None:
-    """`// note`, `/* note */`."""
-    for i in range(scene.position, max(0, scene.position - 20), -1):
-        token, following = scene.tokens[i], scene.tokens[min(i + 1, len(scene.tokens) - 1)]
-        block = token.text == "/" and following.text in ("*", "**") and token.end == following.start
-        if block or (token.text == "//" and _words_follow(scene, i)):
-            return _habit(scene, token, "comment in another language's signs", COMMENT)
-    return None
-
-
-def _words_follow(scene: Scene, position: int) -> bool:
-    """Whether two words stand side by side behind the token: prose, not a divisor."""
-    one, two = (scene.tokens[min(position + i, len(scene.tokens) - 1)] for i in (1, 2))
-    same_line = "\n" not in scene.source.text[scene.tokens[position].end : two.start]
-    return position == scene.position or (
-        one.text.isidentifier() and two.text.isidentifier() and same_line
-    )
 
 
 def colon(scene: Scene) -> Diagnostic | None:
@@ -102,8 +82,11 @@ def power(scene: Scene) -> Diagnostic | None:
 
 
 def fraction(scene: Scene) -> Diagnostic | None:
-    """`.5`."""
+    """`.5`; `blocks.0`."""
     token, digits = scene.token, scene.following
+    if scene.previous.text == "." and token.text.isdigit():
+        help = f"an index stands in brackets: `[{token.text}]`"
+        return _habit(scene, token, "index behind a dot", help)
     if token.text == "." and digits.text.isdigit() and token.end == digits.start:
         span = Span(scene.source, token.start, digits.end)
         text = f"0.{digits.text}"
@@ -153,7 +136,6 @@ def _habit(
 Habit = Callable[[Scene], Diagnostic | None]
 HABITS: tuple[Habit, ...] = (
     word,
-    comment,
     colon,
     equals,
     arrow,

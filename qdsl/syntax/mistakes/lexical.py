@@ -20,7 +20,7 @@ REMEDIES: Mapping[str, str] = {
     "$": "names are ASCII letters, digits and `_`",
     "^": "there is no power and no xor",
     "~": "write `not`",
-    "?": 'there is no `?`: test a value with `is none`',
+    "?": "there is no `?`: test a value with `is none`",
     "≤": "write `<=`",
     "≥": "write `>=`",
     "≠": "write `!=`",
@@ -138,8 +138,27 @@ def _stray(source: Source, position: int, rest: str, token: re.Pattern[str]) -> 
     return Mistake(diagnostic, span.end, None if rest[0] == "\ufeff" else "", "")
 
 
-def foreign_comment(source: Source, position: int) -> Mistake | None:
-    """`// prose` and `/* prose */`; None where the slashes divide."""
+PROSE = re.compile(r"//[ \t]*[A-Za-z]\w*[ \t]+(?!(?:and|or|if|else|is[ \t]+no)\b)[A-Za-z]")
+
+
+def comment(source: Source, position: int) -> Mistake | None:
+    """`// prose` and `/* prose */`; None where the slash divides."""
     text = source.text
-    line = text[text.rfind("\n", 0, position) + 1 :].partition("\n")[0]
-    ...
+    line_start = text.rfind("\n", 0, position) + 1
+    if text.startswith("/*", position):
+        end = text.find("*/", position)
+        end = end + 2 if end >= 0 else len(text)
+    elif text.startswith("//", position) and (
+        not text[line_start:position].strip() or PROSE.match(text, position)
+    ):
+        end = text.find("\n", position)
+        end = end if end >= 0 else len(text)
+    else:
+        return None
+    diagnostic = error(
+        "Q016",
+        "comment in the signs of another language",
+        Span(source, position, end),
+        help="a comment begins with `#` and ends with the line",
+    )
+    return Mistake(diagnostic, end)

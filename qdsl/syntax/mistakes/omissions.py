@@ -47,11 +47,16 @@ def reserved(scene: Scene) -> Diagnostic | None:
     is_word = token.text.isidentifier() and "a name" in scene.expected
     if is_word and (not scene.wants_expression or scene.following.text in ("=", ":", ",")):
         return error("Q013", f"`{token.text}` is a reserved word", scene.span(token), help=help)
-    begins = scene.element == scene.position - 1 and previous.text.isidentifier()
-    if begins and token.text in ("=", ".") and token.text not in scene.expected:
+    begins = scene.element == scene.position - 1 and scene.kind in NOUNS
+    if (
+        begins
+        and previous.text.isidentifier()
+        and token.text in ("=", ".")
+        and token.text not in scene.expected
+    ):
         if scene.kind == "rules":
             help = f"a part of that name is written `{{{previous.text}}}` here"
-        message = f"`{previous.text}` begins {NOUNS.get(scene.kind, 'something else')}"
+        message = f"`{previous.text}` begins {NOUNS[scene.kind]}"
         return error("Q013", message, scene.span(previous), help=help)
     return None
 
@@ -97,11 +102,23 @@ def unit(scene: Scene) -> Diagnostic | None:
     before = scene.tokens[max(0, scene.position - 2)]
     if scene.expected != {"("} or not before.text[:1].isdigit():
         return None
-    help = suggestion(word.text, UNITS)
-    near = did_you_mean(word.text, UNITS)
+    near = {unit.lower(): unit for unit in UNITS}.get(word.text.lower())
+    near = near or did_you_mean(word.text, UNITS)
+    help = f"did you mean `{near}`?" if near else suggestion(word.text, UNITS)
     span = scene.span(word)
     fix = Edit(span, near) if near else None
     return error("Q010", f"unknown unit `{word.text}`", span, help=help, fix=fix)
+
+
+def segment(scene: Scene) -> Diagnostic | None:
+    """`a.b. { … }`: the rule's braces were taken for alternatives."""
+    if scene.opener is None or scene.opener.text != "{" or scene.token.text != "=":
+        return None
+    dot = scene.tokens[scene.tokens.index(scene.opener) - 1]
+    if dot.text != ".":
+        return None
+    end = Span(scene.source, dot.end, dot.end)
+    return error("Q010", "expected a name after `.`", end, "missing here")
 
 
 def imported(scene: Scene) -> Diagnostic | None:
@@ -152,6 +169,7 @@ OMISSIONS: tuple[Omission, ...] = (
     otherwise,
     type_of_parameter,
     unit,
+    segment,
     imported,
     unused_value,
 )

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from qdsl.source import Source, Span
 from qdsl.syntax.automaton import Automaton
 from qdsl.syntax.brackets import indentation
-from qdsl.syntax.lexer import Token
+from qdsl.syntax.lexer import STRAY, Token
 from qdsl.syntax.recovery import Recovery
 from qdsl.syntax.tables import END
 
@@ -57,6 +57,11 @@ class Scene:
         return self.tokens[min(self.position + 1, len(self.tokens) - 1)]
 
     @property
+    def was_written(self) -> bool:
+        """Whether the token is in the text, and was not reported by the lexer."""
+        return self.token.symbol == END or (self.token.symbol != STRAY and self.token.text != "")
+
+    @property
     def wants_expression(self) -> bool:
         return "a string" in self.expected
 
@@ -75,15 +80,15 @@ def look(
     """The scene of an error at a position, with the automaton as it stands there."""
     tables = automaton.tables
     texts = {symbol: text for text, symbol in (*tables.words.items(), *tables.signs.items())}
+    before = recovery.before(position)
     expected = frozenset(
         texts.get(symbol) or CLASSES[name]
         for name, symbol in tables.terminals.items()
-        if automaton.accepts(symbol)
+        if automaton.accepts(symbol, before)
     )
     group = recovery.group(position)
-    kinds = [
-        k for w, k in KINDS.items() if automaton.accepts(tables.words[w], group.base)
-    ]
+    base = automaton.states[: group.base]
+    kinds = [kind for word, kind in KINDS.items() if automaton.accepts(tables.words[word], base)]
     begun = automaton.starts[group.base - 1 : group.base]
     element = position
     while begun and tokens[element].start > begun[0]:

@@ -1,56 +1,92 @@
 """Varies recordings and their features, so that four speakers teach about a fifth."""
 
+from dataclasses import dataclass
+
 import numpy as np
+from numpy.typing import NDArray
 
 from qdsl.tasks.asr.features import Features, Samples
 
 
+@dataclass(frozen=True, slots=True)
+class Augmentation:
+    """How far each variation may go; each is drawn anew for each utterance."""
+
+    speed: float = 0.15
+    """Playing speed, and with it pitch and formants, from 1 - speed to 1 + speed."""
+    noise: tuple[float, float] = (5.0, 40.0)
+    """Signal-to-noise ratio in dB, from and to."""
+    formants: float = 2.5
+    """Shift of either end of the mel axis, in bins."""
+    tempo: float = 0.15
+    """Stretch of time alone, from 1 - tempo to 1 + tempo."""
+    band: int = 6
+    """Widest masked band, in bins."""
+    pause: int = 10
+    """Longest masked stretch, in frames."""
+
+
 def resampled(samples: Samples, factor: float) -> Samples:
-    """The recording played `factor` times as fast: pitch, formants and tempo move together."""
+    """Samples f32[N] played `factor` times as fast: f32[N / factor], linearly interpolated."""
     places = np.arange(0.0, len(samples) - 1, factor)
     return np.interp(places, np.arange(len(samples)), samples).astype(np.float32)
 
 
-def noisy(samples: Samples, rng: np.random.Generator, *, decibels: tuple[float, float]) -> Samples:
-    """Adds Gaussian noise of a random colour, at a random signal-to-noise ratio in dB."""
+def noisy(samples: Samples, decibels: float, rng: np.random.Generator) -> Samples:
+    """Adds Gaussian noise of a random colour, `decibels` below the samples f32[N]."""
     white = rng.standard_normal(len(samples) + 1, dtype=np.float32)
     noise = white[1:] + np.float32(rng.uniform(-0.9, 0.9)) * white[:-1]
-    level = np.sqrt(np.mean(samples**2)) / np.sqrt(np.mean(noise**2))
-    return samples + noise * np.float32(level * 10 ** (-rng.uniform(*decibels) / 20))
+    level = np.sqrt(np.mean(samples**2) / np.mean(noise**2)) * 10 ** (-decibels / 20)
+    return samples + noise * np.float32(level)
 
 
-def warped(features: Features, rng: np.random.Generator, *, bins: float, tempo: float) -> Features:
-    """Shifts and stretches the mel axis by up to `bins`, and time by up to a factor 1 ± tempo.
+def vary(features: Features, amount: Augmentation, rng: np.random.Generator) -> Features:
+    """Features f32[T, bins] of another vocal tract and tempo, in part masked."""
+    ends = rng.uniform(-amount.formants, amount.formants, size=2)
+    warped = warp_bins(features, float(ends[0]), float(ends[1]))
+    paced = warp_time(warped, rng.uniform(1 - amount.tempo, 1 + amount.tempo))
+    return masked(paced, amount, rng)
 
-    Vocal tract length moves formants along the mel axis (Jaitly and Hinton, "Vocal Tract Length
-    Perturbation", 2013); here the map is linear, from one random end point to another.
+
+def warp_bins(features: Features, low: float, high: float) -> Features:
+    """Reads the mel axis from bin `low` to bin `width - 1 + high`, in equal steps.
+
+    The length of the vocal tract moves formants along the mel axis (Jaitly and Hinton, "Vocal
+    Tract Length Perturbation", 2013); a linear map stands for their piecewise linear one.
     """
-    frames, width = features.shape
-    low, high = rng.uniform(-bins, bins, size=2)
+    width = features.shape[1]
     places = np.clip(np.linspace(low, width - 1 + high, width), 0, width - 1)
-    left = np.minimum(places.astype(np.int64), width - 2)
-    part = (places - left).astype(np.float32)
-    features = features[:, left] * (1 - part) + features[:, left + 1] * part
-    length = max(2, round(frames * rng.uniform(1 - tempo, 1 + tempo)))
-    moments = np.linspace(0, frames - 1, length)
-    before = np.minimum(moments.astype(np.int64), frames - 2)
-    share = (moments - before).astype(np.float32)[:, None]
-    return features[before] * (1 - share) + features[before + 1] * share
+    left, part = _between(places, width)
+    return features[:, left] * (1 - part) + features[:, left + 1] * part
 
 
-def masked(features: Features, rng: np.random.Generator, *, bins: int, frames: int) -> Features:
-    """Zeroes up to two bands of mel bins and one stretch of frames in each second.
+def warp_time(features: Features, factor: float) -> Features:
+    """Stretches time by `factor`: f32[T, bins] to f32[round(factor T), bins], at least 2."""
+    frames = features.shape[0]
+    left, part = _between(np.linspace(0, frames - 1, max(2, round(frames * factor))), frames)
+    return features[left] * (1 - part[:, None]) + features[left + 1] * part[:, None]
+
+
+def _between(places: NDArray[np.float64], size: int) -> tuple[NDArray[np.int64], Features]:
+    left = np.minimum(places.astype(np.int64), size - 2)
+    return left, (places - left).astype(np.float32)
+
+
+def masked(features: Features, amount: Augmentation, rng: np.random.Generator) -> Features:
+    """Zeroes up to two bands of bins, and one stretch of frames for each second.
 
     Park et al., "SpecAugment" (2019); zero is the mean of normalised features.
     """
     features = features.copy()
-    length, width = features.shape
+    frames, width = features.shape
     for _ in range(2):
-        size = int(rng.integers(0, bins + 1))
-        start = int(rng.integers(0, width - size + 1))
-        features[:, start : start + size] = 0.0
-    for _ in range(length // 100 + 1):
-        size = int(rng.integers(0, frames + 1))
-        start = int(rng.integers(0, max(1, length - size)))
-        features[start : start + size] = 0.0
+        features[:, _stretch(width, amount.band, rng)] = 0.0
+    for _ in range(frames // 100 + 1):
+        features[_stretch(frames, amount.pause, rng)] = 0.0
     return features
+
+
+def _stretch(length: int, longest: int, rng: np.random.Generator) -> slice:
+    size = int(rng.integers(0, min(longest, length) + 1))
+    start = int(rng.integers(0, length - size + 1))
+    return slice(start, start + size)

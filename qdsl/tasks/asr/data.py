@@ -1,112 +1,141 @@
-"""Gives connected digits: finds the recordings, splices them, and batches them."""
+"""Makes connected digits from single ones, as an endless stream to train on and as a test set."""
 
-import hashlib
-import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
+from itertools import count
 
 import numpy as np
-import soundfile
 import torch
 from torch import Tensor
 
 from qdsl.tasks.asr import tokens
-from qdsl.tasks.asr.augment import masked, noisy, resampled, warped
+from qdsl.tasks.asr.augment import Augmentation, noisy, resampled, vary
 from qdsl.tasks.asr.features import Features, Samples, fbank
+from qdsl.tasks.asr.recordings import SAMPLE_RATE, Clip, Recordings, levelled
 
-SPEAKERS = ("george", "jackson", "nicolas", "theo", "yweweler")
-SAMPLE_RATE = 8000
-
-
-@dataclass(frozen=True, slots=True)
-class Clip:
-    digit: int
-    samples: Samples
+MAX_DIGITS = 7
+GAP_SECONDS = (0.03, 0.25)
+FORGOTTEN = 0.4
 
 
-@dataclass(frozen=True, slots=True)
-class Recordings:
-    clips: Mapping[str, tuple[Clip, ...]]
+@dataclass(frozen=True, slots=True, eq=False)
+class Utterance:
+    """Features f32[T, bins] and the ids that were spoken."""
+
+    features: Features
+    ids: tuple[int, ...]
+    seconds: float
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Batch:
+    """Utterances padded with zeros: audio f32[B, T, bins], lengths i64[B], targets i64[B, U],
+    target_lengths i64[B]; history is targets with some ids made blank, to predict from."""
+
     audio: Tensor
     lengths: Tensor
     targets: Tensor
     target_lengths: Tensor
+    history: Tensor
 
 
-def level(samples: Samples) -> Samples:
-    return samples / np.float32(np.sqrt(np.mean(samples**2)) + 1e-8)
+def batches(
+    recordings: Recordings,
+    speakers: Sequence[str],
+    *,
+    bins: int,
+    words: int,
+    seed: int,
+    max_digits: int = MAX_DIGITS,
+    augmentation: Augmentation = Augmentation(),
+    start: int = 0,
+) -> Iterator[Batch]:
+    """An endless stream of batches of about `words` words, all strings of a batch as long.
+
+    Batch n depends on the arguments and n alone, so that `start = n` continues a stream that
+    was broken off. The next batches are made by a thread while the caller uses the last.
+    """
+
+    def make(number: int) -> Batch:
+        rng = np.random.default_rng((seed, number))
+        digits = int(rng.integers(1, max_digits + 1))
+        utterances = []
+        for _ in range(max(1, round(words / digits))):
+            clips = recordings.clips[speakers[int(rng.integers(len(speakers)))]]
+            chosen = [clips[int(i)] for i in rng.integers(len(clips), size=digits)]
+            utterances.append(_varied(chosen, augmentation, rng, bins=bins))
+        return collate(utterances, rng)
+
+    return _ahead(make, start)
 
 
-def load(folder: Path) -> Recordings:
-    clips: dict[str, list[Clip]] = {s: [] for s in SPEAKERS}
-    for path in sorted(folder.glob("*.wav")):
-        digit, speaker, _ = path.stem.split("_")
-        samples, _rate = soundfile.read(path, dtype="float32")
-        clips[speaker].append(Clip(int(digit), level(samples)))
-    return Recordings({s: tuple(c) for s, c in clips.items()})
+def test_set(recordings: Recordings, speaker: str, *, bins: int, seed: int = 0) -> list[Utterance]:
+    """Strings of 1 to 7 digits that use every clip of the speaker exactly once, by length.
+
+    The shortest come first, so that neighbours make batches with little padding.
+    """
+    rng = np.random.default_rng(seed)
+    clips = recordings.clips[speaker]
+    order = rng.permutation(len(clips))
+    utterances = []
+    while len(order):
+        size = int(rng.integers(1, MAX_DIGITS + 1))
+        chosen, order = [clips[int(i)] for i in order[:size]], order[size:]
+        samples = splice([clip.samples for clip in chosen], rng)
+        utterances.append(_utterance(fbank(samples, SAMPLE_RATE, bins=bins), samples, chosen))
+    return sorted(utterances, key=lambda utterance: len(utterance.features))
 
 
 def splice(clips: Sequence[Samples], rng: np.random.Generator) -> Samples:
-    parts = []
-    for clip in clips:
-        if parts:
-            parts.append(np.zeros(int(rng.uniform(0.03, 0.25) * SAMPLE_RATE), np.float32))
-        parts.append(clip)
+    """Joins clips f32[N] with gaps of 30 to 250 ms of silence."""
+    parts = [clips[0]]
+    for clip in clips[1:]:
+        gap = round(rng.uniform(*GAP_SECONDS) * SAMPLE_RATE)
+        parts += [np.zeros(gap, np.float32), clip]
     return np.concatenate(parts)
 
 
-def collate(features: Sequence[Features], digits: Sequence[Sequence[int]]) -> Batch:
-    lengths = torch.tensor([len(f) for f in features])
-    target_lengths = torch.tensor([len(d) for d in digits])
-    audio = torch.zeros(len(features), int(lengths.max()), features[0].shape[1])
-    targets = torch.zeros(len(features), int(target_lengths.max()), dtype=torch.long)
-    for i, (f, d) in enumerate(zip(features, digits, strict=True)):
-        audio[i, : len(f)] = torch.from_numpy(f)
-        targets[i, : len(d)] = torch.tensor(tokens.encode(d))
-    return Batch(audio, lengths, targets, target_lengths)
+def collate(utterances: Sequence[Utterance], rng: np.random.Generator | None = None) -> Batch:
+    """Pads utterances to a batch; with `rng`, the history forgets each id with chance 0.4.
+
+    Digits follow each other at random: a prediction network that always sees the last ones
+    learns to count words, and then deletes what comes after as many as it has been trained on.
+    """
+    lengths = torch.tensor([len(u.features) for u in utterances])
+    target_lengths = torch.tensor([len(u.ids) for u in utterances])
+    audio = torch.zeros(len(utterances), int(lengths.max()), utterances[0].features.shape[1])
+    targets = torch.zeros(len(utterances), int(target_lengths.max()), dtype=torch.int64)
+    for row, utterance in enumerate(utterances):
+        audio[row, : len(utterance.features)] = torch.from_numpy(utterance.features)
+        targets[row, : len(utterance.ids)] = torch.tensor(utterance.ids)
+    history = targets
+    if rng is not None:
+        kept = torch.from_numpy(rng.random(targets.shape) >= FORGOTTEN)
+        history = targets.where(kept, tokens.BLANK)
+    return Batch(audio, lengths, targets, target_lengths, history)
 
 
-def test_set(recordings, speaker, *, bins, seed=0):
-    rng = np.random.default_rng(seed)
-    clips = recordings.clips[speaker]
-    order = list(rng.permutation(len(clips)))
-    out = []
-    while order:
-        n = int(rng.integers(1, 8))
-        take, order = order[:n], order[n:]
-        chosen = [clips[i] for i in take]
-        out.append((fbank(splice([c.samples for c in chosen], rng), SAMPLE_RATE, bins=bins), [c.digit for c in chosen]))
-    return out
+def _varied(
+    clips: Sequence[Clip], amount: Augmentation, rng: np.random.Generator, *, bins: int
+) -> Utterance:
+    speed = rng.uniform(1 - amount.speed, 1 + amount.speed)
+    clean = splice([levelled(resampled(clip.samples, speed)) for clip in clips], rng)
+    samples = noisy(clean, rng.uniform(*amount.noise), rng)
+    features = vary(fbank(samples, SAMPLE_RATE, bins=bins), amount, rng)
+    return _utterance(features, samples, clips)
 
 
-@dataclass(frozen=True)
-class Aug:
-    speed: float = 0.15
-    snr: tuple = (5.0, 40.0)
-    vtlp: float = 2.5
-    tempo: float = 0.15
-    fmask: int = 6
-    tmask: int = 10
+def _utterance(features: Features, samples: Samples, clips: Sequence[Clip]) -> Utterance:
+    ids = tuple(tokens.encode(clip.digit for clip in clips))
+    return Utterance(features, ids, len(samples) / SAMPLE_RATE)
 
 
-def batch_at(recordings, speakers, *, bins, words, seed, step, max_digits, aug):
-    rng = np.random.default_rng((seed, step))
-    n = int(rng.integers(1, max_digits + 1))
-    size = max(1, round(words / n))
-    feats, digs = [], []
-    for _ in range(size):
-        clips = recordings.clips[speakers[int(rng.integers(len(speakers)))]]
-        chosen = [clips[int(i)] for i in rng.integers(len(clips), size=n)]
-        f = rng.uniform(1 - aug.speed, 1 + aug.speed)
-        samples = splice([level(resampled(c.samples, f)) for c in chosen], rng)
-        samples = noisy(samples, rng, decibels=aug.snr)
-        x = fbank(samples, SAMPLE_RATE, bins=bins)
-        x = warped(x, rng, bins=aug.vtlp, tempo=aug.tempo)
-        x = masked(x, rng, bins=aug.fmask, frames=aug.tmask)
-        feats.append(x); digs.append([c.digit for c in chosen])
-    return collate(feats, digs)
+def _ahead(make: Callable[[int], Batch], start: int, *, depth: int = 2) -> Iterator[Batch]:
+    """make(start), make(start + 1), … with `depth` of them begun before they are asked for."""
+    with ThreadPoolExecutor(1) as pool:
+        numbers = count(start)
+        begun: list[Future[Batch]] = [pool.submit(make, next(numbers)) for _ in range(depth)]
+        while True:
+            begun.append(pool.submit(make, next(numbers)))
+            yield begun.pop(0).result()

@@ -14,11 +14,12 @@ Features: TypeAlias = NDArray[np.float32]
 
 
 def fbank(samples: Samples, sample_rate: int, *, bins: int) -> Features:
-    """Normalised log mel energies f32[T, bins], one frame of 25 ms each 10 ms, T = N // 10 ms.
+    """Normalised log mel energies f32[T, bins], one frame of 25 ms each 10 ms.
 
-    samples f32[N], any level. The energies are Kaldi's (Povey window, pre-emphasis 0.97, from
-    20 Hz to half the sample rate). Each bin is brought to mean 0, and the whole utterance to
-    variance 1, so that level and the colour of the channel fall away.
+    samples f32[N] with a root mean square near 1. The energies are Kaldi's (Povey window,
+    pre-emphasis 0.97, from 20 Hz to half the sample rate). The whole utterance is brought to
+    mean 0 and variance 1; bins are not treated singly, because the mean over the few words of
+    an utterance says more about the words than about the channel.
     """
     return normalised(log_energies(samples, sample_rate, bins=bins))
 
@@ -38,5 +39,5 @@ def log_energies(samples: Samples, sample_rate: int, *, bins: int) -> Features:
 
 
 def normalised(features: Features) -> Features:
-    centred = features - features.mean(0)
+    centred = features - features.mean()
     return (centred / (centred.std() + 1e-5)).astype(np.float32)

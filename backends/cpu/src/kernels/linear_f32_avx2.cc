@@ -29,8 +29,8 @@ __m256 decode(__m256i half, int shift, __m256 centre) {
 
 // sums = the products of `steps` steps. Inlined, so that they stay in registers.
 template <int Bits, int Rows>
-[[gnu::always_inline]] inline void multiply(const uint8_t* codes, const float* const (&x)[Rows],
-                                            int64_t steps, __m256 centre, __m256 (&sums)[Rows]) {
+QDSL_INLINE void multiply(const uint8_t* codes, const float* const (&x)[Rows], int64_t steps,
+                          __m256 centre, __m256 (&sums)[Rows]) {
   constexpr int kPositions = 32 / Bits;  // in a word
   for (__m256& sum : sums) sum = _mm256_setzero_ps();
   for (int64_t s = 0; s < steps; ++s) {
@@ -81,11 +81,29 @@ void store(const Weight& w, const Output& out, int64_t row, int64_t n, __m256 to
   for (int64_t i = 0; i < valid; ++i) y[i] = bias ? lanes[i] + bias[i] : lanes[i];
 }
 
+// sums = the products of the next steps, at most `left` and kBlocks blocks of them. Returns how
+// many they are, and moves codes and x past them.
+template <int Bits, int Rows>
+QDSL_INLINE int64_t add_blocks(const uint8_t*& codes, const float* (&x)[Rows], int64_t left,
+                               __m256 centre, __m256 (&sums)[Rows]) {
+  constexpr int64_t kBlockSteps = kBlock * Bits / 32;
+  int64_t done = 0;
+  for (int64_t block = 0; block < kBlocks && done < left; ++block) {
+    const int64_t steps = left - done < kBlockSteps ? left - done : kBlockSteps;
+    __m256 sum[Rows];
+    multiply<Bits, Rows>(codes, x, steps, centre, sum);
+    for (int r = 0; r < Rows; ++r) sums[r] = _mm256_add_ps(sums[r], sum[r]);
+    codes += steps * kStepBytes;
+    for (auto& pointer : x) pointer += steps * (32 / Bits);
+    done += steps;
+  }
+  return done;
+}
+
 // Half a panel: the 8 outputs from lane 0 or 8.
 template <int Bits, int Rows>
 void tile(const Weight& w, const Tokens& t, int64_t row, int64_t panel, int lane,
           const Output& out) {
-  constexpr int64_t kBlockSteps = kBlock * Bits / 32;
   Total totals[Rows] = {};
   const uint8_t* codes = w.panel_codes(panel) + 4 * lane;
   const float* x[Rows];
@@ -95,20 +113,11 @@ void tile(const Weight& w, const Tokens& t, int64_t row, int64_t panel, int lane
     const int64_t entry = w.entry(panel, g) + lane;
     const __m256 centre = centres_of(w, entry);
     for (int64_t left = w.steps_of(g); left > 0;) {
-      __m256 partial[Rows] = {};
-      int64_t done = 0;
-      for (int64_t block = 0; block < kBlocks && done < left; ++block) {
-        const int64_t steps = left - done < kBlockSteps ? left - done : kBlockSteps;
-        __m256 sums[Rows];
-        multiply<Bits, Rows>(codes, x, steps, centre, sums);
-        for (int r = 0; r < Rows; ++r) partial[r] = _mm256_add_ps(partial[r], sums[r]);
-        codes += steps * kStepBytes;
-        for (auto& pointer : x) pointer += steps * w.step;
-        done += steps;
-      }
-      left -= done;
+      __m256 sums[Rows] = {};
+      const int64_t steps = add_blocks<Bits, Rows>(codes, x, left, centre, sums);
       for (int r = 0; r < Rows; ++r)
-        totals[r].add(scaled(w, entry, partial[r], x[r], done * w.step));
+        totals[r].add(scaled(w, entry, sums[r], x[r], steps * w.step));
+      left -= steps;
     }
   }
   for (int r = 0; r < Rows; ++r)

@@ -48,10 +48,9 @@ __m512 decode(__m512i step, int shift, __m512 table, __m512 centres) {
 
 // sums = the products of `steps` steps. Inlined, so that they stay in registers.
 template <int Bits, bool PerGroup, int Rows, int Panels>
-[[gnu::always_inline]] inline void multiply(const uint8_t* const (&codes)[Panels],
-                                            const float* const (&x)[Rows], int64_t steps,
-                                            __m512 table, const __m512 (&centres)[Panels],
-                                            __m512 (&sums)[Rows][Panels]) {
+QDSL_INLINE void multiply(const uint8_t* const (&codes)[Panels], const float* const (&x)[Rows],
+                          int64_t steps, __m512 table, const __m512 (&centres)[Panels],
+                          __m512 (&sums)[Rows][Panels]) {
   constexpr int kPositions = 32 / Bits;  // in a word
   for (auto& of_row : sums)
     for (__m512& sum : of_row) sum = _mm512_setzero_ps();
@@ -108,9 +107,29 @@ void store(const Weight& w, const Output& out, int64_t row, int64_t panel, __m51
   _mm512_mask_storeu_ps(out.values + row * w.outputs + n, mask, y);
 }
 
+// sums = the products of the next steps, at most `left` and kBlocks blocks of them. Returns how
+// many they are, and moves codes and x past them.
+template <int Bits, bool PerGroup, int Rows, int Panels>
+QDSL_INLINE int64_t add_blocks(const uint8_t* (&codes)[Panels], const float* (&x)[Rows],
+                               int64_t left, __m512 table, const __m512 (&centres)[Panels],
+                               __m512 (&sums)[Rows][Panels]) {
+  constexpr int64_t kBlockSteps = kBlock * Bits / 32;
+  int64_t done = 0;
+  for (int64_t block = 0; block < kBlocks && done < left; ++block) {
+    const int64_t steps = left - done < kBlockSteps ? left - done : kBlockSteps;
+    __m512 sum[Rows][Panels];
+    multiply<Bits, PerGroup, Rows, Panels>(codes, x, steps, table, centres, sum);
+    for (int r = 0; r < Rows; ++r)
+      for (int p = 0; p < Panels; ++p) sums[r][p] = _mm512_add_ps(sums[r][p], sum[r][p]);
+    for (auto& pointer : codes) pointer += steps * kStepBytes;
+    for (auto& pointer : x) pointer += steps * (32 / Bits);
+    done += steps;
+  }
+  return done;
+}
+
 template <int Bits, bool PerGroup, int Rows, int Panels>
 void tile(const Weight& w, const Tokens& t, int64_t row, int64_t panel, const Output& out) {
-  constexpr int64_t kBlockSteps = kBlock * Bits / 32;
   const __m512 table = table_of<Bits, PerGroup>(w);
   Total totals[Rows][Panels] = {};
   const uint8_t* codes[Panels];
@@ -119,28 +138,18 @@ void tile(const Weight& w, const Tokens& t, int64_t row, int64_t panel, const Ou
   for (int r = 0; r < Rows; ++r) x[r] = t.values + (row + r) * t.stride;
 
   for (int64_t g = 0; g < w.groups; ++g) {
+    int64_t entries[Panels];
     __m512 centres[Panels];
-    for (int p = 0; p < Panels; ++p)
-      centres[p] = centres_of<Bits, PerGroup>(w, w.entry(panel + p, g));
+    for (int p = 0; p < Panels; ++p) entries[p] = w.entry(panel + p, g);
+    for (int p = 0; p < Panels; ++p) centres[p] = centres_of<Bits, PerGroup>(w, entries[p]);
     for (int64_t left = w.steps_of(g); left > 0;) {
-      __m512 partial[Rows][Panels] = {};
-      int64_t done = 0;
-      for (int64_t block = 0; block < kBlocks && done < left; ++block) {
-        const int64_t steps = left - done < kBlockSteps ? left - done : kBlockSteps;
-        __m512 sums[Rows][Panels];
-        multiply<Bits, PerGroup, Rows, Panels>(codes, x, steps, table, centres, sums);
-        for (int r = 0; r < Rows; ++r)
-          for (int p = 0; p < Panels; ++p)
-            partial[r][p] = _mm512_add_ps(partial[r][p], sums[r][p]);
-        for (auto& pointer : codes) pointer += steps * kStepBytes;
-        for (auto& pointer : x) pointer += steps * w.step;
-        done += steps;
-      }
-      left -= done;
+      __m512 sums[Rows][Panels] = {};
+      const int64_t steps =
+          add_blocks<Bits, PerGroup, Rows, Panels>(codes, x, left, table, centres, sums);
       for (int r = 0; r < Rows; ++r)
         for (int p = 0; p < Panels; ++p)
-          totals[r][p].add(
-              scaled(w, w.entry(panel + p, g), partial[r][p], x[r], done * w.step));
+          totals[r][p].add(scaled(w, entries[p], sums[r][p], x[r], steps * w.step));
+      left -= steps;
     }
   }
   for (int r = 0; r < Rows; ++r)
@@ -150,7 +159,8 @@ void tile(const Weight& w, const Tokens& t, int64_t row, int64_t panel, const Ou
 // As many rows at a time as are left, of Rows and then of each of Fewer.
 template <int Bits, bool PerGroup, int Panels, int Rows, int... Fewer>
 void all_rows(const Weight& w, const Tokens& t, int64_t row, int64_t panel, const Output& out) {
-  for (; row + Rows <= t.rows; row += Rows) tile<Bits, PerGroup, Rows, Panels>(w, t, row, panel, out);
+  for (; row + Rows <= t.rows; row += Rows)
+    tile<Bits, PerGroup, Rows, Panels>(w, t, row, panel, out);
   if constexpr (sizeof...(Fewer) > 0)
     all_rows<Bits, PerGroup, Panels, Fewer...>(w, t, row, panel, out);
 }

@@ -62,9 +62,8 @@ struct Sums {
 
 // sums += the products of `steps` steps. Inlined, so that they stay in registers.
 template <int Bits, int Rows>
-[[gnu::always_inline]] inline void accumulate(const uint8_t* codes,
-                                              const int8_t* const (&from)[Rows], int64_t steps,
-                                              Sums (&sums)[Rows]) {
+QDSL_INLINE void accumulate(const uint8_t* codes, const int8_t* const (&from)[Rows], int64_t steps,
+                            Sums (&sums)[Rows]) {
   const __m256i ones = _mm256_set1_epi16(1);
   const int8_t* x[Rows];
   for (int r = 0; r < Rows; ++r) x[r] = from[r];

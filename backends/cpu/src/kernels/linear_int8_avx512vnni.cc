@@ -28,9 +28,8 @@ __m512i four_activations(const int8_t* x) {
 
 // sums += the products of `steps` steps. Inlined, so that they stay in registers.
 template <int Bits, int Rows, int Panels>
-[[gnu::always_inline]] inline void accumulate(const uint8_t* const (&codes)[Panels],
-                                              const int8_t* const (&x)[Rows], int64_t steps,
-                                              __m512i (&sums)[Rows][Panels]) {
+QDSL_INLINE void accumulate(const uint8_t* const (&codes)[Panels], const int8_t* const (&x)[Rows],
+                            int64_t steps, __m512i (&sums)[Rows][Panels]) {
   constexpr int kCodes = 8 / Bits;
   for (int64_t s = 0; s < steps; ++s) {
     __m512i step[Panels];

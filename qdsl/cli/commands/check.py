@@ -1,0 +1,36 @@
+"""Defines `qdsl check`: everything that is wrong with a spec, budgets included."""
+
+import sys
+from argparse import ArgumentParser, Namespace
+
+from qdsl.cli.command import Command
+
+
+def configure(parser: ArgumentParser) -> None:
+    parser.add_argument("spec", nargs="+", help="file.qspec or file.qspec#variant")
+    parser.add_argument("--format", choices=("full", "concise", "json"), default="full")
+
+
+def run(arguments: Namespace) -> int:
+    from qdsl.cli.output import report
+    from qdsl.cli.selection import select, split
+    from qdsl.diagnostic.model import Diagnostic
+    from qdsl.spec import check_spec
+
+    found: list[Diagnostic] = []
+    variants = 0
+    for text in arguments.spec:
+        path, name = split(text)
+        spec = check_spec(path)
+        found += spec.diagnostics
+        if spec.compiled.ok:
+            chosen = select(spec, name)
+            variants += len(chosen)
+            found += [d for v in chosen for j in v.budgets() for d in j.diagnostics]
+    status = report(dict.fromkeys(found), arguments.format)
+    if status == 0 and arguments.format != "json":
+        print(f"{variants} variant{'s' * (variants != 1)} checked, no errors", file=sys.stdout)
+    return status
+
+
+COMMAND = Command("check specs: names, shapes, policies, kernels, budgets", configure, run)

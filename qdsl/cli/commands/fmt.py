@@ -1,0 +1,70 @@
+"""Defines `qdsl fmt`: the one layout of a spec."""
+
+import sys
+from argparse import ArgumentParser, Namespace
+from pathlib import Path
+
+from qdsl.cli.command import Command
+
+
+def configure(parser: ArgumentParser) -> None:
+    parser.add_argument("file", nargs="+", type=Path)
+    group = parser.add_mutually_exclusive_group()
+    group.add_argument("--check", action="store_true", help="write nothing; exit 1 if any differs")
+    group.add_argument("--diff", action="store_true", help="write nothing; print the changes")
+
+
+def run(arguments: Namespace) -> int:
+    from qdsl.cli.output import report
+    from qdsl.syntax import format_file, parse, read
+
+    status = 0
+    for path in arguments.file:
+        source, findings = read(path, str(path))
+        if source is None:
+            status = max(status, report(findings))
+            continue
+        file, findings = parse(source)
+        if any(d.is_error for d in findings):
+            status = max(status, report(findings))
+            continue
+        text = format_file(file)
+        if text != source.text:
+            status = max(status, _differs(arguments, path, source.text, text))
+    return status
+
+
+def _differs(arguments: Namespace, path: Path, old: str, new: str) -> int:
+    if arguments.check:
+        print(f"would reformat {path}")
+        return 1
+    if arguments.diff:
+        from difflib import unified_diff
+
+        lines = unified_diff(old.splitlines(True), new.splitlines(True), str(path), str(path))
+        sys.stdout.writelines(lines)
+        return 1
+    _replace(path, new)
+    print(f"reformatted {path}")
+    return 0
+
+
+def _replace(path: Path, text: str) -> None:
+    """All or nothing: a temporary file in the same folder takes the name."""
+    import os
+    from tempfile import NamedTemporaryFile
+
+    mode = path.stat().st_mode & 0o777
+    with NamedTemporaryFile("w", dir=path.parent, delete=False, encoding="utf-8") as temporary:
+        try:
+            temporary.write(text)
+            temporary.flush()
+            os.fsync(temporary.fileno())
+            os.chmod(temporary.name, mode)
+            os.replace(temporary.name, path.resolve())
+        except BaseException:
+            os.unlink(temporary.name)
+            raise
+
+
+COMMAND = Command("format specs in the one layout there is", configure, run)

@@ -1,0 +1,53 @@
+"""Reads `file.qspec#variant` and `REV:file.qspec#variant` of a command line."""
+
+from pathlib import Path
+
+from qdsl.diagnostic.model import QdslError, error
+from qdsl.diagnostic.suggest import suggestion
+from qdsl.sema.files import Read
+from qdsl.spec import Spec, Variant, check_spec
+from qdsl.syntax import read
+
+
+def split(text: str) -> tuple[str, str | None]:
+    """The file and the variant's name."""
+    path, _, name = text.partition("#")
+    return path, name or None
+
+
+def open_spec(text: str) -> tuple[Spec, tuple[Variant, ...]]:
+    """The spec and the variants named (all of them where none is); raises QdslError."""
+    path, name = split(text)
+    reader: Read = read
+    if not Path(path).exists() and ":" in path:
+        from qdsl.cli.revision import at_revision
+
+        revision, _, path = path.partition(":")
+        reader = at_revision(revision)
+    spec = check_spec(path, reader)
+    if not spec.compiled.ok:
+        raise QdslError(spec.diagnostics)
+    return spec, select(spec, name)
+
+
+def select(spec: Spec, name: str | None) -> tuple[Variant, ...]:
+    """The variant of that name, or all; raises QdslError when there is none."""
+    if name is None:
+        if spec.variants:
+            return tuple(spec.variants.values())
+        message = f"`{spec.path}` has no variant and no model"
+        raise QdslError([error("Q317", message, help="add `variant name { model = … }`")])
+    if name in spec.variants:
+        return (spec.variants[name],)
+    message = f"`{spec.path}` has no variant `{name}`"
+    raise QdslError([error("Q316", message, help=suggestion(name, spec.variants))])
+
+
+def open_variant(text: str) -> tuple[Spec, Variant]:
+    """Exactly one variant; raises QdslError when the text leaves a choice."""
+    spec, variants = open_spec(text)
+    if len(variants) != 1:
+        message = f"`{text}` has {len(variants)} variants"
+        help = "name one: " + ", ".join(f"`{spec.path}#{v.name}`" for v in variants)
+        raise QdslError([error("Q316", message, help=help)])
+    return spec, variants[0]

@@ -1,0 +1,108 @@
+"""Bounds how far a packed layer may be from the reference on the same inputs."""
+
+from collections.abc import Callable
+from functools import partial
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from qdsl.fx import operations
+from qdsl.fx.numerics.quantize import scale_shape
+from qdsl.fx.program import Program
+from qdsl.fx.quantizer import QUANTIZER, Quantizer
+from qdsl.fx.storages import Storages
+from qdsl.ir import op
+from qdsl.ir.flat import FlatNode
+from qdsl.ir.format import F32
+
+UNIT = 2.0**-24
+Weights = Callable[[str], Tensor]  # the dequantized parameter of a path, in its own shape
+
+
+def bounds(exact: Program, flat: FlatNode, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    """Bound of each element of each result, float64.
+
+    0 for integer activations and for weights that are read; else (G + 4)·2^-24·Σ|x·w| with G
+    scales a row, taken over every product x·w of the sum and the bias.
+    """
+    storages = Storages(exact.ir)
+    operation, parameters = flat.node.op, storages.parameters(flat)
+    weights = partial(_weight, exact, storages)
+    match operation:
+        case op.Linear():
+            return (_product(storages, weights, flat, inputs[0], parameters),)
+        case op.Conv(_, stride, padding, dilation, groups):
+            if flat.path in storages.model.activations:
+                return (torch.zeros((), dtype=torch.float64),)
+            weight, *bias = (weights(p).abs().double() for p in parameters)
+            x, given = inputs[0].abs().double(), bias[0] if bias else None
+            sums = operations.convolution(x, weight, given, stride, padding, dilation, groups)
+            return (_unit(storages, parameters[0]) * sums,)
+        case op.Lstm():
+            return _lstm(storages, weights, flat, inputs)
+        case _:
+            return (torch.zeros((), dtype=torch.float64),)
+
+
+def _weight(exact: Program, storages: Storages, path: str) -> Tensor:
+    """The parameter as exact mode has it."""
+    storage, key = storages.of(path), storages.key(path)
+    if storage.format == F32:
+        return exact.get_parameter(key).detach()
+    quantizer = exact.get_submodule(key + QUANTIZER)
+    assert isinstance(quantizer, Quantizer)
+    return quantizer.dequantized().view(storage.parameter.shape)
+
+
+def _product(
+    storages: Storages,
+    weights: Weights,
+    flat: FlatNode,
+    x: Tensor,
+    parameters: tuple[str, ...],
+) -> Tensor:
+    if flat.path in storages.model.activations:
+        return torch.zeros((), dtype=torch.float64)
+    return _unit(storages, parameters[0]) * _magnitude(x, *(weights(p) for p in parameters))
+
+
+def _magnitude(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """Σ|x·w| + |b| in float64."""
+    given = None if bias is None else bias.abs().double()
+    return F.linear(x.abs().double(), weight.abs().double(), given)
+
+
+def _unit(storages: Storages, path: str) -> float:
+    storage = storages.of(path)
+    _, groups = scale_shape(storage.parameter.matrix, storage.format)
+    return (groups + 4) * UNIT
+
+
+def _lstm(
+    storages: Storages, weights: Weights, flat: FlatNode, inputs: tuple[Tensor, ...]
+) -> tuple[Tensor, ...]:
+    """One step, T = 1: the error of the gates carried through the cell.
+
+    Slopes are at most ¼ for the sigmoid and 1 for tanh; 8 units are for the roundings of the cell.
+    """
+    x, h, c = inputs
+    weight_ih, weight_hh, bias, *weight_hr = flat.node.parameters
+    gates = _product(storages, weights, flat, x[:, 0], (weight_ih, bias))
+    rounded = flat.path in storages.model.states
+    if not rounded:
+        gates = gates + _unit(storages, weight_hh) * _magnitude(h, weights(weight_hh))
+    hidden = c.shape[1]
+    i, f, g, o = gates.expand(c.shape[0], 4 * hidden).chunk(4, -1)
+    cell = f / 4 * c.abs() + i / 4 + g + 8 * UNIT * (1 + c.abs()) * (gates.any())
+    state = o / 4 + cell
+    if weight_hr:
+        projection = weights(weight_hr[0]).abs().double()
+        if rounded:
+            # a state near a tie may take the next code: one step of at most 1/127 each
+            step = torch.where(state > 0, state + 1 / 127, 0.0)
+            state = F.linear(step, projection)
+        else:
+            largest = _unit(storages, weight_hr[0]) * projection.sum(-1)
+            state = F.linear(state, projection) + largest
+    return state.unsqueeze(1), state, cell

@@ -1,0 +1,70 @@
+"""Loads a packed file as a program over the operations of a back end."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from qdsl.artifact import container
+from qdsl.artifact.container import Artifact
+from qdsl.artifact.layout import Part, storage_tensors
+from qdsl.diagnostic.model import QdslError
+from qdsl.fx.ops import REFERENCE, backend
+from qdsl.fx.packed_layers import PackedLayers
+from qdsl.fx.program import Program
+from qdsl.fx.serve import unserved
+from qdsl.fx.storages import Storages
+from qdsl.fx.tree import build_tree
+from qdsl.ir.model import Storage
+from qdsl.target import Backend, CanonicalWeight
+
+
+def load(path: Path | str, backend: str = "cpu") -> Program:
+    """The program of a packed file; its weights stay packed, as the back end wants them.
+
+    Raises QdslError: Q6xx for a file that is not sound, Q502 and Q503 for a back end that is not
+    there, Q510 for layers that it cannot run.
+    """
+    return program_of(container.read(Path(path)), backend)
+
+
+def program_of(artifact: Artifact, name: str) -> Program:
+    """The program of an artifact on the back end of that name."""
+    runner = backend(name)
+    if found := unserved(artifact.model, runner):
+        raise QdslError(found)
+    tree = build_tree(artifact.model, lambda storage: _buffer(artifact, storage, runner))
+    overload = REFERENCE if name == REFERENCE else "default"
+    layers = PackedLayers(Storages(artifact.model), overload)
+    return Program(tree, artifact.model, layers).eval()
+
+
+def canonical(artifact: Artifact, storage: Storage) -> CanonicalWeight:
+    """A quantized storage as the artifact has it."""
+    parts = {e.part: to_torch(artifact, e.key, e.dtype) for e in storage_tensors(storage)}
+    outputs, in_features = storage.parameter.matrix
+    return CanonicalWeight(
+        format=storage.format,
+        outputs=outputs,
+        in_features=in_features,
+        codes=parts[Part.CODES],
+        scales=parts[Part.SCALES],
+        zeros=parts.get(Part.ZEROS),
+        index=parts.get(Part.INDEX),
+    )
+
+
+def to_torch(artifact: Artifact, key: str, dtype: str) -> Tensor:
+    """A copy of a tensor of the file, which torch may own."""
+    array: NDArray[np.generic] = np.array(artifact.tensor(key))
+    tensor = torch.from_numpy(array)
+    return tensor.view(torch.bfloat16) if dtype == "BF16" else tensor
+
+
+def _buffer(artifact: Artifact, storage: Storage, runner: Backend) -> Tensor:
+    if not storage.format.is_float:
+        return runner.repack(canonical(artifact, storage))
+    (entry,) = storage_tensors(storage)
+    return to_torch(artifact, entry.key, entry.dtype)

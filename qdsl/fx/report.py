@@ -1,0 +1,78 @@
+"""Holds what a comparison of trained and packed layers found, and writes it as text."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class LayerReport:
+    """One operation on packed weights, given the same inputs in both graphs.
+
+    `max_error` is the largest difference of its outputs, `bound` what is allowed there: 0 where the
+    sums are integers. `codes_equal`: the file has the frozen codes, scales, zeros and masks.
+    """
+
+    path: str
+    kind: str
+    codes_equal: bool
+    max_error: float
+    bound: float
+    ok: bool
+
+
+@dataclass(frozen=True, slots=True)
+class EntryReport:
+    """The results of an entry, end to end: exact mode against the packed graph."""
+
+    entry: str
+    equal: bool
+    max_error: float
+    must_be_equal: bool
+
+    @property
+    def ok(self) -> bool:
+        return self.equal or not self.must_be_equal
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """`stored`: keys of float parameters that the file has otherwise than the trained program."""
+
+    layers: tuple[LayerReport, ...]
+    entries: tuple[EntryReport, ...]
+    stored: tuple[str, ...] = ()
+
+    @property
+    def rows(self) -> tuple[LayerReport | EntryReport, ...]:
+        return (*self.layers, *self.entries)
+
+    @property
+    def ok(self) -> bool:
+        return not self.stored and all(r.ok for r in self.rows)
+
+    def __str__(self) -> str:
+        return report_text(self)
+
+
+def report_text(report: Report) -> str:
+    """One line per layer and entry, and the verdict."""
+    width = max((len(r.path) for r in report.layers), default=0)
+    lines = [
+        f"{_mark(r.ok)} {r.path:<{width}}  {r.kind:<10} codes {_word(r.codes_equal)}"
+        f"  error {r.max_error:.3g} of {r.bound:.3g}"
+        for r in report.layers
+    ]
+    lines += [f"{_mark(False)} {key} is stored otherwise" for key in report.stored]
+    for e in report.entries:
+        result = "equal" if e.equal else f"differs by {e.max_error:.3g}"
+        lines.append(f"{_mark(e.ok)} entry {e.entry}: {result}")
+    failed = sum(not r.ok for r in report.rows) + len(report.stored)
+    lines.append(f"{failed} of the comparisons failed" if failed else "all comparisons hold")
+    return "\n".join(lines)
+
+
+def _mark(ok: bool) -> str:
+    return "ok  " if ok else "FAIL"
+
+
+def _word(equal: bool) -> str:
+    return "equal" if equal else "DIFFER"

@@ -1,0 +1,94 @@
+"""Says which operation on packed weights each layer of a model needs from a back end."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from qdsl.ir import op
+from qdsl.ir.flat import FlatNode, graphs
+from qdsl.ir.format import ActivationFormat, PerToken
+from qdsl.ir.model import Model, Storage
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """A product or a read of a packed weight in the layer at `path`.
+
+    `operation` is one of `qdsl::`. A need of a float storage can be met by none: its layer rounds
+    activations, which only packed weights take.
+    """
+
+    path: str
+    operation: str
+    storage: Storage
+    activations: ActivationFormat | None = None
+
+
+def needs(model: Model) -> tuple[Need, ...]:
+    """What all entries need, each once, in the order of use; parameters in f32 need nothing."""
+    owned = {s.path: s for s in model.storages}
+    folded = {f.norm for f in model.folds}
+    found: dict[tuple[str, str, str], Need] = {}
+    for graph in graphs(model):
+        for flat in graph.nodes:
+            if flat.path in folded or not flat.node.parameters:
+                continue
+            storages = [owned.get(model.ties.get(p, p)) for p in flat.node.parameters]
+            for need in _needs(model, flat, [s for s in storages if s is not None]):
+                found.setdefault((need.path, need.operation, need.storage.path), need)
+    return tuple(found.values())
+
+
+def _needs(model: Model, flat: FlatNode, storages: list[Storage]) -> Iterator[Need]:
+    activations = model.activations.get(flat.path)
+    operation = flat.node.op
+    match operation:
+        case op.Linear():
+            yield from _product(flat.path, "linear", storages[0], activations)
+            yield from _reads(flat.path, storages[1:])
+        case op.Conv(groups=1):
+            yield from _product(flat.path, "linear", storages[0], activations)
+            yield from _reads(flat.path, storages[1:])
+        case op.Conv():
+            yield from _product(flat.path, "dequantize", storages[0], activations)
+            yield from _reads(flat.path, storages[1:])
+        case op.Embedding():
+            yield from _product(flat.path, "embedding", storages[0], None)
+        case op.Lstm():
+            yield from _lstm(model, flat.path, storages, activations)
+        case _:
+            yield from _reads(flat.path, storages)
+
+
+def _lstm(
+    model: Model, path: str, storages: list[Storage], activations: ActivationFormat | None
+) -> Iterator[Need]:
+    weight_ih, weight_hh, bias, *weight_hr = storages
+    recurrent = [weight_hh, *weight_hr]
+    # a state has one row per example: per token and per tensor are the same
+    states = ActivationFormat(PerToken()) if path in model.states else None
+    plain = activations is None and states is None
+    if plain and any(s.format.is_float for s in (weight_ih, *recurrent)):
+        # torch's own recurrence, over weights read back as f32
+        yield from _reads(path, storages)
+        return
+    rounded = not plain
+    for storage, operation, format in (
+        (weight_ih, "linear", activations),
+        *((s, "lstm", states) for s in recurrent),
+    ):
+        if rounded or not storage.format.is_float:
+            yield Need(path, operation, storage, format)
+    yield from _reads(path, [bias])
+
+
+def _product(
+    path: str, operation: str, storage: Storage, activations: ActivationFormat | None
+) -> Iterator[Need]:
+    if not storage.format.is_float or activations is not None:
+        yield Need(path, operation, storage, activations)
+
+
+def _reads(path: str, storages: list[Storage]) -> Iterator[Need]:
+    for storage in storages:
+        if not storage.format.is_float:
+            yield Need(path, "dequantize", storage)

@@ -1,0 +1,62 @@
+"""Names the kernel of every layer before anything is built, and reports layers without one."""
+
+from collections.abc import Callable, Iterator
+
+from qdsl.diagnostic.model import Diagnostic, error
+from qdsl.ir.model import Model, Storage
+from qdsl.ir.need import Need, needs
+from qdsl.target import Backend, activation_word, backends, find_kernel
+
+DEFAULT_BACKEND = "cpu"
+
+
+def kernels(model: Model) -> Callable[[Storage], str]:
+    """Says the kernel of each storage of the model.
+
+    `float` where the storage is a float tensor, `none` where no kernel serves it, `unused` where no
+    entry reads it, `unavailable` where the kernels are not built on this machine.
+    """
+    backend = _backend()
+    found: dict[str, str] = {}
+    for need in needs(model) if backend else ():
+        kernel = find_kernel(backend, need.operation, need.storage.format, need.activations)
+        names = [found[need.storage.path]] if need.storage.path in found else []
+        names.append(kernel.kernel if kernel else "none")
+        found[need.storage.path] = "+".join(dict.fromkeys(names))
+
+    def kernel_of(storage: Storage) -> str:
+        if storage.format.is_float:
+            return "float"
+        return found.get(storage.path, "unused") if backend else "unavailable"
+
+    return kernel_of
+
+
+def check_kernels(model: Model) -> Iterator[Diagnostic]:
+    """An error for every quantized storage that no kernel serves; none where nothing is built."""
+    if backend := _backend():
+        yield from unserved(model, backend)
+
+
+def unserved(model: Model, backend: Backend) -> list[Diagnostic]:
+    """Q510 for each layer that no kernel of the back end serves."""
+    return [
+        _diagnostic(need, backend.name)
+        for need in needs(model)
+        if find_kernel(backend, need.operation, need.storage.format, need.activations) is None
+    ]
+
+
+def _diagnostic(need: Need, backend: str) -> Diagnostic:
+    word = activation_word(need.activations)
+    message = (
+        f"no `{backend}` kernel for {need.operation} of {need.storage.format} with {word} activations"
+    )
+    help = f"give `{need.path}` another weight format, or f32 activations"
+    return error("Q510", message, need.storage.assigned.span, f"for `{need.path}`", help=help)
+
+
+def _backend() -> Backend | None:
+    """The back end that plans are made for, None where its kernels are not built."""
+    backend = backends().get(DEFAULT_BACKEND)
+    return backend if backend and backend.availability().available else None

@@ -1,0 +1,108 @@
+"""Counts the bytes of each storage, as the layout places them."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from qdsl.artifact.layout import Part, storage_tensors
+from qdsl.ir.model import Model, Parameter, Storage, join
+
+TIED = "tied"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A storage, or a name tied to one (kind `tied`, no parameters, no bytes).
+
+    `payload_bytes` are the codes, or a float's values; `storage` is the one that is stored.
+    """
+
+    path: str
+    kind: str
+    shape: tuple[int, ...]
+    params: int
+    format: str
+    kernel: str
+    payload_bytes: int
+    scale_bytes: int
+    zero_point_bytes: int
+    index_bytes: int
+    storage: Storage = field(compare=False, repr=False)
+
+    @property
+    def total_bytes(self) -> int:
+        return self.payload_bytes + self.scale_bytes + self.zero_point_bytes + self.index_bytes
+
+    @property
+    def is_float(self) -> bool:
+        return self.storage.format.is_float
+
+
+def rows(model: Model, kernel_of: Callable[[Storage], str]) -> tuple[Row, ...]:
+    """One row per storage and one per tied name, in the order of the module tree."""
+    stored = {s.path: s for s in model.storages}
+    added = _added(model)
+    texts: dict[object, str] = {}  # formats are few, storages many
+    found = []
+    for path, parameter in _parameters(model):
+        if path in stored:
+            found.append(_row(stored[path], kernel_of, texts))
+        elif path in model.ties:
+            found.append(_alias(path, parameter, stored[model.ties[path]]))
+        if (bias := added.get(path)) is not None:
+            found.append(_row(bias, kernel_of, texts))
+    return tuple(found)
+
+
+def parameters(model: Model) -> int:
+    """Parameters of a model, tied ones once."""
+    return sum(s.parameter.numel for s in model.storages)
+
+
+def _parameters(model: Model) -> Iterator[tuple[str, Parameter]]:
+    for base, module in model.root.walk():
+        for parameter in module.parameters:
+            yield join(base, parameter.name), parameter
+
+
+def _added(model: Model) -> dict[str, Storage]:
+    """Biases that only folding brought, by the last parameter of their layer."""
+    tree = {path for path, _ in _parameters(model)}
+    last = {path.rpartition(".")[0]: path for path, _ in _parameters(model)}
+    return {last[s.module_path]: s for s in model.storages if s.path not in tree}
+
+
+def _row(storage: Storage, kernel_of: Callable[[Storage], str], texts: dict[object, str]) -> Row:
+    size = dict.fromkeys(Part, 0)
+    for entry in storage_tensors(storage):
+        size[entry.part] += entry.nbytes
+    if (text := texts.get(storage.format)) is None:
+        text = texts[storage.format] = str(storage.format)
+    return Row(
+        path=storage.path,
+        kind=storage.kind,
+        shape=storage.parameter.shape,
+        params=storage.parameter.numel,
+        format=text,
+        kernel=kernel_of(storage),
+        payload_bytes=size[Part.FLOAT] + size[Part.CODES],
+        scale_bytes=size[Part.SCALES],
+        zero_point_bytes=size[Part.ZEROS],
+        index_bytes=size[Part.INDEX],
+        storage=storage,
+    )
+
+
+def _alias(path: str, parameter: Parameter, owner: Storage) -> Row:
+    return Row(
+        path=path,
+        kind=TIED,
+        shape=parameter.shape,
+        params=0,
+        format=str(owner.format),
+        kernel="",
+        payload_bytes=0,
+        scale_bytes=0,
+        zero_point_bytes=0,
+        index_bytes=0,
+        storage=owner,
+    )

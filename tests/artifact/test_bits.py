@@ -1,0 +1,94 @@
+"""Codes, zeros and index as bits: what is packed is what comes back, and where each bit stands."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from qdsl.artifact import bits
+from qdsl.ir.format import BinaryGrid, IntegerGrid, Levels, TernaryGrid
+from qdsl.ir.pattern import NM
+
+GRIDS = (
+    *(IntegerGrid(b, signed, levels) for b in range(2, 9) for signed in (True, False)
+      for levels in ((Levels.FULL, Levels.NARROW) if signed else (Levels.FULL,))),
+    TernaryGrid(),
+    BinaryGrid(),
+)  # fmt: skip
+PATTERNS = (NM(2, 4), NM(1, 2), NM(1, 3), NM(5, 8), NM(7, 16), NM(1, 256))
+SHAPES = st.tuples(st.integers(0, 5), st.integers(0, 70))
+
+
+def codes_of(grid, rng, shape):
+    match grid:
+        case IntegerGrid():
+            return rng.integers(grid.qmin, grid.qmax + 1, shape).astype(np.int16)
+        case TernaryGrid():
+            return rng.integers(-1, 2, shape).astype(np.int16)
+        case BinaryGrid():
+            return rng.choice(np.array((-1, 1), np.int16), shape)
+
+
+@settings(max_examples=150, deadline=None)
+@given(grid=st.sampled_from(GRIDS), shape=SHAPES, seed=st.integers(0, 1 << 16))
+def test_codes_come_back(grid, shape, seed):
+    codes = codes_of(grid, np.random.default_rng(seed), shape)
+    packed = bits.pack_codes(codes, grid)
+    assert packed.dtype == np.uint8
+    assert np.array_equal(bits.unpack_codes(packed, grid, shape[1]), codes)
+
+
+@settings(max_examples=100, deadline=None)
+@given(width=st.integers(1, 8), shape=SHAPES, seed=st.integers(0, 1 << 16))
+def test_bit_j_of_a_row_is_bit_j_mod_8_of_byte_j_div_8(width, shape, seed):
+    fields = np.random.default_rng(seed).integers(0, 1 << width, shape)
+    packed = bits.pack_fields(fields, width)
+    assert packed.shape == (shape[0], (shape[1] * width + 7) // 8)
+    for row, stored in zip(fields.tolist(), packed.tolist(), strict=True):
+        whole = sum(field << (i * width) for i, field in enumerate(row))
+        assert int.from_bytes(bytes(stored), "little") == whole
+
+
+def test_many_rows_are_packed_in_pieces(monkeypatch):
+    fields = np.random.default_rng(0).integers(0, 8, (50, 33))
+    whole = bits.pack_fields(fields, 3)
+    monkeypatch.setattr(bits, "_CHUNK", 100)
+    assert np.array_equal(bits.pack_fields(fields, 3), whole)
+    assert np.array_equal(bits.unpack_fields(whole, 3, 33), fields)
+
+
+def test_the_bytes_of_some_codes():
+    int4 = bits.pack_codes(np.array([[1, -1, 7], [-8, 0, 2]]), IntegerGrid(4))
+    assert int4.tolist() == [[0xF1, 0x07], [0x08, 0x02]]
+    int3 = bits.pack_codes(np.array([[-1, 3, -4]]), IntegerGrid(3))
+    assert int3.tolist() == [[0b00_011_111, 0b1]]
+    assert bits.pack_codes(np.array([[1, 0, -1, 1, 1]]), TernaryGrid()).tolist() == [[0x71, 1]]
+    binary = bits.pack_codes(np.array([[1, -1, -1, 1, 1, 1, 1, 1, -1, 1]]), BinaryGrid())
+    assert binary.tolist() == [[0b11111001, 0b10]]
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    pattern=st.sampled_from(PATTERNS),
+    rows=st.integers(0, 4),
+    groups=st.integers(0, 9),
+    seed=st.integers(0, 1 << 16),
+)
+def test_kept_codes_come_back_to_their_places(pattern, rows, groups, seed):
+    rng = np.random.default_rng(seed)
+    order = rng.random((rows, groups, pattern.group)).argsort(axis=2)
+    mask = (order < pattern.kept).reshape(rows, groups * pattern.group)
+    values = np.where(mask, rng.integers(1, 8, mask.shape), 0)
+    index = bits.positions(mask, pattern)
+    kept = bits.gather(values, index, pattern)
+    assert kept.shape == (rows, groups * pattern.kept)
+    stored = bits.pack_index(index, pattern)
+    found = bits.unpack_index(stored, pattern, kept.shape[1])
+    assert np.array_equal(found, index)
+    assert np.array_equal(bits.scatter(kept, found, pattern), values)
+
+
+def test_a_mask_must_keep_n_of_every_m():
+    mask = np.array([[True, True, False, False, True, False, False, False]])
+    with pytest.raises(ValueError, match="2:4"):
+        bits.positions(mask, NM(2, 4))

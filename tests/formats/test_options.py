@@ -1,0 +1,207 @@
+"""What may be said of a format, and the words for what may not."""
+
+import pytest
+
+from qdsl import formats, registry
+from qdsl.formats import (
+    Family,
+    FormatError,
+    check_format,
+    check_shape,
+    format_warning,
+    make_activation_format,
+    make_weight_format,
+)
+from qdsl.ir.format import (
+    ActivationFormat,
+    FloatType,
+    FloatZero,
+    IntegerGrid,
+    IntegerZero,
+    Levels,
+    PerGroup,
+    PerTensor,
+    WeightFormat,
+)
+from qdsl.ir.pattern import NM, Dense
+
+FAMILIES = registry.collect(formats, Family)
+NO_PATTERN = Dense()
+
+
+def make(name, options=None, flags=(), pattern=NO_PATTERN):
+    return make_weight_format(FAMILIES[name], options or {}, flags, pattern)
+
+
+def test_one_file_is_one_format_of_its_name():
+    names = "bf16 binary f16 f32 int2 int3 int4 int5 int6 int7 int8 ternary"
+    assert " ".join(FAMILIES) == names
+    assert all(family.name == name for name, family in FAMILIES.items())
+    assert all(family.doc and family.source for family in FAMILIES.values())
+
+
+@pytest.mark.parametrize("name", sorted(FAMILIES))
+def test_defaults_are_symmetric_per_channel_with_f32_scales(name):
+    assert str(make(name)) == name
+    assert make(name).scale is FloatType.F32
+
+
+def test_levels_are_narrow_at_8_bits_full_below_and_full_where_asymmetric():
+    assert make("int8").grid == IntegerGrid(8, levels=Levels.NARROW)
+    assert make("int7").grid == IntegerGrid(7, levels=Levels.FULL)
+    assert make("int8", flags=("asymmetric",)).grid == IntegerGrid(8, levels=Levels.FULL)
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "flags", "pattern", "text"),
+    [
+        (
+            "int4",
+            {"group": 64},
+            ("asymmetric",),
+            NM(2, 4),
+            "int4(group = 64, asymmetric) sparse 2:4",
+        ),
+        (
+            "int4",
+            {"clip": 0.75, "scale": "bf16"},
+            (),
+            NO_PATTERN,
+            "int4(scale = bf16, clip = 0.75)",
+        ),
+        ("int2", {"levels": "half", "per": "tensor"}, (), NO_PATTERN, None),
+        ("int8", {"zero": "f16"}, ("asymmetric",), NO_PATTERN, "int8(asymmetric, zero = f16)"),
+        ("ternary", {"rule": "threshold", "group": 8, "tail": "short"}, (), NO_PATTERN, None),
+        (
+            "binary",
+            {"ste": "identity"},
+            ("center",),
+            NM(1, 2),
+            "binary(center, ste = identity) sparse 1:2",
+        ),
+    ],
+)
+def test_what_may_be_said(name, options, flags, pattern, text):
+    format = make(name, options, flags, pattern)
+    assert isinstance(format, WeightFormat)
+    assert check_format(format) is None
+    assert text is None or str(format) == text
+
+
+def test_the_value_has_what_was_said():
+    format = make("int4", {"group": 64, "tail": "short", "zero": "bf16"}, ("asymmetric",))
+    assert format.grouping == PerGroup(64, short_tail=True)
+    assert format.zero == FloatZero(FloatType.BF16)
+    assert make("int4", {}, ("asymmetric",)).zero == IntegerZero()
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "flags", "message"),
+    [
+        ("int4", {"grup": 4}, (), "`int4` takes no option `grup`"),
+        ("f32", {"group": 4}, (), "`f32` takes no option `group`"),
+        ("binary", {}, ("asymmetric",), "`binary` takes no option `asymmetric`"),
+        ("ternary", {"clip": "search"}, (), "`ternary` takes no option `clip`"),
+        ("int4", {"asymmetric": 1}, (), "`asymmetric` takes no value"),
+        ("int4", {}, ("group",), "`group` needs a value"),
+        ("int4", {"group": 0}, (), "`group` is `0`, must be a positive integer"),
+        ("int4", {"group": 4.0}, (), "`group` is `4.0`, must be a positive integer"),
+        ("int4", {"group": 4, "per": "channel"}, (), "`group` and `per` exclude each other"),
+        ("int4", {"per": "token"}, (), "`per = token` is for activations"),
+        ("int4", {"per": "row"}, (), "`per` is `row`"),
+        ("int4", {"tail": "short"}, (), "`tail` without `group`"),
+        ("int4", {"zero": "f32"}, (), "`zero` in a symmetric format"),
+        ("int4", {}, ("symmetric", "asymmetric"), "both `symmetric` and `asymmetric`"),
+        ("int4", {}, ("dynamic",), "`dynamic` is for activations, a weight has its range"),
+        ("int4", {"scale": "f64"}, (), "`scale` is `f64`"),
+        ("int4", {"clip": 0.29}, (), "`clip` is 0.29"),
+        ("int4", {"clip": "some"}, (), "`clip` is `some`"),
+        ("int4", {"clip": "learned"}, ("asymmetric",), "`clip = learned` in an asymmetric format"),
+        ("int4", {"levels": "half"}, ("asymmetric",), "`levels = half` in an asymmetric format"),
+    ],
+)
+def test_what_may_not_be_said(name, options, flags, message):
+    error = make(name, options, flags)
+    assert isinstance(error, FormatError)
+    assert error.message == message
+    assert f"`{error.option}" in message or f"`{error.option}" in (error.help or "")
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "flags", "pattern", "option", "message"),
+    [
+        ("int4", {"zero": "f32"}, ("asymmetric",), NM(2, 4), "zero", "a float zero point with"),
+        ("int4", {"levels": "half"}, (), NM(2, 4), "levels", "`levels = half` with N:M sparsity"),
+        ("int4", {"group": 6}, (), NM(2, 4), "group", "`group = 6` is not a multiple of the 4 of"),
+        ("int4", {}, (), NM(4, 4), "sparse", "`sparse 4:4`"),
+        ("int4", {}, (), NM(0, 4), "sparse", "`sparse 0:4`"),
+        ("int4", {}, (), NM(1, 257), "sparse", "`sparse 1:257`"),
+        ("f32", {}, (), NM(2, 4), "sparse", "`f32 sparse 2:4` is not supported yet"),
+    ],
+)
+def test_what_may_not_be_said_of_sparse_weights(name, options, flags, pattern, option, message):
+    error = make(name, options, flags, pattern)
+    assert isinstance(error, FormatError)
+    assert error.option == option
+    assert error.message.startswith(message)
+
+
+def test_an_unknown_option_suggests_the_one_that_was_meant():
+    assert make("int4", {"grup": 4}).help == "did you mean `group`?"
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "k", "message"),
+    [
+        ("int4", {"group": 64}, 128, None),
+        ("int4", {"group": 64, "tail": "short"}, 80, None),
+        ("int4", {"group": 64}, 80, "`group = 64` does not divide the 80 weights of a row"),
+        ("int4", {"group": 128}, 64, "`group = 128` does not divide the 64 weights of a row"),
+        ("int4", {}, 7, None),
+    ],
+)
+def test_a_group_must_divide_the_row(name, options, k, message):
+    error = check_shape(make(name, options), 10, k)
+    assert (error and error.message) == message
+
+
+def test_the_help_for_a_group_names_those_that_fit():
+    help = "write `group = 40` or `group = 80`, or add `tail = short`"
+    assert check_shape(make("int4", {"group": 64}), 1, 80).help == help
+
+
+def test_nm_must_divide_the_row_even_with_a_short_tail():
+    format = make("int4", {"group": 8, "tail": "short"}, (), NM(2, 4))
+    assert check_shape(format, 1, 12) is None
+    message = "`sparse 2:4` does not divide the 10 weights of a row"
+    assert check_shape(format, 1, 10).message == message
+
+
+def test_narrow_int2_is_ternary_and_says_so():
+    warned = format_warning(make("int2", {"levels": "narrow"}))
+    assert warned.message == "`int2` with narrow levels has only the codes -1, 0 and 1"
+    assert format_warning(make("int2")) is None
+
+
+@pytest.mark.parametrize(
+    ("options", "flags", "expected"),
+    [
+        ({}, ("dynamic",), ActivationFormat()),
+        ({"per": "tensor"}, ("dynamic",), ActivationFormat(PerTensor())),
+    ],
+)
+def test_dynamic_int8_rounds_activations(options, flags, expected):
+    assert make_activation_format(FAMILIES["int8"], options, flags) == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "flags", "message"),
+    [
+        ("int4", {}, ("dynamic",), "activations of `int4` are not supported yet"),
+        ("int8", {}, (), "static activations are not supported yet"),
+        ("int8", {"group": 4}, ("dynamic",), "dynamic activations take no option `group`"),
+        ("int8", {"per": "channel"}, ("dynamic",), "`per` is `channel`"),
+    ],
+)
+def test_other_activations_are_refused(name, options, flags, message):
+    assert make_activation_format(FAMILIES[name], options, flags).message == message

@@ -1,0 +1,120 @@
+"""Compares lowered layers with those of torch.nn that have the same weights."""
+
+import pytest
+import torch
+from torch import nn
+
+from qdsl.fx import Program, build
+from qdsl.layers.batchnorm import BatchNorm
+from qdsl.layers.conv1d import Conv1d
+from qdsl.layers.conv2d import Conv2d
+from qdsl.layers.embedding import Embedding
+from qdsl.layers.layernorm import LayerNorm
+from qdsl.layers.linear import Linear
+from qdsl.layers.lstm import LSTM
+
+
+def check(actual: torch.Tensor, expected: torch.Tensor) -> None:
+    torch.testing.assert_close(actual, expected, rtol=1e-5, atol=1e-6)
+
+
+def weights(program: Program) -> dict[str, torch.Tensor]:
+    return {k.removeprefix("layer."): v for k, v in program.state_dict().items()}
+
+
+@pytest.mark.parametrize("bias", [True, False])
+def test_linear(make, bias):
+    program = build(make.layer_model(Linear(5, 7, bias), make.type("f32", "B", "T", 5)))
+    expected = nn.Linear(5, 7, bias)
+    expected.load_state_dict(weights(program))
+    x = torch.randn(2, 3, 5)
+    check(program(x), expected(x))
+
+
+def test_embedding(make):
+    program = build(make.layer_model(Embedding(11, 6), make.type("i64", "B", "U")))
+    ids = torch.randint(11, (2, 5))
+    check(program(ids), program.layer.weight[ids])
+
+
+@pytest.mark.parametrize(
+    ("kernel", "stride", "padding", "dilation", "groups"),
+    [
+        (3, 1, "valid", 1, 1),
+        (5, 2, "half", 1, 2),
+        (3, 1, "causal", 2, 1),
+        (4, 1, "same", 1, 1),
+        (1, 1, "valid", 1, 1),
+        (31, 1, "same", 1, 6),
+    ],
+)
+def test_conv1d(make, kernel, stride, padding, dilation, groups):
+    layer = Conv1d(6, 12, kernel, stride, padding, dilation, groups)
+    program = build(make.layer_model(layer, make.type("f32", "B", "T", 6)))
+    expected = nn.Conv1d(6, 12, kernel, stride, dilation=dilation, groups=groups)
+    state = weights(program)
+    expected.load_state_dict({**state, "weight": state["weight"].permute(0, 2, 1)})
+    x = torch.randn(2, 40, 6)
+    span = dilation * (kernel - 1)
+    before = {"valid": 0, "half": span // 2, "causal": span, "same": span // 2}[padding]
+    after = {"valid": 0, "half": span // 2, "causal": 0, "same": span - span // 2}[padding]
+    padded = nn.functional.pad(x.transpose(1, 2), (before, after))
+    check(program(x), expected(padded).transpose(1, 2))
+
+
+@pytest.mark.parametrize(("stride", "padding"), [(2, "half"), (1, "causal")])
+@pytest.mark.parametrize("groups", [1, 3])
+def test_conv2d(make, stride, padding, groups):
+    layer = Conv2d(3, 6, 3, stride, padding, groups=groups)
+    program = build(make.layer_model(layer, make.type("f32", "B", "T", 16, 3)))
+    state = weights(program)
+    expected = nn.Conv2d(3, 6, 3, stride, groups=groups)
+    expected.load_state_dict({**state, "weight": state["weight"].permute(0, 3, 1, 2)})
+    x = torch.randn(2, 12, 16, 3)
+    edges = (1, 1, 1, 1) if padding == "half" else (2, 0, 2, 0)
+    padded = nn.functional.pad(x.permute(0, 3, 1, 2), edges)
+    check(program(x), expected(padded).permute(0, 2, 3, 1))
+
+
+@pytest.mark.parametrize("projection", [0, 3])
+def test_lstm(make, projection):
+    layer = LSTM(5, 8, projection)
+    types = make.type("f32", "B", "T", 5), make.type("f32", "B", projection or 8)
+    types = (*types, make.type("f32", "B", 8))
+    program = build(make.layer_model(layer, *types, function="step"))
+    state = weights(program)
+    expected = nn.LSTM(5, 8, batch_first=True, proj_size=projection)
+    renamed = {f"{k}_l0": v for k, v in state.items() if k != "bias"}
+    renamed |= {"bias_ih_l0": state["bias"], "bias_hh_l0": torch.zeros(32)}
+    expected.load_state_dict(renamed)
+    x, h, c = torch.randn(2, 7, 5), torch.randn(2, projection or 8), torch.randn(2, 8)
+    y, (h1, c1) = expected(x, (h[None], c[None]))
+    for actual, wanted in zip(program(x, h, c), (y, h1[0], c1[0]), strict=True):
+        check(actual, wanted)
+
+
+def test_lstm_from_zeros(make):
+    program = build(make.layer_model(LSTM(5, 8), make.type("f32", "B", "T", 5)))
+    x = torch.randn(2, 7, 5)
+    check(program(x)[:, :3], program(x[:, :3]))
+
+
+def test_layer_norm(make):
+    program = build(make.layer_model(LayerNorm(9), make.type("f32", "B", "T", 9)))
+    with torch.no_grad():
+        program.layer.weight.uniform_()
+    expected = nn.LayerNorm(9)
+    expected.load_state_dict(weights(program))
+    x = torch.randn(2, 4, 9)
+    check(program(x), expected(x))
+
+
+def test_batch_norm_trains_and_evaluates(make):
+    program = build(make.layer_model(BatchNorm(6), make.type("f32", "B", "T", 6)))
+    expected = nn.BatchNorm1d(6)
+    for _ in range(3):
+        x = torch.randn(4, 5, 6) * 3 + 1
+        check(program(x), expected(x.transpose(1, 2)).transpose(1, 2))
+    check(program.layer.running_var, expected.running_var)
+    program.eval(), expected.eval()
+    check(program(x), expected(x.transpose(1, 2)).transpose(1, 2))
