@@ -17,12 +17,7 @@ def kernels(model: Model) -> Callable[[Storage], str]:
     entry reads it, `unavailable` where the kernels are not built on this machine.
     """
     backend = _backend()
-    found: dict[str, str] = {}
-    for need in needs(model) if backend else ():
-        kernel = find_kernel(backend, need.operation, need.storage.format, need.activations)
-        names = [found[need.storage.path]] if need.storage.path in found else []
-        names.append(kernel.kernel if kernel else "none")
-        found[need.storage.path] = "+".join(dict.fromkeys(names))
+    found = _found(model, backend) if backend else {}
 
     def kernel_of(storage: Storage) -> str:
         if storage.format.is_float:
@@ -30,6 +25,17 @@ def kernels(model: Model) -> Callable[[Storage], str]:
         return found.get(storage.path, "unused") if backend else "unavailable"
 
     return kernel_of
+
+
+def _found(model: Model, backend: Backend) -> dict[str, str]:
+    """Kernels by storage, joined by `+` where several read it."""
+    found: dict[str, str] = {}
+    for need in needs(model):
+        kernel = find_kernel(backend, need.operation, need.storage.format, need.activations)
+        names = [found[need.storage.path]] if need.storage.path in found else []
+        names.append(kernel.kernel if kernel else "none")
+        found[need.storage.path] = "+".join(dict.fromkeys(names))
+    return found
 
 
 def check_kernels(model: Model) -> Iterator[Diagnostic]:

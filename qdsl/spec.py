@@ -59,6 +59,11 @@ class Variant:
         """What the variant's budget says of it, line by line."""
         return judge_all(self.resolved.limits, self.size())
 
+    def findings(self) -> tuple[Diagnostic, ...]:
+        """Layers without a kernel, and limits that are missed or say nothing."""
+        missed = (d for j in self.budgets() for d in j.diagnostics)
+        return (*check_kernels(self.model), *missed)
+
     def diff(self, other: "Variant") -> Diff:
         """What changes in bytes from this variant to the other, with causes."""
         return diff(self.size(), other.size(), (self._outcomes(), other._outcomes()))
@@ -68,11 +73,9 @@ class Variant:
 
     def program(self, seed: int = 0) -> "Program":
         """A trainable float program, its weights initialised by path from the seed."""
-        from qdsl.fx import Program, initialise
+        from qdsl.fx import build
 
-        program = Program(self.source)
-        initialise(program, seed)
-        return program
+        return build(self.source, packed=self.model, seed=seed)
 
 
 @dataclass(frozen=True)
@@ -92,15 +95,8 @@ class Spec:
 
 
 def check_spec(path: str | Path, reader: Read = read) -> Spec:
-    """The spec with all its findings, kernels of its variants included; never raises them."""
-    compiled = compile_file(Path(path), str(path), reader)
-    spec = Spec(str(path), compiled)
-    if not compiled.ok:
-        return spec
-    found = dict.fromkeys(d for v in spec.variants.values() for d in check_kernels(v.model))
-    return Spec(
-        str(path), Compiled(compiled.file, compiled.variants, (*compiled.diagnostics, *found))
-    )
+    """The spec with its findings, which it never raises; those of variants are theirs to tell."""
+    return Spec(str(path), compile_file(Path(path), str(path), reader))
 
 
 def load_spec(path: str | Path) -> Spec:

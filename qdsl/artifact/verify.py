@@ -93,9 +93,9 @@ def _verify_call(step: Invoke, module: Module, seen: set[tuple[int, int]]) -> No
 
 
 def _member(module: Module, path: str) -> Module | None:
-    """The module at a path below this one, such as `blocks[3].up`."""
+    """The module at a path below this one, such as `blocks[3].up`; this one for the path ``."""
     found: Module | None = module
-    for part in path.split("."):
+    for part in path.split(".") if path else ():
         name, _, index = part.partition("[")
         member = found.members.get(name) if found else None
         if isinstance(member, tuple):

@@ -9,7 +9,6 @@ from qdsl.diagnostic.codes import exit_code
 from qdsl.diagnostic.model import Diagnostic
 from qdsl.diagnostic.render import concise, full, json
 
-RENDERERS = {"full": full, "concise": concise, "json": json}
 
 
 def use_color(stream: TextIO) -> bool:
@@ -22,7 +21,7 @@ def report(diagnostics: Iterable[Diagnostic], format: str = "full") -> int:
     found = sorted(diagnostics, key=_place)
     if found or format == "json":
         stream = sys.stdout if format == "json" else sys.stderr
-        stream.write(RENDERERS[format](found, color=use_color(stream)))
+        stream.write(_render(found, format, use_color(stream)))
     return exit_code(found)
 
 
@@ -30,3 +29,13 @@ def _place(diagnostic: Diagnostic) -> tuple[str, int]:
     if diagnostic.primary is None:
         return "", 0
     return diagnostic.primary.span.source.name, diagnostic.primary.span.start
+
+
+def _render(found: list[Diagnostic], format: str, color: bool) -> str:
+    match format:
+        case "concise":
+            return concise(found)
+        case "json":
+            return json(found)
+        case _:
+            return full(found, color=color)

@@ -27,16 +27,16 @@ def open_spec(text: str) -> tuple[Spec, tuple[Variant, ...]]:
     spec = check_spec(path, reader)
     if not spec.compiled.ok:
         raise QdslError(spec.diagnostics)
+    if not spec.variants:
+        message = f"`{spec.path}` has no variant and no model"
+        raise QdslError([error("Q317", message, help="add `variant name { model = … }`")])
     return spec, select(spec, name)
 
 
 def select(spec: Spec, name: str | None) -> tuple[Variant, ...]:
     """The variant of that name, or all; raises QdslError when there is none."""
     if name is None:
-        if spec.variants:
-            return tuple(spec.variants.values())
-        message = f"`{spec.path}` has no variant and no model"
-        raise QdslError([error("Q317", message, help="add `variant name { model = … }`")])
+        return tuple(spec.variants.values())
     if name in spec.variants:
         return (spec.variants[name],)
     message = f"`{spec.path}` has no variant `{name}`"

@@ -1,4 +1,4 @@
-"""Chooses which weights an N:M pattern keeps, and adds the decay that pruned ones take."""
+"""Chooses which weights an N:M pattern keeps."""
 
 import torch
 from torch import Tensor
@@ -6,6 +6,7 @@ from torch import Tensor
 from qdsl.ir.pattern import NM
 
 
+@torch.no_grad()
 def nm_mask(weight: Tensor, pattern: NM) -> Tensor:
     """bool [N, K]: of every M consecutive weights of a row, the largest |w| are kept.
 
@@ -14,7 +15,11 @@ def nm_mask(weight: Tensor, pattern: NM) -> Tensor:
     rows, columns = weight.shape
     if columns % pattern.group:
         raise ValueError(f"{pattern} needs a multiple of {pattern.group} columns, not {columns}")
-    magnitudes = weight.detach().abs().reshape(rows, -1, pattern.group)
-    order = magnitudes.argsort(dim=-1, descending=True, stable=True)
-    mask = torch.zeros_like(magnitudes, dtype=torch.bool)
-    return mask.scatter_(-1, order[..., : pattern.kept], True).reshape(rows, columns)
+    size = weight.abs().reshape(rows, -1, pattern.group)
+    # rank: how many of the group go before; counted, for sorting short rows is slow
+    rank = torch.zeros_like(size, dtype=torch.int16)
+    for i in range(pattern.group):
+        one = size[..., i : i + 1]
+        rank[..., :i] += one > size[..., :i]
+        rank[..., i + 1 :] += one >= size[..., i + 1 :]
+    return (rank < pattern.kept).reshape(rows, columns)

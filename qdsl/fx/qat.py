@@ -80,6 +80,18 @@ def exact(program: Program, on: bool) -> Program:
     return program
 
 
+@torch.no_grad()
+def decay_pruned(program: Program, coefficient: float) -> None:
+    """Adds `coefficient` times each pruned weight to its gradient (SR-STE, arXiv 2102.04010).
+
+    Once per optimizer step, after gradients are unscaled and averaged.
+    """
+    for _, quantizer, weight in program.quantizers():
+        if quantizer.mask is not None and weight.grad is not None:
+            pruned = torch.where(quantizer.mask.view_as(weight), 0.0, weight)
+            weight.grad.add_(pruned, alpha=coefficient)
+
+
 def _check(model: Model) -> None:
     found = [d for s in model.storages for d in check_format(s.path, s.format)]
     found += unserved(model, BACKEND)

@@ -24,8 +24,8 @@ def rounded_lstm(
     be used.
     """
     outputs = []
-    for gates in F.linear(x, weight_ih, bias).unbind(1):
-        gates = gates + F.linear(fake_quantize(h, STATE), weight_hh)
+    for given in F.linear(x, weight_ih, bias).unbind(1):
+        gates = given + F.linear(fake_quantize(h, STATE), weight_hh)
         i, f, g, o = gates.chunk(4, -1)
         c = f.sigmoid() * c + i.sigmoid() * g.tanh()
         h = o.sigmoid() * c.tanh()

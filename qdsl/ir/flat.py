@@ -1,7 +1,8 @@
 """Unrolls an entry: calls inlined, values numbered once, parameters named by full path."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from functools import lru_cache
 
 from qdsl.ir.model import Body, Entry, EntryInput, Invoke, Model, Node, TensorType, join
 
@@ -43,12 +44,14 @@ class _Unroller:
             else:
                 results = tuple(self.fresh() for _ in step.outputs)
                 parameters = tuple(join(path, p) for p in step.parameters)
-                node = replace(step, inputs=given, outputs=results, parameters=parameters)
+                # not `replace`, which costs more than the rest of this loop
+                node = Node(step.op, given, results, step.types, parameters, step.name, step.span)
                 self.nodes.append(FlatNode(path, node))
             number.update(zip(step.outputs, results, strict=True))
         return tuple(number[o] for o in body.outputs)
 
 
+@lru_cache(maxsize=32)  # entries are values compared by identity
 def flatten(entry: Entry) -> Graph:
     """The unrolled graph of an entry; ties are not resolved here (Model.ties does)."""
     unroller = _Unroller()

@@ -86,8 +86,8 @@ def _variant(settled: Settled, scope: FileScope, units: Units) -> Variant:
     whole = not context.failed  # a tree with holes says nothing about selectors
     assert isinstance(root.definition, BlockValue)
     _check_for(settled, root.definition, context)
-    entries = entries_of(root, context)
-    ties = resolve_ties(root, context)
+    entries = units.once(root, entries_of)
+    ties = units.once(root, resolve_ties)
     bodies = tuple(rules for rules, _ in settled.rules)
     strict = settled.policy is not None and settled.policy.model is not None
     rules = RuleSet(tuple(r for body in bodies for r in body), strict, bodies, whole)

@@ -1,6 +1,8 @@
 """Makes units of blocks and layers: arguments bound, members made, equal ones made once."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
 from qdsl.diagnostic.suggest import suggestion
 from qdsl.ir.layer import Layer, LayerError
@@ -25,6 +27,7 @@ from qdsl.sema.values import (
 from qdsl.source import Span
 from qdsl.syntax import tree
 
+T = TypeVar("T")
 INITIALISERS = ("zeros", "ones", "normal", "xavier", "orthogonal")
 
 
@@ -34,6 +37,15 @@ class Units:
 
     context: Context
     made: dict[object, Unit | None] = field(default_factory=dict)
+    derived: dict[tuple[int, object], Any] = field(default_factory=dict)
+
+    def once(self, unit: Unit, derive: Callable[[Unit, Context], T]) -> T:
+        """What `derive` makes of a unit, once: variants of one model share it."""
+        key = (id(unit), derive)
+        if key not in self.derived:
+            self.derived[key] = derive(unit, self.context)
+        found: T = self.derived[key]
+        return found
 
     def instantiate(
         self, callee: BlockValue | LayerKind, call: tree.Call, evaluator: StaticEvaluator

@@ -6,6 +6,7 @@ from typing import NamedTuple
 from qdsl.diagnostic.model import Diagnostic, error
 from qdsl.source import Source, Span
 from qdsl.syntax.lexer import Token
+from qdsl.syntax.margins import Margin, margins
 from qdsl.syntax.tables import Tables
 
 SIGNS: Mapping[str, str] = {"(": ")", "[": "]", "{": "}"}
@@ -57,11 +58,12 @@ def balance(
     """The tokens with brackets put in and left out until they balance, item by item."""
     result: list[Token] = []
     diagnostics: list[Diagnostic] = []
-    for item in _items(source, tokens[:-1]):
+    found = margins(source, tokens)
+    for item in _items(tokens[:-1], found):
         if deepest(item, tables, len(item)) is True:
             result += item
         else:
-            repair = _Repair(source, tables)
+            repair = _Repair(source, tables, found)
             for token in item:
                 repair.take(token)
             repair.close(len(repair.stack))
@@ -70,27 +72,19 @@ def balance(
     return [*result, tokens[-1]], diagnostics
 
 
-def _items(source: Source, tokens: Sequence[Token]) -> Iterator[Sequence[Token]]:
+def _items(tokens: Sequence[Token], found: Mapping[int, Margin]) -> Iterator[Sequence[Token]]:
     """The tokens cut where items begin for sure."""
     first = 0
     for i in range(1, len(tokens) - 1):
-        word, following = tokens[i], tokens[i + 1]
+        word, following = tokens[i], tokens[i + 1].text
         if (
             word.text in ITEMS
-            and (following.text.isidentifier() or following.text in (".", ".."))
-            and (word.start == 0 or source.text[word.start - 1] == "\n")
+            and (following.isidentifier() or following in (".", ".."))
+            and found[word.start] == (0, True)
         ):
             yield tokens[first:i]
             first = i
     yield tokens[first:]
-
-
-def indentation(source: Source, token: Token) -> tuple[int, bool]:
-    """The indentation of the token's line, and whether the token is first on it."""
-    line = source.text.rfind("\n", 0, token.start) + 1
-    before = source.text[line : token.start]
-    blank = len(before) - len(before.lstrip())
-    return blank, blank == len(before)
 
 
 class _Open(NamedTuple):
@@ -101,8 +95,9 @@ class _Open(NamedTuple):
 class _Repair:
     """Mends one item, in which brackets do not balance, by the indentation of its lines."""
 
-    def __init__(self, source: Source, tables: Tables) -> None:
+    def __init__(self, source: Source, tables: Tables, found: Mapping[int, Margin]) -> None:
         self.source = source
+        self.margins = found
         self.closers = pairs(tables)
         self.signs = {symbol: sign for sign, symbol in tables.signs.items()}
         self.stack: list[_Open] = []
@@ -110,7 +105,7 @@ class _Repair:
         self.diagnostics: list[Diagnostic] = []
 
     def take(self, token: Token) -> None:
-        indent, is_first = indentation(self.source, token)
+        indent, is_first = self.margins[token.start]
         if is_first:
             self._dedent(token, indent)
         if token.symbol in self.closers:

@@ -137,7 +137,7 @@ def _fits(room: int, doc: Doc, rest: Sequence[Work]) -> bool:
             case Nest(body):
                 stack.append((flat, body))
             case Group(body):
-                stack.append((flat and not must_break(body), body))
+                stack.append((not must_break(body), body))
             case _:
                 stack += ((flat, p) for p in reversed(part))
     return False

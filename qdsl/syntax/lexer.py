@@ -32,10 +32,11 @@ class Lexed:
     diagnostics: list[Diagnostic] = field(default_factory=list)
 
 
-def lex(source: Source, tables: Tables, limit: int) -> Lexed:
+def lex(source: Source, tables: Tables, limit: int, *, foreign: bool = False) -> Lexed:
     """All tokens of a text; what is no token is reported and replaced by the nearest that is.
 
-    The text ends for it after `limit` mistakes.
+    The text ends for it after `limit` mistakes. `foreign`: slashes that look like a comment are
+    one, and a mistake.
     """
     text, words, signs, symbols = source.text, tables.words, tables.signs, tables.terminals
     name, match = tables.name, re.compile(tables.pattern).match
@@ -54,7 +55,7 @@ def lex(source: Source, tables: Tables, limit: int) -> Lexed:
         if doc:
             lexed.docs[start] = "\n".join(doc)
             doc.clear()
-        if word[0] == "/" and (end := _foreign_comment(source, start, lexed)):
+        if foreign and word[0] == "/" and (end := _foreign_comment(source, start, lexed)):
             position = end
             continue
         symbol = words.get(word, name) if kind == "NAME" else signs.get(word) or symbols[kind]

@@ -1,6 +1,7 @@
 """Parses the text of a .qspec file into a tree, with all its syntax errors."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cache
 
 from qdsl.diagnostic.model import Diagnostic, Edit, error
@@ -11,7 +12,7 @@ from qdsl.syntax.brackets import balance, deepest
 from qdsl.syntax.build.context import Context
 from qdsl.syntax.build.expressions import LEAVES, NESTING
 from qdsl.syntax.build.items import NODES
-from qdsl.syntax.lexer import Token, lex
+from qdsl.syntax.lexer import Lexed, Token, lex
 from qdsl.syntax.reading import SIZE_LIMIT, oversized
 from qdsl.syntax.tables import Tables, load
 
@@ -28,23 +29,30 @@ def parse(source: Source) -> tuple[tree.File, tuple[Diagnostic, ...]]:
     if len(source.text) > SIZE_LIMIT:
         return tree.File(EDITION, (), (), source), (oversized(source.name),)
     tables = _tables()
-    lexed = lex(source, tables, DIAGNOSTICS_LIMIT)
+    file, diagnostics = _parse(source, tables, lex(source, tables, DIAGNOSTICS_LIMIT))
+    if diagnostics and ("//" in source.text or "/*" in source.text):
+        lexed = lex(source, tables, DIAGNOSTICS_LIMIT, foreign=True)
+        file, diagnostics = _parse(source, tables, lexed)
+    return file, _in_order(diagnostics)
+
+
+def _parse(source: Source, tables: Tables, lexed: Lexed) -> tuple[tree.File, Sequence[Diagnostic]]:
     tokens, diagnostics = lexed.tokens, lexed.diagnostics
-    comments = tuple(lexed.comments)
+    empty = tree.File(EDITION, (), tuple(lexed.comments), source)
     if unknown := _unknown_edition(source, tokens, tables):
-        return tree.File(EDITION, (), comments, source), (unknown,)
+        return empty, [unknown]
     if not _begins(tokens, tables):
         diagnostics.append(_missing_edition(source, tokens[0]))
         tokens = [*_written_edition(tables), *tokens]
     balanced = deepest(tokens, tables, NESTING_LIMIT)
     if isinstance(balanced, Token):
         diagnostics.append(_too_deep(Span(source, balanced.start, balanced.end)))
-        return tree.File(EDITION, (), comments, source), _in_order(diagnostics)
+        return empty, diagnostics
     if not balanced:
         tokens, unbalanced = balance(source, tokens, tables)
         diagnostics += unbalanced
     items = _items(source, tokens, tables, Context(lexed.docs, diagnostics))
-    return tree.File(EDITION, items, comments, source), _in_order(diagnostics)
+    return replace(empty, items=items), diagnostics
 
 
 def _items(
@@ -133,7 +141,7 @@ def _too_deep(span: Span) -> Diagnostic:
     )
 
 
-def _in_order(diagnostics: list[Diagnostic]) -> tuple[Diagnostic, ...]:
+def _in_order(diagnostics: Sequence[Diagnostic]) -> tuple[Diagnostic, ...]:
     """Sorted by place, and no more than anyone would read."""
     ordered = sorted(diagnostics, key=lambda d: d.primary.span.start if d.primary else 0)
     if len(ordered) <= DIAGNOSTICS_LIMIT:

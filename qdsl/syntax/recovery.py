@@ -5,8 +5,10 @@ from dataclasses import dataclass
 
 from qdsl.source import Source
 from qdsl.syntax.automaton import Automaton
-from qdsl.syntax.brackets import indentation, pairs, partners
+from qdsl.syntax.brackets import pairs, partners
 from qdsl.syntax.lexer import Token
+from qdsl.syntax.margins import Margin, margins
+from qdsl.syntax.tables import END
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,7 @@ class Recovery:
         self.automaton = automaton
         self.tokens = tokens
         self.partner: Mapping[int, int] = partners(tokens, tables)
+        self.margins = margins(source, tokens)
         self.openers = pairs(tables)
         self.brace, self.comma = tables.signs["{"], tables.signs[","]
         self.semicolon, self.stars = tables.signs[";"], (tables.signs["*"], tables.signs["**"])
@@ -84,6 +87,14 @@ class Recovery:
         listed = len(states) > floor and self._symbol(states[floor]).startswith("__")
         return Group(opener, floor, floor + listed)
 
+    def _margin(self, token: Token) -> Margin:
+        return self.margins.get(token.start, Margin(0, False))
+
+    def is_new_line(self, position: int) -> bool:
+        """Whether the token is the first of a line, or the end of the text."""
+        token = self.tokens[position]
+        return token.symbol == END or self._margin(token).is_first
+
     def _states(self, height: int) -> Sequence[int]:
         return self.automaton.states[:height]
 
@@ -125,13 +136,13 @@ class Recovery:
         return (
             in_braces
             and (token.symbol in self.words or token.symbol in self.stars)
-            and indentation(self.source, token)[1]
+            and self._margin(token).is_first
             and self.automaton.takes([token], self._states(group.base))
         )
 
     def _is_unindented_word(self, position: int) -> bool:
         token = self.tokens[position]
-        return token.symbol in self.words and indentation(self.source, token) == (0, True)
+        return token.symbol in self.words and self._margin(token) == (0, True)
 
     def _search(self, group: Group, position: int) -> int | None:
         end = self.partner[group.opener] if group.opener >= 0 else len(self.tokens) - 1

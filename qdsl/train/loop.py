@@ -68,9 +68,7 @@ def train(job: Job[BatchT]) -> list[float]:
     return losses
 
 
-def _step(
-    job: Job[BatchT], optimizer: torch.optim.Optimizer, batch: BatchT, step: int
-) -> float:
+def _step(job: Job[BatchT], optimizer: torch.optim.Optimizer, batch: BatchT, step: int) -> float:
     torch.manual_seed(job.stage.seed * 1_000_003 + step)  # dropout: a function of the step alone
     for group in optimizer.param_groups:
         group["lr"] = job.stage.schedule.rate(step)
@@ -108,7 +106,5 @@ def _resume(job: Job[BatchT], optimizer: torch.optim.Optimizer) -> list[float]:
 def _save(
     path: Path, model: nn.Module, optimizer: torch.optim.Optimizer, losses: list[float]
 ) -> None:
-    state = {
-        "model": model.state_dict(), "optimizer": optimizer.state_dict(), "losses": losses
-    }
+    state = {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "losses": losses}
     checkpoint.save(path, state)

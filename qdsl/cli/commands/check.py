@@ -26,7 +26,7 @@ def run(arguments: Namespace) -> int:
         if spec.compiled.ok:
             chosen = select(spec, name)
             variants += len(chosen)
-            found += [d for v in chosen for j in v.budgets() for d in j.diagnostics]
+            found += [d for v in chosen for d in v.findings()]
     status = report(dict.fromkeys(found), arguments.format)
     if status == 0 and arguments.format != "json":
         print(f"{variants} variant{'s' * (variants != 1)} checked, no errors", file=sys.stdout)

@@ -138,18 +138,17 @@ def _stray(source: Source, position: int, rest: str, token: re.Pattern[str]) -> 
     return Mistake(diagnostic, span.end, None if rest[0] == "\ufeff" else "", "")
 
 
-PROSE = re.compile(r"//[ \t]*[A-Za-z]\w*[ \t]+(?!(?:and|or|if|else|is[ \t]+no)\b)[A-Za-z]")
+PROSE = re.compile(r"//[ \t]*[A-Za-z]\w*[ \t]+(?!(?:and|or|if|else|sparse|is[ \t]+no)\b)[A-Za-z]")
 
 
 def comment(source: Source, position: int) -> Mistake | None:
     """`// prose` and `/* prose */`; None where the slash divides."""
     text = source.text
-    line_start = text.rfind("\n", 0, position) + 1
     if text.startswith("/*", position):
         end = text.find("*/", position)
         end = end + 2 if end >= 0 else len(text)
     elif text.startswith("//", position) and (
-        not text[line_start:position].strip() or PROSE.match(text, position)
+        PROSE.match(text, position) or _last_sign(text, position) in ("", "{", "}", ",", ";")
     ):
         end = text.find("\n", position)
         end = end if end >= 0 else len(text)
@@ -162,3 +161,10 @@ def comment(source: Source, position: int) -> Mistake | None:
         help="a comment begins with `#` and ends with the line",
     )
     return Mistake(diagnostic, end)
+
+
+def _last_sign(text: str, end: int) -> str:
+    """The character before an offset, spaces left out."""
+    while end and text[end - 1].isspace():
+        end -= 1
+    return text[end - 1 : end]

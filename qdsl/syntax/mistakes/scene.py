@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 from qdsl.source import Source, Span
 from qdsl.syntax.automaton import Automaton
-from qdsl.syntax.brackets import indentation
 from qdsl.syntax.lexer import STRAY, Token
 from qdsl.syntax.recovery import Recovery
 from qdsl.syntax.tables import END
@@ -34,6 +33,7 @@ class Scene:
     `expected` holds the words and signs that fit, and class names as in CLASSES. `kind` says what
     the list around the error holds; `element` is the position of its unfinished element's first
     token, None where the error is at an element's start. `opener` is the bracket around, if any.
+    `is_new_line`: the token is the first of its line, or the end of the text.
     """
 
     source: Source
@@ -43,6 +43,7 @@ class Scene:
     kind: str
     element: int | None
     opener: Token | None
+    is_new_line: bool
 
     @property
     def token(self) -> Token:
@@ -67,11 +68,6 @@ class Scene:
 
     def span(self, token: Token) -> Span:
         return Span(self.source, token.start, token.end)
-
-    @property
-    def is_new_line(self) -> bool:
-        """Whether the token is the first of a line, or the end of the text."""
-        return self.token.symbol == END or indentation(self.source, self.token)[1]
 
 
 def look(
@@ -101,4 +97,5 @@ def look(
         kinds[0] if kinds else "",
         element if begun else None,
         tokens[group.opener] if group.opener >= 0 else None,
+        recovery.is_new_line(position),
     )

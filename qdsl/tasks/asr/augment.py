@@ -26,10 +26,14 @@ class Augmentation:
     """Longest masked stretch, in frames."""
 
 
+STANDARD = Augmentation()
+
+
 def resampled(samples: Samples, factor: float) -> Samples:
     """Samples f32[N] played `factor` times as fast: f32[N / factor], linearly interpolated."""
     places = np.arange(0.0, len(samples) - 1, factor)
-    return np.interp(places, np.arange(len(samples)), samples).astype(np.float32)
+    values: Samples = np.interp(places, np.arange(len(samples)), samples).astype(np.float32)
+    return values
 
 
 def noisy(samples: Samples, decibels: float, rng: np.random.Generator) -> Samples:
@@ -37,7 +41,8 @@ def noisy(samples: Samples, decibels: float, rng: np.random.Generator) -> Sample
     white = rng.standard_normal(len(samples) + 1, dtype=np.float32)
     noise = white[1:] + np.float32(rng.uniform(-0.9, 0.9)) * white[:-1]
     level = np.sqrt(np.mean(samples**2) / np.mean(noise**2)) * 10 ** (-decibels / 20)
-    return samples + noise * np.float32(level)
+    louder: Samples = samples + noise * np.float32(level)
+    return louder
 
 
 def vary(features: Features, amount: Augmentation, rng: np.random.Generator) -> Features:

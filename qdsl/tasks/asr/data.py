@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from qdsl.tasks.asr import tokens
-from qdsl.tasks.asr.augment import Augmentation, noisy, resampled, vary
+from qdsl.tasks.asr.augment import STANDARD, Augmentation, noisy, resampled, vary
 from qdsl.tasks.asr.features import Features, Samples, fbank
 from qdsl.tasks.asr.recordings import SAMPLE_RATE, Clip, Recordings, levelled
 
@@ -48,7 +48,7 @@ def batches(
     words: int,
     seed: int,
     max_digits: int = MAX_DIGITS,
-    augmentation: Augmentation = Augmentation(),
+    augmentation: Augmentation = STANDARD,
     start: int = 0,
 ) -> Iterator[Batch]:
     """An endless stream of batches of about `words` words, all strings of a batch as long.
@@ -70,7 +70,9 @@ def batches(
     return _ahead(make, start)
 
 
-def test_set(recordings: Recordings, speaker: str, *, bins: int, seed: int = 0) -> list[Utterance]:
+def evaluation_set(
+    recordings: Recordings, speaker: str, *, bins: int, seed: int = 0
+) -> list[Utterance]:
     """Strings of 1 to 7 digits that use every clip of the speaker exactly once, by length.
 
     The shortest come first, so that neighbours make batches with little padding.

@@ -35,9 +35,11 @@ def log_energies(samples: Samples, sample_rate: int, *, bins: int) -> Features:
     bank.accept_waveform(sample_rate, samples.tolist())
     bank.input_finished()
     frames = [bank.get_frame(i) for i in range(bank.num_frames_ready)]
-    return np.log(np.exp(np.stack(frames)) + FLOOR)
+    energies: Features = np.log(np.exp(np.stack(frames)) + FLOOR)
+    return energies
 
 
 def normalised(features: Features) -> Features:
     centred = features - features.mean()
-    return (centred / (centred.std() + 1e-5)).astype(np.float32)
+    scaled: Features = (centred / (centred.std() + 1e-5)).astype(np.float32)
+    return scaled

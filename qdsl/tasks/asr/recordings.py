@@ -143,4 +143,5 @@ def _samples(path: Path) -> Samples:
 def levelled(samples: Samples) -> Samples:
     """Brings samples f32[N] to a root mean square of 1: speakers differ by a factor of 8."""
     power = np.mean(np.square(samples, dtype=np.float64))
-    return (samples / np.sqrt(power)).astype(np.float32)
+    level: Samples = (samples / np.sqrt(power)).astype(np.float32)
+    return level

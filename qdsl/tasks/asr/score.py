@@ -62,7 +62,8 @@ def _draws(utterances: int, seed: int) -> NDArray[np.int64]:
 
 def _rates(found: Score, draws: NDArray[np.int64]) -> NDArray[np.float64]:
     errors, words = np.array(found.errors), np.array(found.words)
-    return errors[draws].sum(1) / words[draws].sum(1)
+    rates: NDArray[np.float64] = errors[draws].sum(1) / words[draws].sum(1)
+    return rates
 
 
 def _percentiles(rates: NDArray[np.float64], level: float) -> tuple[float, float]:

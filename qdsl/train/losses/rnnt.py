@@ -31,8 +31,9 @@ def rnnt_loss(
     Raises ValueError when shapes or lengths do not fit.
     """
     _check(logits, targets, frame_lengths, target_lengths)
-    per_utterance = _Transducer.apply(logits, targets, frame_lengths, target_lengths, blank)
-    return per_utterance.mean()  # type: ignore[no-any-return]
+    arguments = logits, targets, frame_lengths, target_lengths, blank
+    per_utterance: Tensor = _Transducer.apply(*arguments)  # type: ignore[no-untyped-call]
+    return per_utterance.mean()
 
 
 def _check(logits: Tensor, targets: Tensor, frames: Tensor, labels: Tensor) -> None:
@@ -79,7 +80,7 @@ class _Transducer(torch.autograd.Function):
         return -total.to(logits.dtype)
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
+    @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None, None, None]:
         log_probs, index, stay, move = ctx.saved_tensors
         gradient = log_probs.exp() * (stay + move)[..., None]
@@ -99,7 +100,7 @@ def _skew(cells: Tensor) -> Tensor:
 
 
 def _end(frames: Tensor, labels: Tensor, stay: Tensor) -> Tensor:
-    """0 at the node after the last blank of each utterance, -inf elsewhere: [S + U + 1, B, U + 1]."""
+    """0 at the node after each utterance's last blank, else -inf: [S + U + 1, B, U + 1]."""
     diagonals, batch, states = stay.shape
     end = stay.new_full((diagonals + 1, batch, states), NEVER)
     end[frames + labels, torch.arange(batch, device=stay.device), labels] = 0.0
@@ -122,9 +123,7 @@ def _backward(stay: Tensor, move: Tensor, end: Tensor) -> Tensor:
     """Log-probability of reaching the end from each node: [S + U + 1, B, U + 1]."""
     row = end[-1]
     rows = [row]
-    for by_blank, by_label, ends in zip(
-        stay.flip(0), move.flip(0), end[:-1].flip(0), strict=True
-    ):
+    for by_blank, by_label, ends in zip(stay.flip(0), move.flip(0), end[:-1].flip(0), strict=True):
         moved = torch.nn.functional.pad(row[:, 1:], (0, 1), value=NEVER)
         onward = torch.logaddexp(row + by_blank, moved + by_label)
         row = torch.logaddexp(onward, ends)
