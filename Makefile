@@ -21,7 +21,7 @@ $(STAMP): pyproject.toml constraints.txt $(NATIVE)
 	@touch $@
 
 demo: $(STAMP)
-	$(BIN)/python -m qdsl_demo
+	$(BIN)/python -m demo.run
 
 test: lint
 	$(BIN)/pytest -n 2

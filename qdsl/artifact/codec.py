@@ -1,7 +1,8 @@
 """Writes dims, operations and formats as JSON values, and reads them back by their field types.
 
-A frozen dataclass is an object of its fields and `is`, its class; spans are left out. An
-enumeration is its word, a tuple a list, and a float that JSON lacks is `"inf"`, `"-inf"`, `"nan"`.
+A frozen dataclass is an object of its fields and `is`, its class; one without fields is the name of
+its class; spans are left out. An enumeration is its word, a tuple a list, and a float that JSON
+lacks is `"inf"`, `"-inf"`, `"nan"`.
 A dim is an integer, a name, or a list of terms `[coefficient, atom, …]`; an atom is a name or a
 floor division `[numerator, denominator]`.
 """
@@ -45,10 +46,8 @@ def encode(value: object) -> Json:
             return value
         case _:
             kind: Any = type(value)
-            return {
-                "is": kind.__name__,
-                **{n: encode(getattr(value, n)) for n in field_types(kind)},
-            }
+            given = {n: encode(getattr(value, n)) for n in field_types(kind)}
+            return {"is": kind.__name__, **given} if given else kind.__name__
 
 
 def encode_dim(value: Dim) -> Json:
@@ -197,10 +196,14 @@ def _is_record(kind: Any) -> bool:
 
 
 def _decode_object(classes: Mapping[str, Any], value: Json) -> Any:
-    tag = value.get("is") if isinstance(value, dict) else None
+    tag = value.get("is") if isinstance(value, dict) else value
     if not isinstance(tag, str) or tag not in classes:
-        raise Malformed(f"`{_short(tag if tag is not None else value)}` may not stand here")
+        raise Malformed(f"`{_short(tag)}` may not stand here")
     types = field_types(classes[tag])
+    if not types and value == tag:
+        return classes[tag]()
+    if not types:
+        raise Malformed(f"`{_short(tag)}` has no fields")
     given = record(value, frozenset(types) | {"is"})
     return classes[tag](**{n: decode(t, given[n]) for n, t in types.items()})
 

@@ -1,6 +1,5 @@
 """Reads a model from the JSON of an artifact, trusting nothing: counts are bounded before use."""
 
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,7 +14,7 @@ from qdsl.artifact.codec import (
     scalar,
     sequence,
 )
-from qdsl.artifact.nesting import nesting
+from qdsl.artifact.parse import parse
 from qdsl.artifact.runs import length, unfold
 from qdsl.artifact.verify import verify
 from qdsl.ir.format import ActivationFormat, WeightFormat
@@ -36,42 +35,21 @@ from qdsl.ir.model import (
 )
 from qdsl.ir.op import Op
 
-MOST_UNROLLED = 1 << 18  # modules, storages, operations of one entry
+MOST_UNROLLED = 1 << 18  # modules, storages, operations of all entries
+MOST_BUILT = 1 << 20  # elements and values that the rows of the tables list
 DEEPEST_MODEL = 100  # modules in modules, calls in calls
-DEEPEST_JSON = 200
 
 _MODEL = frozenset(
     "name root entries storages ties activations states folds "
     "types bodies parameters modules formats".split()
 )
-_MODULE = frozenset({"kind", "layer", "parameters", "members"})
-_BODY = frozenset({"function", "inputs", "steps", "outputs"})
-_NODE = frozenset({"in", "out", "op", "types", "parameters", "name"})
-_INVOKE = frozenset({"in", "out", "call", "body"})
-_ENTRY = frozenset({"name", "inputs", "results", "body"})
 
 
 def model_from_json(text: str) -> Model:
     """The model of `model_to_json`; raises Malformed."""
-    if nesting(text) > DEEPEST_JSON:
-        raise Malformed(f"JSON is nested deeper than {DEEPEST_JSON}")
-    try:
-        data = json.loads(text, object_pairs_hook=unique)
-    except (ValueError, RecursionError) as failure:
-        raise Malformed(f"the model is no JSON: {failure}") from None
-    model = _Reader().model(record(data, _MODEL))
+    model = _Reader().model(record(parse(text), _MODEL))
     verify(model)
     return model
-
-
-def unique(pairs: Iterable[tuple[str, Json]]) -> dict[str, Json]:
-    """An object whose names differ; raises ValueError (for `json.loads`)."""
-    result: dict[str, Json] = {}
-    for name, value in pairs:
-        if name in result:
-            raise ValueError(f"`{name[:40]}` stands twice in one object")
-        result[name] = value
-    return result
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +81,13 @@ class _Reader:
     bodies: list[Body] = field(default_factory=list)
     module_extents: list[_Extent] = field(default_factory=list)
     body_extents: list[_Extent] = field(default_factory=list)
+    built: int = 0
+
+    def build(self, count: int) -> None:
+        """Bounds what small rows may ask for, before it is built."""
+        self.built += count
+        if self.built > MOST_BUILT:
+            raise Malformed(f"more than {MOST_BUILT} values and elements")
 
     def model(self, data: Json) -> Model:
         self.types = [_type(row) for row in sequence(data["types"])]
@@ -116,7 +101,7 @@ class _Reader:
         return Model(
             name=scalar(str, data["name"]),
             root=root,
-            entries=tuple(self._entry(e) for e in sequence(data["entries"])),
+            entries=self._entries(data["entries"]),
             storages=_in_order(root, self._storages(data["storages"])),
             ties=_texts(data["ties"]),
             activations=_activations(data["activations"]),
@@ -125,68 +110,84 @@ class _Reader:
         )
 
     def _module(self, row: Json) -> None:
-        given = record(row, _MODULE)
+        kind, layer, parameters, listed = _items(row, 4)
         members: dict[str, Module | tuple[Module, ...]] = {}
         extent = _Extent()
-        for member in sequence(given["members"]):
+        for member in sequence(listed):
             name, value = _pair(member)
             if scalar(str, name) in members:
                 raise Malformed(f"member `{name[:40]}` stands twice in one module")
             runs = sequence(value) if isinstance(value, list) else [[value, 1]]
             counted = [(n, _count(c)) for n, c in map(_pair, runs)]
-            # bounds what the line after it builds
             parts = [(_at(self.module_extents, n), c) for n, c in counted]
             extent = extent.with_parts(parts, "modules")
+            self.build(sum(c for _, c in counted))
             elements = tuple(m for n, c in counted for m in (_at(self.modules, n),) * c)
             members[name] = elements if isinstance(value, list) else elements[0]
-        kind, layer = scalar(str, given["kind"]), scalar(bool, given["layer"])
-        parameters = tuple(_at(self.parameters, n) for n in sequence(given["parameters"]))
-        self.modules.append(Module(kind, layer, parameters, members))
+        own = tuple(_at(self.parameters, n) for n in sequence(parameters))
+        self.modules.append(Module(scalar(str, kind), scalar(bool, layer), own, members))
         self.module_extents.append(extent)
 
     def _body(self, row: Json) -> None:
-        given = record(row, _BODY)
-        steps = tuple(self._step(s) for s in sequence(given["steps"]))
-        calls = [_at(self.body_extents, s["body"]) for s in given["steps"] if "body" in s]
-        own = _Extent(1 + len(steps))
-        self.body_extents.append(own.with_parts(((c, 1) for c in calls), "operations"))
+        function, given, listed, outputs = _items(row, 4)
+        inputs = self._types(given)
+        steps: list[Node | Invoke] = []
+        extent, values = _Extent(), len(inputs)
+        for item in sequence(listed):
+            step, part = self._step(sequence(item), values)
+            extent = extent.with_parts([(part, 1)], "operations")
+            values += len(step.outputs)
+            steps.append(step)
+        self.body_extents.append(extent)
         self.bodies.append(
             Body(
-                function=scalar(str, given["function"]),
-                inputs=self._types(given["inputs"]),
-                steps=steps,
-                outputs=_integers(given["outputs"]),
+                function=scalar(str, function),
+                inputs=inputs,
+                steps=tuple(steps),
+                outputs=_integers(outputs),
                 size=sum(s.body.size if isinstance(s, Invoke) else 1 for s in steps),
             )
         )
 
-    def _step(self, row: Json) -> Node | Invoke:
-        if isinstance(row, dict) and "call" in row:
-            given = record(row, _INVOKE)
-            body, member = _at(self.bodies, given["body"]), scalar(str, given["call"])
-            return Invoke(member, body, _integers(given["in"]), _integers(given["out"]))
-        given = record(row, _NODE)
-        return Node(
-            op=decode(Op, given["op"]),
-            inputs=_integers(given["in"]),
-            outputs=_integers(given["out"]),
-            types=self._types(given["types"]),
-            parameters=_strings(given["parameters"]),
-            name=scalar(str, given["name"]),
+    def _step(self, row: list[Json], first: int) -> tuple[Node | Invoke, _Extent]:
+        """A step whose results are the values from `first` on, and what it unrolls to."""
+        if row and isinstance(row[0], int):
+            number, member, inputs = _items(row, 3)
+            body = _at(self.bodies, number)
+            self.build(len(body.outputs))
+            outputs = tuple(range(first, first + len(body.outputs)))
+            call = Invoke(scalar(str, member), body, _integers(inputs), outputs)
+            return call, self.body_extents[number]
+        op, inputs, types, parameters, name = _items([*row, *([], "")[len(row) - 3 :]], 5)
+        results = self._types(types)
+        node = Node(
+            op=decode(Op, op),
+            inputs=_integers(inputs),
+            outputs=tuple(range(first, first + len(results))),
+            types=results,
+            parameters=_strings(parameters),
+            name=scalar(str, name),
         )
+        return node, _Extent()
+
+    def _entries(self, rows: Json) -> tuple[Entry, ...]:
+        numbers = [_items(row, 4)[3] for row in sequence(rows)]
+        extents = [(_at(self.body_extents, n), 1) for n in numbers]
+        _Extent().with_parts(extents, "operations")
+        return tuple(self._entry(row) for row in rows)
 
     def _entry(self, row: Json) -> Entry:
-        given = record(row, _ENTRY)
-        inputs = []
-        for item in sequence(given["inputs"]):
-            name, type, zeros = _items(item, 3)
-            inputs.append(EntryInput(scalar(str, name), _at(self.types, type), scalar(bool, zeros)))
+        name, inputs, results, body = _items(row, 4)
         return Entry(
-            name=scalar(str, given["name"]),
-            inputs=tuple(inputs),
-            results=self._types(given["results"]),
-            body=_at(self.bodies, given["body"]),
+            name=scalar(str, name),
+            inputs=tuple(self._entry_input(i) for i in sequence(inputs)),
+            results=self._types(results),
+            body=_at(self.bodies, body),
         )
+
+    def _entry_input(self, row: Json) -> EntryInput:
+        name, type, zeros = _items(row, 3)
+        return EntryInput(scalar(str, name), _at(self.types, type), scalar(bool, zeros))
 
     def _types(self, value: Json) -> tuple[TensorType, ...]:
         return tuple(_at(self.types, n) for n in sequence(value))

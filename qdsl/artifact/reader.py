@@ -1,6 +1,5 @@
 """Reads a packed file: maps it, checks every claim it makes, and gives its tensors as views."""
 
-import json
 import mmap
 import re
 from collections.abc import Mapping
@@ -27,8 +26,8 @@ from qdsl.artifact.header import (
     header_digest,
 )
 from qdsl.artifact.layout import ELEMENT_BYTES, Layout, Placed, layout
-from qdsl.artifact.model_reader import DEEPEST_JSON, model_from_json, unique
-from qdsl.artifact.nesting import nesting
+from qdsl.artifact.model_reader import model_from_json
+from qdsl.artifact.parse import parse
 from qdsl.artifact.refusal import Refusal
 from qdsl.ir.model import Model
 
@@ -151,15 +150,14 @@ def _header(data: mmap.mmap) -> bytes:
 def _parsed(header: bytes) -> tuple[Mapping[str, str], Mapping[str, Json]]:
     """Metadata and table of tensors."""
     try:
-        text = header[LENGTH_BYTES:].decode("ascii")
-        if (depth := nesting(text)) > DEEPEST_JSON:
-            raise ValueError(f"nested {depth} deep")
-        table = json.loads(text, object_pairs_hook=unique)
+        table = parse(header[LENGTH_BYTES:].decode("ascii"))
         metadata = table.pop("__metadata__")
         certificate_field(metadata["qdsl:certificate"].rstrip(" "))
-    except (ValueError, RecursionError) as failure:
-        raise Refusal(refusal.MALFORMED_HEADER, f"the header is no JSON: {failure}") from None
-    except (AttributeError, KeyError, TypeError):
+    except Malformed as failure:
+        raise Refusal(refusal.MALFORMED_HEADER, f"the header is {failure}") from None
+    except UnicodeDecodeError:
+        raise Refusal(refusal.MALFORMED_HEADER, "the header is not ASCII") from None
+    except (AttributeError, LookupError, TypeError, ValueError):
         raise Refusal(refusal.MALFORMED_HEADER, "the header lacks its metadata") from None
     for name in (*_METADATA, *metadata):
         if not isinstance(metadata.get(name), str):
@@ -202,14 +200,14 @@ def _extent(key: str, entry: Json) -> tuple[int, int, int]:
 def _model(metadata: Mapping[str, str]) -> tuple[Model, Mapping[str, str]]:
     for name in ("model", "choices"):
         if metadata[f"qdsl:{name}_sha256"] != digest(metadata[f"qdsl:{name}"].encode()):
-            raise Refusal(refusal.ALTERED, f"the {name} in its header is not as it was written")
+            raise Refusal(refusal.ALTERED, f"`qdsl:{name}` is not as it was written")
     try:
-        choices = json.loads(metadata["qdsl:choices"], object_pairs_hook=unique)
+        choices = parse(metadata["qdsl:choices"])
         if not isinstance(choices, dict) or not all(isinstance(v, str) for v in choices.values()):
             raise Malformed("the choices are no object of texts")
         return model_from_json(metadata["qdsl:model"]), choices
-    except (Malformed, ValueError, RecursionError) as failure:
-        raise Refusal(refusal.MALFORMED_MODEL, str(failure)) from None
+    except Malformed as failure:
+        raise Refusal(refusal.MALFORMED_MODEL, f"its model: {failure}") from None
 
 
 def _plan(

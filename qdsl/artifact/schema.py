@@ -5,6 +5,7 @@ in `artifact/model_reader.py`, the format of each table in docs/artifact.md.
 """
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any
@@ -93,12 +94,9 @@ class _Writer:
 
     def _module(self, module: Module) -> int:
         if id(module) not in self._memo:
-            row = {
-                "kind": module.kind,
-                "layer": module.is_layer,
-                "parameters": [self._parameter(p) for p in module.parameters],
-                "members": [[n, self._member(m)] for n, m in module.members.items()],
-            }
+            parameters = [self._parameter(p) for p in module.parameters]
+            members = [[n, self._member(m)] for n, m in module.members.items()]
+            row = [module.kind, module.is_layer, parameters, members]
             self._memo[id(module)] = self._tables["modules"].number(row)
         return self._memo[id(module)]
 
@@ -111,36 +109,28 @@ class _Writer:
 
     def _body(self, body: Body) -> int:
         if id(body) not in self._memo:
-            row = {
-                "function": body.function,
-                "inputs": [self._type(t) for t in body.inputs],
-                "steps": [self._step(s) for s in body.steps],
-                "outputs": list(body.outputs),
-            }
+            number = {value: i for i, value in enumerate(_values(body))}
+            inputs = [self._type(t) for t in body.inputs]
+            steps = [self._step(s, [number[i] for i in s.inputs]) for s in body.steps]
+            row = [body.function, inputs, steps, [number[o] for o in body.outputs]]
             self._memo[id(body)] = self._tables["bodies"].number(row)
         return self._memo[id(body)]
 
-    def _step(self, step: Node | Invoke) -> Json:
-        values = {"in": list(step.inputs), "out": list(step.outputs)}
+    def _step(self, step: Node | Invoke, inputs: list[int]) -> Json:
+        """[body, member, inputs], or [operation, inputs, types of results, parameters, name]."""
         match step:
             case Invoke():
-                return {**values, "call": step.member, "body": self._body(step.body)}
+                return [self._body(step.body), step.member, inputs]
             case Node():
-                return {
-                    **values,
-                    "op": encode(step.op),
-                    "types": [self._type(t) for t in step.types],
-                    "parameters": list(step.parameters),
-                    "name": step.name,
-                }
+                types = [self._type(t) for t in step.types]
+                row = [encode(step.op), inputs, types, list(step.parameters), step.name]
+                while not row[-1] and len(row) > 3:
+                    row.pop()
+                return row
 
     def _entry(self, entry: Entry) -> Json:
-        return {
-            "name": entry.name,
-            "inputs": [[i.name, self._type(i.type), i.zeros] for i in entry.inputs],
-            "results": [self._type(t) for t in entry.results],
-            "body": self._body(entry.body),
-        }
+        inputs = [[i.name, self._type(i.type), i.zeros] for i in entry.inputs]
+        return [entry.name, inputs, [self._type(t) for t in entry.results], self._body(entry.body)]
 
     def _storages(self, storages: tuple[Storage, ...]) -> Json:
         """Rows [kind, parameter, format, trainable, runs of paths]."""
@@ -149,6 +139,13 @@ class _Writer:
             key = (s.kind, self._parameter(s.parameter), self._format(s.format), s.trainable)
             classes.setdefault(key, []).append(s.path)
         return [[*key, fold(paths)] for key, paths in classes.items()]
+
+
+def _values(body: Body) -> Iterator[int]:
+    """Value numbers in the order in which the values come to be, which is how they are written."""
+    yield from range(len(body.inputs))
+    for step in body.steps:
+        yield from step.outputs
 
 
 def _activation(format: ActivationFormat) -> Json:

@@ -68,8 +68,6 @@ def _verify_body(body: Body, module: Module, seen: set[tuple[int, int]]) -> None
     known = set(range(len(body.inputs)))
     for step in body.steps:
         _require(known, step.inputs, body)
-        if known & set(step.outputs) or len(set(step.outputs)) != len(step.outputs):
-            raise Malformed(f"`{body.function}` computes a value twice")
         match step:
             case Invoke():
                 _verify_call(step, module, seen)
@@ -99,16 +97,20 @@ def _member(module: Module, path: str) -> Module | None:
         name, _, index = part.partition("[")
         member = found.members.get(name) if found else None
         if isinstance(member, tuple):
-            elements = {f"{i}]": element for i, element in enumerate(member)}
-            found = elements.get(index)
+            found = member[int(index[:-1])] if _is_index(index, len(member)) else None
         else:
             found = member if isinstance(member, Module) and not index else None
     return found
 
 
+def _is_index(text: str, count: int) -> bool:
+    """Whether `text` is `i]` with i below the count."""
+    digits = text[:-1]
+    plain = text[-1:] == "]" and digits.isascii() and digits.isdecimal() and len(digits) < 10
+    return plain and int(digits) < count
+
+
 def _verify_node(node: Node, module: Module) -> None:
-    if len(node.types) != len(node.outputs):
-        raise Malformed(f"`{type(node.op).__name__}` has not one type per result")
     own = {p.name for p in module.parameters} | {"bias"}  # which folding may have added
     if missing := [p for p in node.parameters if p not in own]:
         raise Malformed(f"`{module.kind}` has no parameter `{missing[0]}`")

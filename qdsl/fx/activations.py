@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from qdsl.fx.numerics.gradient import straight_through
+from qdsl.fx.numerics.gradient import quotient, straight_through
 
 INT8_MAX = 127
 
@@ -15,11 +15,11 @@ def quantize(x: Tensor, activations: str) -> tuple[Tensor, Tensor]:
     0 or 127/a overflows the codes are 0; where a is not finite they are 0 and s is NaN.
     """
     top = _largest(x, activations)
-    multiplier = INT8_MAX / top
+    multiplier = quotient(INT8_MAX, top)
     multiplier = torch.where(multiplier.isfinite(), multiplier, 0.0)
     finite = top.isfinite()
     codes = torch.where(finite & (multiplier > 0), torch.round(x * multiplier), 0.0)
-    return codes, torch.where(finite, top / INT8_MAX, torch.nan)
+    return codes, torch.where(finite, quotient(top, INT8_MAX), torch.nan)
 
 
 def fake_quantize(x: Tensor, activations: str) -> Tensor:

@@ -80,3 +80,11 @@ def _zeros(zero: Tensor | None, format: WeightFormat) -> Tensor | None:
         return values.to(DTYPES[format.zero.type])
     assert isinstance(format.grid, IntegerGrid)
     return torch.from_numpy(bits.pack_codes(values.numpy().astype(np.int16), format.grid))
+
+
+def to_numpy(tensor: Tensor) -> NDArray[np.generic]:
+    """The same bytes; bf16, which numpy lacks, as u16."""
+    if tensor.dtype is torch.bfloat16:
+        tensor = tensor.view(torch.uint16)
+    array: NDArray[np.generic] = tensor.contiguous().numpy()
+    return array

@@ -3,13 +3,12 @@
 from pathlib import Path
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
 from qdsl.artifact import container
 from qdsl.artifact.layout import Part, storage_tensors
-from qdsl.fx.canonical import encode
+from qdsl.fx.canonical import encode, to_numpy
 from qdsl.fx.numerics.gradient import DTYPES
 from qdsl.fx.program import Program
 from qdsl.fx.quantizer import QUANTIZER, Quantizer
@@ -78,11 +77,3 @@ class _Tensors:
         found = self._program.get_submodule(state_key(storage.path) + QUANTIZER)
         assert isinstance(found, Quantizer)
         return found
-
-
-def to_numpy(tensor: Tensor) -> NDArray[np.generic]:
-    """The same bytes; bf16, which numpy lacks, as u16."""
-    if tensor.dtype is torch.bfloat16:
-        tensor = tensor.view(torch.uint16)
-    array: NDArray[np.generic] = tensor.contiguous().numpy()
-    return array

@@ -2,15 +2,14 @@
 
 from pathlib import Path
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from qdsl.artifact import container
 from qdsl.artifact.container import Artifact
 from qdsl.artifact.layout import Part, storage_tensors
 from qdsl.diagnostic.model import QdslError
+from qdsl.fx.canonical import to_numpy
 from qdsl.fx.ops import REFERENCE, backend
 from qdsl.fx.packed_layers import PackedLayers
 from qdsl.fx.program import Program
@@ -19,6 +18,13 @@ from qdsl.fx.storages import Storages
 from qdsl.fx.tree import build_tree
 from qdsl.ir.model import Storage
 from qdsl.target import Backend, CanonicalWeight
+
+_DTYPES = {
+    "F32": torch.float32,
+    "F16": torch.float16,
+    "BF16": torch.bfloat16,
+    "U8": torch.uint8,
+}
 
 
 def load(path: Path | str, backend: str = "cpu") -> Program:
@@ -57,10 +63,12 @@ def canonical(artifact: Artifact, storage: Storage) -> CanonicalWeight:
 
 
 def to_torch(artifact: Artifact, key: str, dtype: str) -> Tensor:
-    """A copy of a tensor of the file, which torch may own."""
-    array: NDArray[np.generic] = np.array(artifact.tensor(key))
-    tensor = torch.from_numpy(array)
-    return tensor.view(torch.bfloat16) if dtype == "BF16" else tensor
+    """A copy of a tensor of the file."""
+    array = artifact.tensor(key)
+    # in memory of torch, whose alignment decides how some float products are summed
+    tensor = torch.empty(array.shape, dtype=_DTYPES[dtype])
+    to_numpy(tensor)[...] = array
+    return tensor
 
 
 def _buffer(artifact: Artifact, storage: Storage, runner: Backend) -> Tensor:

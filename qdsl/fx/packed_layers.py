@@ -13,7 +13,7 @@ from qdsl.fx.emission import Emission, LayerOp
 from qdsl.fx.ops import operation as qdsl_operation
 from qdsl.fx.quantizer import QUANTIZER
 from qdsl.fx.storages import Storages
-from qdsl.fx.trained import layer_norm, scale_and_shift, unpacked
+from qdsl.fx.trained import fixed_norm, layer_norm, unpacked
 from qdsl.ir import op
 from qdsl.ir.flat import FlatNode
 from qdsl.ir.format import ActivationFormat, FloatGrid, FloatType
@@ -42,7 +42,9 @@ class PackedLayers:
                 return (self._conv(to, operation, flat, inputs[0]),)
             case op.Lstm():
                 return self._lstm(to, flat, inputs)
-            case op.Read() | op.LayerNorm() | op.BatchNorm():
+            case op.BatchNorm():
+                return (fixed_norm(to, inputs[0], operation, flat, self),)
+            case op.Read() | op.LayerNorm():
                 return (self._small(to, operation, flat, inputs),)
             case _:
                 assert_never(operation)
@@ -50,18 +52,14 @@ class PackedLayers:
     def _small(
         self,
         to: Emission,
-        operation: op.Read | op.LayerNorm | op.BatchNorm,
+        operation: op.Read | op.LayerNorm,
         flat: FlatNode,
         inputs: tuple[fx.Node, ...],
     ) -> fx.Node:
-        if flat.path in self.storages.folded:
-            return inputs[0]
         weights = self._weights(to, flat)
         match operation:
             case op.Read():
                 return weights[0]
-            case op.BatchNorm():
-                return scale_and_shift(to, inputs[0], weights)
             case op.LayerNorm(eps):
                 shape = self.storages.of(flat.node.parameters[0]).parameter.shape
                 return layer_norm(to, inputs[0], weights, eps, shape)
@@ -72,22 +70,22 @@ class PackedLayers:
         weight, *bias = self.storages.parameters(flat)
         if self._is_float(weight):
             return to.call(F.linear, x, *self._weights(to, flat))
-        given = self._weight(to, bias[0]) if bias else None
+        given = self.weight(to, bias[0]) if bias else None
         return self._product(to, flat, x, weight, given)
 
     def _embedding(self, to: Emission, flat: FlatNode, ids: fx.Node) -> fx.Node:
         (weight,) = flat.node.parameters
         if self._is_float(weight):
-            return to.call(F.embedding, ids, self._weight(to, weight))
+            return to.call(F.embedding, ids, self.weight(to, weight))
         _, width = self.storages.of(weight).parameter.matrix
         return to.call(self._operation("embedding"), ids, self._packed(to, weight), width)
 
     def _conv(self, to: Emission, conv: op.Conv, flat: FlatNode, x: fx.Node) -> fx.Node:
         weight, *bias = self.storages.parameters(flat)
-        given = self._weight(to, bias[0]) if bias else None
+        given = self.weight(to, bias[0]) if bias else None
         shape = (conv.stride, conv.padding, conv.dilation)
         if conv.groups > 1 or self._is_float(weight):
-            full = self._weight(to, weight)
+            full = self.weight(to, weight)
             return to.call(operations.convolution, x, full, given, *shape, conv.groups)
         rows = to.call(operations.patches, x, conv.kernel, *shape)
         return self._product(to, flat, rows, weight, given)
@@ -100,7 +98,7 @@ class PackedLayers:
         if any(self._is_float(p) for p in (weight_ih, weight_hh, *weight_hr)):
             result = to.call(operations.lstm, x, h, c, *self._weights(to, flat))
             return unpacked(to, result, 3)
-        gates = self._product(to, flat, x, weight_ih, self._weight(to, bias))
+        gates = self._product(to, flat, x, weight_ih, self.weight(to, bias))
         gates = to.method("transpose", gates, 0, 1)
         projection = self._packed(to, weight_hr[0]) if weight_hr else None
         recurrent = self._packed(to, weight_hh)
@@ -119,9 +117,9 @@ class PackedLayers:
         return to.call(self._operation("linear"), x, packed, bias, outputs, word)
 
     def _weights(self, to: Emission, flat: FlatNode) -> list[fx.Node]:
-        return [self._weight(to, p) for p in self.storages.parameters(flat)]
+        return [self.weight(to, p) for p in self.storages.parameters(flat)]
 
-    def _weight(self, to: Emission, path: str) -> fx.Node:
+    def weight(self, to: Emission, path: str) -> fx.Node:
         """The parameter as f32, of its own shape."""
         storage, key = self.storages.of(path), self.storages.key(path)
         if key not in to.weights:

@@ -153,10 +153,10 @@ class Quantizer(nn.Module):
     ) -> None:
         # which fields there are depends on what was saved, not on what this quantizer has
         for name in ("mask", "clip", *self._FROZEN):
-            saved = state_dict.get(prefix + name)
-            own = getattr(self, name)
+            saved, own = state_dict.get(prefix + name), getattr(self, name)
             if saved is None:
-                setattr(self, name, None)
+                if name in self._FROZEN:
+                    setattr(self, name, None)
             elif own is None or own.shape != saved.shape or own.dtype != saved.dtype:
                 setattr(self, name, torch.empty_like(saved, device=self.step.device))
         super()._load_from_state_dict(state_dict, prefix, *arguments)

@@ -3,7 +3,7 @@
 import operator
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import assert_never
+from typing import Protocol, assert_never
 
 import torch.nn.functional as F
 from torch import fx
@@ -79,12 +79,10 @@ class TrainedLayers:
     def _batch_norm(
         self, to: Emission, operation: op.BatchNorm, flat: FlatNode, x: fx.Node
     ) -> fx.Node:
-        if flat.path in self.storages.folded:
-            return x
         if self.quantized:
-            return scale_and_shift(to, x, self.weights(to, flat))
+            return fixed_norm(to, x, operation, flat, self)
+        weights = [self.weight(to, p) for p in flat.node.parameters]
         training = to.attribute("training")
-        weights = self.weights(to, flat)
         momentum, eps = operation.momentum, operation.eps
         return to.call(operations.batch_norm, x, *weights, training, momentum, eps)
 
@@ -125,9 +123,26 @@ def layer_norm(
     return to.call(F.layer_norm, x, shape, *weights, eps)
 
 
-def scale_and_shift(to: Emission, x: fx.Node, weights: list[fx.Node]) -> fx.Node:
-    """What is left of a norm whose statistics are fixed."""
-    return to.call(operations.scale_and_shift, x, *weights[:2])
+class Weights(Protocol):
+    """What gives parameters as operations see them."""
+
+    @property
+    def storages(self) -> Storages: ...
+
+    def weight(self, to: Emission, path: str) -> fx.Node: ...
+
+
+def fixed_norm(
+    to: Emission, x: fx.Node, operation: op.BatchNorm, flat: FlatNode, given: Weights
+) -> fx.Node:
+    """A norm that is not trained: scale and shift, unless no pass has made it so."""
+    if flat.path in given.storages.folded:
+        return x
+    stored = [given.weight(to, p) for p in flat.node.parameters if given.storages.has(p)]
+    if len(stored) == 2:
+        return to.call(operations.scale_and_shift, x, *stored)
+    momentum, eps = operation.momentum, operation.eps
+    return to.call(operations.batch_norm, x, *stored, False, momentum, eps)
 
 
 def unpacked(to: Emission, result: fx.Node, count: int) -> tuple[fx.Node, ...]:

@@ -20,7 +20,7 @@ from qdsl.fx.storages import Storages
 from qdsl.ir.flat import FlatNode, Graph, graphs
 from qdsl.ir.model import EntryInput, Model
 from qdsl.ir.need import needs
-from qdsl.ir.op import Lstm
+from qdsl.ir.op import Conv, Linear, Lstm
 
 Inputs = tuple[str, Sequence[Tensor | None]]  # an entry and what it is given
 Tensors = tuple[Tensor, ...]
@@ -157,9 +157,11 @@ def _same(a: Tensor, b: Tensor) -> bool:
 
 
 def _integer(model: Model) -> bool:
-    """Whether every product on packed weights rounds its activations."""
-    products = [n for n in needs(model) if n.operation in ("linear", "lstm")]
-    return all(n.activations is not None for n in products)
+    """Whether every product with a weight is one of integers."""
+    nodes = (f for g in graphs(model) for f in g.nodes)
+    products = [f for f in nodes if isinstance(f.node.op, Linear | Conv | Lstm)]
+    recurrent = (f.path in model.states for f in products if isinstance(f.node.op, Lstm))
+    return all(f.path in model.activations for f in products) and all(recurrent)
 
 
 def _tuple(result: Tensor | Tensors) -> Tensors:

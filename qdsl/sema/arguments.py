@@ -1,20 +1,21 @@
 """Binds the arguments of a call to the parameters of a layer or a block."""
 
+from collections.abc import Sequence
 from dataclasses import MISSING, dataclass, fields
+from functools import cache
 from typing import get_type_hints
 
 from qdsl.diagnostic.suggest import suggestion
 from qdsl.sema.context import Context, Stop
+from qdsl.sema.describe import describe
 from qdsl.sema.static import StaticEvaluator
 from qdsl.sema.values import (
     BlockValue,
     FormatValue,
     FunctionName,
     LayerKind,
-    Poison,
     Static,
     Val,
-    describe,
 )
 from qdsl.source import Span
 from qdsl.syntax import tree
@@ -29,6 +30,8 @@ TYPES: dict[str, tuple[type, ...]] = {
     "activation": (FunctionName,),
 }
 
+Bound = dict[str, tuple[Val, Span]]
+
 
 @dataclass(frozen=True, slots=True)
 class Given:
@@ -39,33 +42,38 @@ class Given:
 
 
 def positional_and_named(call: tree.Call, evaluator: StaticEvaluator) -> Given:
+    """The call's arguments in order and by name; reports what no call takes."""
+    context = evaluator.context
     positional: list[tuple[Val, Span]] = []
     named: dict[str, tuple[Val, tree.Name]] = {}
     for argument in call.arguments:
         value = argument.value
+        if argument.each:
+            help = "it hands out an array to the elements of a `repeat`, in functions"
+            raise context.stop("Q209", "`each` without a `repeat`", argument.span, help=help)
         if argument.name is not None:
             if argument.name.text in named:
                 message = f"`{argument.name.text}` is given twice"
-                raise evaluator.context.stop("Q205", message, argument.name.span)
+                raise context.stop("Q205", message, argument.name.span)
             named[argument.name.text] = (evaluator.value(value), argument.name)
+        elif named:
+            help = "arguments without a name come first"
+            message = "argument without a name behind a named one"
+            raise context.stop("Q205", message, argument.span, help=help)
         elif isinstance(value, tree.Arrow):
             positional += [(evaluator.value(s), s.span) for s in (value.left, value.right)]
-        elif named:
-            message = "positional argument behind a named one"
-            raise evaluator.context.stop("Q205", message, argument.span)
         else:
             positional.append((evaluator.value(value), value.span))
     return Given(tuple(positional), named)
 
 
-def match_names(
-    what: str, names: tuple[str, ...], given: Given, span: Span, context: Context
-) -> dict[str, tuple[Val, Span]]:
+def match_names(what: str, names: Sequence[str], given: Given, context: Context) -> Bound:
     """Arguments by parameter name; reports too many, unknown and doubled ones."""
     if len(given.positional) > len(names):
         extra = given.positional[len(names)][1]
-        message = f"`{what}` takes {len(names)} arguments, given {len(given.positional)}"
-        raise context.stop("Q205", message, extra, "one too many")
+        label = "not taken" if names else "takes none"
+        help = f"it takes {', '.join(f'`{n}`' for n in names)}" if names else None
+        raise context.stop("Q205", f"too many arguments for `{what}`", extra, label, help=help)
     bound = dict(zip(names, given.positional, strict=False))
     for name, (value, place) in given.named.items():
         if name not in names:
@@ -80,27 +88,26 @@ def match_names(
 
 def bind_layer(kind: LayerKind, given: Given, span: Span, context: Context) -> dict[str, Static]:
     """Arguments of a layer by field, their types checked."""
-    schema = {f.name: f for f in fields(kind.layer)}
-    hints = get_type_hints(kind.layer)
-    bound = match_names(kind.name, tuple(schema), given, span, context)
-    missing = [n for n, f in schema.items() if n not in bound and f.default is MISSING]
+    schema = _schema(kind)
+    bound = match_names(kind.name, tuple(schema), given, context)
+    missing = [n for n, (_, required) in schema.items() if required and n not in bound]
     if missing:
         message = f"`{kind.name}` is missing `{missing[0]}`"
-        help = f"{kind.name}({', '.join(schema)})"
+        help = f"it takes {', '.join(f'`{n}`' for n in schema)}"
         raise context.stop("Q205", message, span, help=help)
-    for name, (value, place) in bound.items():
-        _check_type(name, hints[name].__name__, False, value, place, context)
-    return {n: float(v) if hints[n] is float else v for n, (v, _) in bound.items()}  # type: ignore[arg-type,misc]
+    return {
+        name: _typed(name, schema[name][0], value, place, context)
+        for name, (value, place) in bound.items()
+    }
 
 
 def bind_block(
-    block: BlockValue, given: Given, call: tree.Call, evaluator: StaticEvaluator
+    block: BlockValue, given: Given, span: Span, evaluator: StaticEvaluator
 ) -> dict[str, Static]:
     """Arguments of a block by parameter, defaults evaluated in the block's own file."""
     definition, context = block.definition, evaluator.context
     name = definition.name.text
-    names = tuple(p.name.text for p in definition.parameters)
-    bound = match_names(name, names, given, call.span, context)
+    bound = match_names(name, [p.name.text for p in definition.parameters], given, context)
     arguments: dict[str, Static] = {}
     for parameter in definition.parameters:
         key = parameter.name.text
@@ -112,27 +119,34 @@ def bind_block(
         else:
             declared = [(parameter.name.span, "declared here")]
             message = f"`{name}` is missing `{key}`"
-            raise context.stop("Q205", message, call.span, secondary=declared)
-        _check_type(key, parameter.type.text, parameter.is_list, value, place, context)
-        number = parameter.type.text == "float" and isinstance(value, int)
-        arguments[key] = float(value) if number else value  # type: ignore[arg-type,assignment]
+            raise context.stop("Q205", message, span, secondary=declared)
+        arguments[key] = _of_type(parameter, value, place, context)
     return arguments
 
 
-def _check_type(
-    name: str, type: str, is_list: bool, value: Val, span: Span, context: Context
-) -> None:
-    if isinstance(value, Poison):
-        raise Stop
-    values = value if is_list and isinstance(value, tuple) else (value,)
-    if is_list and not isinstance(value, tuple):
-        raise context.stop("Q201", f"`{name}` takes a list of {type}", span, describe(value))
+def _of_type(parameter: tree.Parameter, value: Val, span: Span, context: Context) -> Static:
+    name, type = parameter.name.text, parameter.type.text
+    if not parameter.is_list:
+        return _typed(name, type, value, span, context)
+    if not isinstance(value, tuple):
+        message = f"`{name}` takes a list of {type}, given {describe(value)}"
+        raise context.stop("Q201", message, span)
+    return tuple(_typed(name, type, v, span, context) for v in value)
+
+
+def _typed(name: str, type: str, value: Val, span: Span, context: Context) -> Static:
+    """The value as one of that type; a whole number is a float too."""
     allowed = TYPES.get(type)
     if allowed is None:
-        help = "types are " + ", ".join(f"`{t}`" for t in TYPES)
-        raise context.stop("Q201", f"unknown type `{type}`", span, help=help)
-    for v in values:
-        if not isinstance(v, allowed) or (isinstance(v, bool) and type != "bool"):
-            raise context.stop("Q201", f"`{name}` takes {type}, given {describe(v)}", span)
+        raise Stop  # a type there is not, reported where it is declared
+    if not isinstance(value, allowed) or (isinstance(value, bool) and type != "bool"):
+        message = f"`{name}` takes {type}, given {describe(value)}"
+        raise context.stop("Q201", message, span)
+    return float(value) if type == "float" else value  # type: ignore[arg-type,return-value]
 
 
+@cache
+def _schema(kind: LayerKind) -> dict[str, tuple[str, bool]]:
+    """Fields of the layer: the word for their type, and whether they must be given."""
+    hints = get_type_hints(kind.layer)
+    return {f.name: (hints[f.name].__name__, f.default is MISSING) for f in fields(kind.layer)}

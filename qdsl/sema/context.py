@@ -1,15 +1,13 @@
-"""Collects the findings of one compilation, and knows its limits."""
+"""Collects the findings of one compilation, and counts its work."""
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
-from qdsl.diagnostic.model import Diagnostic, Edit, error
+from qdsl.diagnostic.model import Diagnostic, error
+from qdsl.sema.limits import EXPRESSION, MAX_CLAIMS, MAX_DEPTH, MAX_PARTS, MAX_WORK
 from qdsl.source import Span
 
-MAX_MODULES = 200_000  # unrolled layers and blocks of a model
-MAX_REPEAT = 100_000  # elements of one `repeat`, rounds of one `for`
-MAX_STEPS = 2_000_000  # unrolled operations of an entry
-MAX_STATEMENTS = 500_000  # statements run while elaborating
+SHOWN_CALLS = 8  # of a chain, the innermost
 
 
 class Stop(Exception):
@@ -22,21 +20,33 @@ class Context:
     def __init__(self) -> None:
         self._found: dict[tuple[object, ...], Diagnostic] = {}
         self._chain: list[tuple[Span, str]] = []
-        self._statements = 0
+        self._work = 0
+        self._parts = 0
+        self._claims = 0
+        self._limits: dict[str, Span] = {}  # where each was reached
 
     @property
     def diagnostics(self) -> tuple[Diagnostic, ...]:
-        return tuple(self._found.values())
+        """Everything found: files in the order of their first finding, places in that of text."""
+        files: dict[object, int] = {}
+        placed: list[tuple[int, int, Diagnostic]] = []
+        for d in self._found.values():
+            source = d.primary.span.source if d.primary else None
+            rank = files.setdefault(source, len(files))
+            placed.append((rank, d.primary.span.start if d.primary else 0, d))
+        return tuple(d for _, _, d in sorted(placed, key=lambda p: p[:2]))
 
     @property
     def failed(self) -> bool:
         return any(d.is_error for d in self._found.values())
 
     def report(self, diagnostic: Diagnostic) -> None:
-        place = diagnostic.primary.span if diagnostic.primary else None
-        where = (place.source.name, place.start, place.end) if place else None
-        # a block used twelve times is wrong once
-        self._found.setdefault((diagnostic.code, where, diagnostic.message), diagnostic)
+        """Keeps the finding unless that place has one of its code: it is wrong once."""
+        if (primary := diagnostic.primary) is None:
+            key: tuple[object, ...] = (diagnostic.code, diagnostic.message)
+        else:
+            key = (diagnostic.code, primary.span.source, primary.span.start, primary.span.end)
+        self._found.setdefault(key, diagnostic)
 
     def stop(
         self,
@@ -47,27 +57,62 @@ class Context:
         *,
         secondary: Iterable[tuple[Span, str]] = (),
         help: str | None = None,
-        fix: Edit | None = None,
+        at_call: bool = False,
     ) -> Stop:
-        """Reports an error and gives the exception to raise."""
-        calls = [(s, f"in this call of {what}") for s, what in reversed(self._chain)]
-        self.report(
-            error(code, message, span, label, secondary=[*secondary, *calls], help=help, fix=fix)
-        )
+        """Reports an error and gives the exception to raise.
+
+        `at_call`: what is wrong is the innermost call itself, which then needs no mention.
+        """
+        chain = self._chain[:-1] if at_call else self._chain
+        calls = reversed(chain[-SHOWN_CALLS:])
+        self.report(error(code, message, span, label, secondary=[*secondary, *calls], help=help))
         return Stop()
 
-    def tick(self, span: Span) -> None:
-        """Counts a statement; raises Stop beyond the limit."""
-        self._statements += 1
-        if self._statements > MAX_STATEMENTS:
-            message = f"functions run more than {MAX_STATEMENTS} statements"
-            raise self.stop("Q208", message, span, help="shorten the loops of `for`")
-
     @contextmanager
-    def calling(self, span: Span, what: str) -> Iterator[None]:
-        """Notes a call for as long as its function is elaborated."""
+    def within(self, span: Span, what: str) -> Iterator[None]:
+        """Notes that the text at `span` led to what is done now; raises Stop when too deep."""
+        if len(self._chain) >= MAX_DEPTH:
+            raise self.stop("Q208", f"nested more than {MAX_DEPTH} deep", span, "one too many")
         self._chain.append((span, what))
         try:
             yield
         finally:
             self._chain.pop()
+
+    @contextmanager
+    def trial(self) -> Iterator[list[Diagnostic]]:
+        """Tries something: what is found meanwhile goes to the list, not to the user."""
+        before, dropped = self._found, list[Diagnostic]()
+        self._found = dict(before)
+        try:
+            yield dropped
+        finally:
+            dropped += [d for k, d in self._found.items() if k not in before]
+            self._found = before
+
+    def tick(self, span: Span, cost: int = EXPRESSION) -> None:
+        """Counts work; raises Stop beyond the limit."""
+        self._work += cost
+        if self._work > MAX_WORK:
+            help = "loops of `for` and calls are unrolled: make fewer rounds"
+            raise self._exhausted("unrolling the functions takes too long", span, help)
+
+    def count_parts(self, parts: int, span: Span) -> None:
+        """Counts what a model unrolls to; raises Stop beyond the limit of a file."""
+        self._parts += parts
+        if self._parts > MAX_PARTS:
+            message = f"models unroll to more than {MAX_PARTS:,} layers and weights"
+            help = "a file's variants count together: repeat less, or split the file"
+            raise self._exhausted(message, span, help)
+
+    def count_claims(self, claims: int, span: Span) -> None:
+        """Counts weights that a rule matched; raises Stop beyond the limit of a file."""
+        self._claims += claims
+        if self._claims > MAX_CLAIMS:
+            message = f"rules match more than {MAX_CLAIMS:,} times"
+            raise self._exhausted(message, span, "write fewer or narrower rules")
+
+    def _exhausted(self, message: str, span: Span, help: str) -> Stop:
+        """Reports a limit of the whole compilation where it was reached first."""
+        first = self._limits.setdefault(message, span)
+        return self.stop("Q208", message, first, help=help)

@@ -8,12 +8,14 @@ from qdsl.ir.builder import Value
 from qdsl.ir.model import TensorType
 from qdsl.ir.shape import Dim, dim
 from qdsl.sema.context import Context, Stop
-from qdsl.sema.values import Val, describe
+from qdsl.sema.describe import describe
+from qdsl.sema.language import DTYPES
+from qdsl.sema.limits import MAX_RANK
+from qdsl.sema.values import Val
 from qdsl.syntax import tree
 
-DTYPES = ("f32", "i64", "bool")
-
 Evaluate = Callable[[tree.Expr], Val]
+Fail = Callable[[str], Stop]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,17 +26,17 @@ class Signature:
     dims: dict[str, Dim]
     evaluate: Evaluate  # a dim's expression, its names bound
 
-    def match(self, type: tree.Type, value: Val, fail: Callable[[str], Stop]) -> None:
+    def match(self, type: tree.Type, value: Val, fail: Fail) -> None:
         """Binds new dim names of `type` to those of the value; raises `fail(why)`."""
         match type:
             case tree.TensorType():
                 if not isinstance(value, Value):
-                    raise fail(f"expected {type.span.text}, found {describe(value)}")
+                    raise fail(f"expected `{type.span.text}`, found {describe(value)}")
                 if why := self.mismatch(type, value.type):
                     raise fail(why)
             case tree.ArrayType(element=element, count=count):
                 if not isinstance(value, tuple):
-                    raise fail(f"expected {type.span.text}, found {describe(value)}")
+                    raise fail(f"expected `{type.span.text}`, found {describe(value)}")
                 n = self.evaluate(count)
                 if n != len(value):
                     raise fail(f"expected {n} elements, found {len(value)}")
@@ -43,16 +45,17 @@ class Signature:
 
     def mismatch(self, type: tree.TensorType, actual: TensorType) -> str | None:
         """Why the tensor is not of that type, None when it is."""
-        if type.dtype.text not in DTYPES:
-            known = "f32, i64, bool"
-            raise self.context.stop("Q201", "unknown dtype", type.dtype.span, help=f"one of {known}")
-        declared = type.span.text
+        _check_dtype(type)
+        different = f"expected `{type.span.text}`, found `{actual}`"
         if type.dtype.text != actual.dtype or len(type.dims) != len(actual.shape):
-            return f"expected {declared}, found {actual}"
+            return different
         for expression, size in zip(type.dims, actual.shape, strict=True):
             expected = self.bind(expression, size)
             if expected != size:
-                return f"expected {declared}, found {actual}: {expected} is not {size}"
+                text = expression.span.text
+                if text == str(expected):
+                    return f"{different}: {expected} is not {size}"
+                return f"{different}: `{text}` is {expected}, not {size}"
         return None
 
     def bind(self, expression: tree.Expr, size: Dim) -> Dim:
@@ -71,11 +74,11 @@ class Signature:
 
     def declared(self, type: tree.TensorType) -> TensorType:
         """The type with every dim name bound, new ones to themselves (inputs of an entry)."""
-        if type.dtype.text not in DTYPES:
-            raise self.context.stop("Q201", f"unknown dtype `{type.dtype.text}`", type.dtype.span)
-        shape = [
-            self.bind(d, dim(d.text)) if is_dim_name(d) else self.dim(d) for d in type.dims
-        ]
+        _check_dtype(type)
+        if len(type.dims) > MAX_RANK:
+            message = f"tensor of more than {MAX_RANK} axes"
+            raise self.context.stop("Q208", message, type.span)
+        shape = [self.bind(d, dim(d.text)) if is_dim_name(d) else self.dim(d) for d in type.dims]
         return TensorType(type.dtype.text, tuple(shape))
 
 
@@ -90,7 +93,12 @@ def dim_names(types: tuple[tree.Type, ...]) -> frozenset[str]:
     for type in types:
         match type:
             case tree.TensorType(dims=dims):
-                found |= {d.text for d in dims if isinstance(d, tree.Name) and is_dim_name(d)}
+                found |= {d.text for d in dims if is_dim_name(d)}
             case tree.ArrayType(element=element):
                 found |= dim_names((element,))
     return frozenset(found)
+
+
+def _check_dtype(type: tree.TensorType) -> None:
+    if type.dtype.text not in DTYPES:
+        raise Stop  # reported by a check

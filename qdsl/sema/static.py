@@ -2,28 +2,23 @@
 
 from collections.abc import Callable, Mapping
 
-import qdsl.formats
-import qdsl.layers
 from qdsl.diagnostic.suggest import suggestion
-from qdsl.ir.layer import Layer
-from qdsl.registry import member_class, names
 from qdsl.sema.context import Context, Stop
+from qdsl.sema.describe import describe
 from qdsl.sema.expression import Evaluator
-from qdsl.sema.functions import table
-from qdsl.sema.scope import FileScope
+from qdsl.sema.language import language_name, language_names
+from qdsl.sema.scope import Entry, FileScope
 from qdsl.sema.values import (
     BlockValue,
     FormatValue,
-    FunctionName,
     LayerKind,
     MemberValue,
     ParameterValue,
+    Poison,
     Repeated,
     Unit,
     Val,
-    describe,
 )
-from qdsl.source import Span
 from qdsl.syntax import tree
 
 Instantiate = Callable[["BlockValue | LayerKind", tree.Call, "StaticEvaluator"], Unit]
@@ -45,10 +40,12 @@ class StaticEvaluator(Evaluator):
         self.instantiate = instantiate
 
     def name(self, e: tree.Name) -> Val:
-        if e.text in self.environment:
-            value = self.environment[e.text]
-            return MemberValue(value, e.text) if isinstance(value, Unit | Repeated) else value
-        return file_name(self, e)
+        if e.text not in self.environment:
+            return self._file_name(e)
+        value = self.environment[e.text]
+        if isinstance(value, Poison):
+            raise Stop
+        return MemberValue(value, e.text) if isinstance(value, Unit | Repeated) else value
 
     def call(self, e: tree.Call) -> Val:
         callee = self.value(e.callee)
@@ -62,20 +59,23 @@ class StaticEvaluator(Evaluator):
 
     def _format(self, family: FormatValue, e: tree.Call) -> FormatValue:
         """`int4(asymmetric, group = 64)`: flags are names, options are `name = value`."""
-        flags: list[str] = []
-        options: dict[str, Val] = {}
+        flags = list(family.flags)
+        options: dict[str, Val] = dict(family.options)
+        given: set[str] = set()
         for argument in e.arguments:
-            if argument.name is None:
-                flags.append(self._flag(argument.value))
-            elif argument.name.text in options:
-                message = f"`{argument.name.text}` is given twice"
-                raise self.context.stop("Q205", message, argument.span)
+            word = argument.name.text if argument.name else self._flag(argument.value)
+            if word in given:
+                raise self.context.stop("Q205", f"`{word}` is given twice", argument.span)
+            given.add(word)
+            if argument.name:
+                options[word] = self._option(argument.value)
             else:
-                options[argument.name.text] = self._option(argument.value)
+                flags.append(word)
+        kept = tuple(dict.fromkeys(flags))
         return FormatValue(
             family.family,
             tuple(options.items()),  # type: ignore[arg-type]
-            tuple(flags),
+            kept,
             family.pattern,
             e.span,
         )
@@ -83,72 +83,78 @@ class StaticEvaluator(Evaluator):
     def _flag(self, e: tree.Expr) -> str:
         if isinstance(e, tree.Name):
             return e.text
-        raise self.context.stop("Q301", "expected a word or `option = value`", e.span)
+        help = "as in `int4(asymmetric, group = 64)`"
+        raise self.context.stop("Q301", "expected a word or `option = value`", e.span, help=help)
 
     def _option(self, e: tree.Expr) -> Val:
-        """Words of options (`per = channel`) are words, not names, unless a parameter is meant."""
+        """Words of options (`per = channel`) are words, unless a parameter or item is meant."""
         if isinstance(e, tree.Name) and e.text not in self.environment:
             if e.text not in self.scope.entries:
                 return e.text
         return self.value(e)
 
+    # ---- names of the file -------------------------------------------------------------------
 
-def file_name(evaluator: StaticEvaluator, e: tree.Name) -> Val:
-    """A name from the file or the language; reports Q101 when there is none."""
-    if entry := evaluator.scope.find(e.text):
-        match entry.item:
+    def _file_name(self, e: tree.Name) -> Val:
+        """A name from the file or the language; reports Q101 when there is none."""
+        if entry := self.scope.find(e.text):
+            return self._entry(entry, e)
+        if e.text in self.scope.broken:
+            raise Stop
+        if value := language_name(e.text, e.span):
+            return value
+        known = {*self.environment, *self.scope.entries, *language_names()}
+        help = suggestion(e.text, known)
+        raise self.context.stop("Q101", f"unknown name `{e.text}`", e.span, "not found", help=help)
+
+    def _entry(self, entry: Entry, e: tree.Name) -> Val:
+        item = entry.item
+        match item:
             case tree.Block():
-                return BlockValue(entry.item, entry.scope)
+                if item.name.text in entry.scope.broken:
+                    raise Stop
+                return BlockValue(item, entry.scope)
             case tree.Const() | tree.Format():
-                return file_constant(evaluator, entry.item, entry.scope)
+                return self._constant(entry, item, e)
             case _:
-                message = f"`{e.text}` is a {type(entry.item).__name__.lower()}, not a value"
-                raise evaluator.context.stop("Q201", message, e.span)
-    if e.text in evaluator.scope.broken:
-        raise Stop
-    if value := language_name(e.text, e.span):
+                message = f"`{e.text}` is a {type(item).__name__.lower()}, not a value"
+                raise self.context.stop("Q201", message, e.span)
+
+    def _constant(self, entry: Entry, item: tree.Const | tree.Format, e: tree.Name) -> Val:
+        name = item.name.text
+        if entry.scope.constants is None:
+            evaluate_constants(entry.scope, self.context, self.instantiate)
+        assert entry.scope.constants is not None
+        if name not in entry.scope.constants:
+            place = [(item.name.span, "defined here")]
+            message = f"`{e.text}` is used before its definition"
+            help = "constants and formats see those above them: move it up"
+            raise self.context.stop("Q109", message, e.span, secondary=place, help=help)
+        value = entry.scope.constants[name]
+        if isinstance(value, Poison):
+            raise Stop
         return value
-    known = {*evaluator.environment, *evaluator.scope.entries, *language_names()}
-    help = suggestion(e.text, known)
-    raise evaluator.context.stop("Q101", f"unknown name `{e.text}`", e.span, "not found", help=help)
 
 
-def file_constant(
-    evaluator: StaticEvaluator, item: tree.Const | tree.Format, scope: FileScope
+def evaluate_constants(scope: FileScope, context: Context, instantiate: Instantiate) -> None:
+    """Fills the scope's constants, in the order of the file; each sees those above it."""
+    scope.constants = found = dict[str, Val]()
+    for item in scope.file.items:
+        if isinstance(item, tree.Const | tree.Format) and item.name.text not in found:
+            try:
+                found[item.name.text] = _value(scope, item, context, instantiate)
+            except Stop:
+                found[item.name.text] = Poison()
+
+
+def _value(
+    scope: FileScope, item: tree.Const | tree.Format, context: Context, instantiate: Instantiate
 ) -> Val:
-    """The value of a `const` or `format`; they see what stands before them in their file."""
-    earlier = {n: x for n, x in scope.entries.items() if x.item.span.start < item.span.start}
-    inner = FileScope(scope.file, earlier, scope.imports, scope.used)
-    value = StaticEvaluator(evaluator.context, inner, {}, evaluator.instantiate).value(item.value)
+    evaluator = StaticEvaluator(context, scope, {}, instantiate)
+    value = evaluator.value(item.value)
     if isinstance(item, tree.Format) and not isinstance(value, FormatValue):
         raise evaluator.expected("a format", value, item.value.span)
     if isinstance(value, Unit | MemberValue | ParameterValue):
         message = f"a constant cannot be {describe(value)}"
-        raise evaluator.context.stop("Q201", message, item.value.span)
+        raise context.stop("Q201", message, item.value.span)
     return value
-
-
-def language_name(text: str, span: Span | None) -> Val:
-    """A format family, layer kind or function of the language, None when there is none."""
-    if text in names(qdsl.formats):
-        return FormatValue(text, span=span)
-    if layer := layer_kind(text):
-        return layer
-    return FunctionName(text) if text in table() else None
-
-
-def language_names() -> tuple[str, ...]:
-    return (*names(qdsl.formats), *(k.name for k in layer_kinds()), *table())
-
-
-def layer_kind(text: str) -> LayerKind | None:
-    if not text[:1].isupper() or text.lower() not in names(qdsl.layers):
-        return None
-    layer = member_class(qdsl.layers, text.lower(), Layer)
-    return LayerKind(text, layer) if layer.__name__ == text else None
-
-
-def layer_kinds() -> tuple[LayerKind, ...]:
-    """Every layer kind; imports them all, so only for lists and suggestions."""
-    found = (member_class(qdsl.layers, n, Layer) for n in names(qdsl.layers))
-    return tuple(LayerKind(x.__name__, x) for x in found)

@@ -1,5 +1,6 @@
 """Defines what an expression of a spec can stand for while it is compiled."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -26,12 +27,18 @@ class FormatValue:
     span: Span | None = field(default=None, compare=False, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class BlockValue:
-    """A block or model and the file it stands in."""
+    """A block or model and the file it stands in; the same text elsewhere is another block."""
 
     definition: tree.Block
-    scope: "FileScope" = field(compare=False, repr=False)
+    scope: "FileScope" = field(repr=False)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, BlockValue) and other.definition is self.definition
+
+    def __hash__(self) -> int:
+        return id(self.definition)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,14 +82,18 @@ class ParameterValue:
 class Unit:
     """A layer or a block with its arguments; equal ones are one value, so it has no path.
 
-    names: parameters, constants and members of a block, by name; ties: paths below it.
+    names: parameters, constants and members of a block, by name; ties: paths below it. parts: how
+    many layers, blocks and weights it unrolls to; numel: how many numbers are in its weights;
+    whole: no member is missing because of an error.
     """
 
     module: Module
     definition: Layer | BlockValue
-    names: "dict[str, Static | Unit | Repeated | ParameterValue]"
+    names: "Mapping[str, Val]"
     ties: "tuple[TieValue, ...]" = ()
-    modules: int = 1  # how many it unrolls to
+    parts: int = 1
+    numel: int = 0
+    whole: bool = True
 
     @property
     def kind(self) -> str:
@@ -100,9 +111,10 @@ class TieValue:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Repeated:
-    """The elements of a `repeat`."""
+    """The elements of a `repeat`; `element` is what each is made of, where there are none too."""
 
     units: tuple[Unit, ...]
+    element: BlockValue | LayerKind | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,42 +150,3 @@ Val = (
     | Poison
     | tuple["Val", ...]
 )
-
-
-def describe(value: object) -> str:
-    """What a value is, in a few words, for messages."""
-    match value:
-        case Value():
-            return str(value.type)
-        case bool():
-            return f"bool `{str(value).lower()}`"
-        case int() | Dim():
-            return f"int `{value}`"
-        case float():
-            return f"float `{value}`"
-        case str():
-            return f'str "{value}"'
-        case None:
-            return "`none`"
-        case FormatValue():
-            return f"format `{value.family}`"
-        case BlockValue():
-            return f"block `{value.definition.name.text}`"
-        case LayerKind():
-            return f"layer kind `{value.name}`"
-        case FunctionName():
-            return f"function `{value.name}`"
-        case Unit():
-            return f"a `{value.kind}`"
-        case MemberValue():
-            return f"member `{value.path}`"
-        case BoundFunction():
-            return f"function `{value.function}`"
-        case Repeated():
-            return "a `repeat`"
-        case ParameterValue():
-            return f"parameter `{value.name}`"
-        case tuple():
-            return f"{len(value)} values"
-        case _:
-            return "an unknown value"

@@ -1,18 +1,11 @@
-"""Balances brackets before the parse, so that one bracket too few or too many is one error."""
+"""Pairs the brackets of a text: whether they balance, how deep they go, which belong together."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
 
-from qdsl.diagnostic.model import Diagnostic, error
-from qdsl.source import Source, Span
 from qdsl.syntax.lexer import Token
-from qdsl.syntax.margins import Margin, margins
 from qdsl.syntax.tables import Tables
 
 SIGNS: Mapping[str, str] = {"(": ")", "[": "]", "{": "}"}
-
-ITEMS = frozenset("import format block model policy budget variant recipe target extern".split())
-"""Words that, unindented and before another word, begin an item wherever they stand."""
 
 
 def pairs(tables: Tables) -> Mapping[int, int]:
@@ -50,136 +43,3 @@ def partners(tokens: Sequence[Token], tables: Tables) -> Mapping[int, int]:
             found[i] = opened.pop()
             found[found[i]] = i
     return found
-
-
-def balance(
-    source: Source, tokens: Sequence[Token], tables: Tables
-) -> tuple[list[Token], list[Diagnostic]]:
-    """The tokens with brackets put in and left out until they balance, item by item."""
-    result: list[Token] = []
-    diagnostics: list[Diagnostic] = []
-    found = margins(source, tokens)
-    for item in _items(tokens[:-1], found):
-        if deepest(item, tables, len(item)) is True:
-            result += item
-        else:
-            repair = _Repair(source, tables, found)
-            for token in item:
-                repair.take(token)
-            repair.close(len(repair.stack))
-            result += repair.tokens
-            diagnostics += repair.diagnostics
-    return [*result, tokens[-1]], diagnostics
-
-
-def _items(tokens: Sequence[Token], found: Mapping[int, Margin]) -> Iterator[Sequence[Token]]:
-    """The tokens cut where items begin for sure."""
-    first = 0
-    for i in range(1, len(tokens) - 1):
-        word, following = tokens[i], tokens[i + 1].text
-        if (
-            word.text in ITEMS
-            and (following.isidentifier() or following in (".", ".."))
-            and found[word.start] == (0, True)
-        ):
-            yield tokens[first:i]
-            first = i
-    yield tokens[first:]
-
-
-class _Open(NamedTuple):
-    token: Token
-    indent: int  # of the line it stands on
-
-
-class _Repair:
-    """Mends one item, in which brackets do not balance, by the indentation of its lines."""
-
-    def __init__(self, source: Source, tables: Tables, found: Mapping[int, Margin]) -> None:
-        self.source = source
-        self.margins = found
-        self.closers = pairs(tables)
-        self.signs = {symbol: sign for sign, symbol in tables.signs.items()}
-        self.stack: list[_Open] = []
-        self.tokens: list[Token] = []
-        self.diagnostics: list[Diagnostic] = []
-
-    def take(self, token: Token) -> None:
-        indent, is_first = self.margins[token.start]
-        if is_first:
-            self._dedent(token, indent)
-        if token.symbol in self.closers:
-            self.stack.append(_Open(token, indent))
-        elif token.symbol in self.closers.values():
-            if is_first and self.stack and indent > self.stack[-1].indent:
-                return self._unmatched(token)
-            return self._closer(token)
-        self.tokens.append(token)
-
-    def close(self, count: int) -> None:
-        """Closes that many of the innermost open brackets, in one error."""
-        if not count:
-            return
-        missing = self.stack[-count:][::-1]
-        del self.stack[-count:]
-        end = self.tokens[-1].end
-        for opened in missing:
-            self.tokens.append(Token(self.closers[opened.token.symbol], "", end, end))
-        signs = "".join(self.signs[self.closers[o.token.symbol]] for o in missing)
-        opener = missing[0].token
-        self.diagnostics.append(
-            error(
-                "Q011",
-                f"unclosed `{opener.text}`",
-                Span(self.source, end, end),
-                f"`{signs}` is missing here",
-                secondary=[(self._span(o.token), "opened here") for o in missing[:3]],
-            )
-        )
-
-    def _dedent(self, token: Token, indent: int) -> None:
-        """A line indented no deeper than that of an open bracket: it cannot be inside."""
-        depth = 0
-        for opened in reversed(self.stack):
-            closes = self.closers[opened.token.symbol] == token.symbol
-            if indent > opened.indent or (indent == opened.indent and closes):
-                break
-            depth += 1
-        self.close(depth)
-
-    def _closer(self, token: Token) -> None:
-        for depth, opened in enumerate(reversed(self.stack)):
-            if self.closers[opened.token.symbol] == token.symbol:
-                self.close(depth)
-                self.stack.pop()
-                self.tokens.append(token)
-                return
-            if opened.token.text == "{":
-                break
-        if not self.stack or self.stack[-1].token.text == "{" or token.text == "}":
-            return self._unmatched(token)
-        opener = self.stack.pop().token
-        right = self.closers[opener.symbol]
-        self.tokens.append(Token(right, token.text, token.start, token.end))
-        self.diagnostics.append(
-            error(
-                "Q012",
-                f"`{token.text}` closes `{opener.text}`",
-                self._span(token),
-                f"should be `{self.signs[right]}`",
-                secondary=[(self._span(opener), "opened here")],
-            )
-        )
-
-    def _unmatched(self, token: Token) -> None:
-        self.diagnostics.append(
-            error(
-                "Q012",
-                f"`{token.text}` closes nothing",
-                self._span(token),
-                help="remove it, or add the bracket that opens it",
-            )
-        )
-
-    def _span(self, token: Token) -> Span:
-        return Span(self.source, token.start, token.end)

@@ -8,13 +8,13 @@ from qdsl.diagnostic.model import Diagnostic, Edit, error
 from qdsl.source import Source, Span
 from qdsl.syntax import tree
 from qdsl.syntax.automaton import Automaton, NestingError
-from qdsl.syntax.brackets import balance, deepest
+from qdsl.syntax.brackets import deepest
 from qdsl.syntax.build.context import Context
 from qdsl.syntax.build.expressions import LEAVES, NESTING
 from qdsl.syntax.build.items import NODES
 from qdsl.syntax.lexer import Lexed, Token, lex
 from qdsl.syntax.reading import SIZE_LIMIT, oversized
-from qdsl.syntax.tables import Tables, load
+from qdsl.syntax.tables import END, Tables, load
 
 EDITION = 1
 NESTING_LIMIT = 100
@@ -43,12 +43,14 @@ def _parse(source: Source, tables: Tables, lexed: Lexed) -> tuple[tree.File, Seq
         return empty, [unknown]
     if not _begins(tokens, tables):
         diagnostics.append(_missing_edition(source, tokens[0]))
-        tokens = [*_written_edition(tables), *tokens]
+        tokens = [*_written_edition(tables), *_without_edition(source, tokens)]
     balanced = deepest(tokens, tables, NESTING_LIMIT)
     if isinstance(balanced, Token):
         diagnostics.append(_too_deep(Span(source, balanced.start, balanced.end)))
         return empty, diagnostics
     if not balanced:
+        from qdsl.syntax.mending import balance  # only a file with errors pays for it
+
         tokens, unbalanced = balance(source, tokens, tables)
         diagnostics += unbalanced
     items = _items(source, tokens, tables, Context(lexed.docs, diagnostics))
@@ -85,16 +87,20 @@ def _recover(
     from qdsl.syntax.mistakes.unexpected import describe, unfinished
     from qdsl.syntax.recovery import Recovery
 
+    tokens = list(tokens)
     recovery = Recovery(source, automaton, tokens)
     while position < len(tokens) and len(diagnostics) <= DIAGNOSTICS_LIMIT:
         first = recovery.dangling(position)
         recovery.settle()
         scene = look(source, automaton, recovery, tokens, position)
-        # what stands right behind a resumed token, in its element, is still the last error
-        if scene.was_written and (position != recovery.resumed + 1 or scene.element is None):
-            diagnostics.append(describe(scene) if first is None else unfinished(scene, first))
-        resumed = recovery.resume(position if first is None else first)
-        position = automaton.run(source, tokens, resumed)
+        if scene.was_written and not recovery.is_aftermath(position, scene.element):
+            found = describe(scene) if first is None else unfinished(scene, first)
+            diagnostics.append(found)
+            if recovery.replace(position, found):
+                position = automaton.run(source, tokens, position)
+                continue
+        position = recovery.resume(position if first is None else first)
+        position = automaton.run(source, tokens, position)
     return position
 
 
@@ -106,6 +112,14 @@ def _begins(tokens: Sequence[Token], tables: Tables) -> bool:
 def _written_edition(tables: Tables) -> list[Token]:
     word, number = tables.words["qspec"], tables.terminals["INTEGER"]
     return [Token(word, "qspec", 0, 0), Token(number, str(EDITION), 0, 0)]
+
+
+def _without_edition(source: Source, tokens: Sequence[Token]) -> Sequence[Token]:
+    """The tokens behind the line of an edition that cannot be read."""
+    if tokens[0].text != "qspec":
+        return tokens
+    end = source.text.find("\n", tokens[0].end)
+    return [token for token in tokens if token.start > end >= 0 or token.symbol == END]
 
 
 def _unknown_edition(source: Source, tokens: Sequence[Token], tables: Tables) -> Diagnostic | None:

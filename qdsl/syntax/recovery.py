@@ -1,14 +1,19 @@
 """Finds where a parse goes on after an error: at the next element of the list it failed in."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from qdsl.diagnostic.model import Diagnostic
 from qdsl.source import Source
 from qdsl.syntax.automaton import Automaton
 from qdsl.syntax.brackets import pairs, partners
 from qdsl.syntax.lexer import Token
 from qdsl.syntax.margins import Margin, margins
 from qdsl.syntax.tables import END
+
+LISTS = re.compile(r"__(file|members|statements|rules|properties|limits|variant)_star_[0-9]+")
+"""What lark calls the repetition in a rule, where each repeated element may be dropped alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +31,7 @@ class Group:
 class Recovery:
     """Recovers the parse of one file."""
 
-    def __init__(self, source: Source, automaton: Automaton, tokens: Sequence[Token]) -> None:
+    def __init__(self, source: Source, automaton: Automaton, tokens: list[Token]) -> None:
         tables = automaton.tables
         self.source = source
         self.automaton = automaton
@@ -60,6 +65,19 @@ class Recovery:
         self.checkpoint = tuple(self.automaton.states)
         return self.resumed
 
+    def replace(self, position: int, found: Diagnostic) -> bool:
+        """Puts what should stand there in place of a token, where the diagnostic knows it."""
+        token, tables = self.tokens[position], self.automaton.tables
+        symbol = None
+        if token.symbol in tables.reserved and found.code == "Q013":
+            symbol = tables.name
+        elif found.fix and (found.fix.span.start, found.fix.span.end) == (token.start, token.end):
+            symbol = tables.signs.get(found.fix.text.strip())
+        if symbol is None or not self.automaton.accepts(symbol, self.automaton.states):
+            return False
+        self.tokens[position] = token._replace(symbol=symbol)
+        return True
+
     def _resume(self, position: int) -> int:
         group = self.group(position)
         while True:
@@ -84,8 +102,21 @@ class Recovery:
             elif self.entered.get(state) in closers:
                 floors.pop()
         floor = floors[-1]
-        listed = len(states) > floor and self._symbol(states[floor]).startswith("__")
-        return Group(opener, floor, floor + listed)
+        listed = len(states) > floor and LISTS.fullmatch(self._symbol(states[floor]))
+        return Group(opener, floor, floor + bool(listed))
+
+    def is_aftermath(self, position: int, element: int | None) -> bool:
+        """Whether an error in an element is but a consequence of one that was reported.
+
+        It is inside of a bracket that was not closed, or right behind the bracket that ended the
+        last error.
+        """
+        opener = self.group(position).opener
+        if opener >= 0 and not self.tokens[self.partner[opener]].text:
+            return self.tokens[opener].symbol != self.brace
+        closers = self.openers.values()
+        behind = position == self.resumed + 1 and self.tokens[position - 1].symbol in closers
+        return behind and element is not None
 
     def _margin(self, token: Token) -> Margin:
         return self.margins.get(token.start, Margin(0, False))
@@ -130,28 +161,35 @@ class Recovery:
     def starts_element(self, group: Group, position: int) -> bool:
         """Whether the token begins a line, and would begin an element of the group there."""
         token = self.tokens[position]
-        in_braces = group.opener < 0 or self.tokens[group.opener].symbol == self.brace
-        if group.opener < 0 and self._is_unindented_word(position):
-            return True  # if not of an item, then of one that is to be reported
         return (
-            in_braces
+            self._in_braces(group)
             and (token.symbol in self.words or token.symbol in self.stars)
             and self._margin(token).is_first
             and self.automaton.takes([token], self._states(group.base))
         )
 
-    def _is_unindented_word(self, position: int) -> bool:
-        token = self.tokens[position]
-        return token.symbol in self.words and self._margin(token) == (0, True)
+    def _looks_like_element(self, group: Group, position: int) -> bool:
+        """Whether a word stands where elements begin: if it begins none, that is to be reported."""
+        token, margin = self.tokens[position], Margin(0, True)
+        if group.opener >= 0:
+            margin = self._margin(self.tokens[group.opener + 1])
+        return (
+            self._in_braces(group)
+            and token.symbol in self.words
+            and margin.is_first
+            and self._margin(token) == margin
+        )
+
+    def _in_braces(self, group: Group) -> bool:
+        return group.opener < 0 or self.tokens[group.opener].symbol == self.brace
 
     def _search(self, group: Group, position: int) -> int | None:
         end = self.partner[group.opener] if group.opener >= 0 else len(self.tokens) - 1
-        in_braces = group.opener < 0 or self.tokens[group.opener].symbol == self.brace
-        error = position
+        in_braces, error = self._in_braces(group), position
         while position < end:
             token = self.tokens[position]
-            if self.starts_element(group, position) and (
-                position > error or self.automaton.takes([token], self._states(group.base))
+            if self.starts_element(group, position) or (
+                position > error and self._looks_like_element(group, position)
             ):
                 self.automaton.cut(group.base)
                 return position
@@ -159,21 +197,24 @@ class Recovery:
                 self.automaton.cut(group.base)
                 return position + 1
             if in_braces and token.symbol == self.brace:
-                if self._cut_to(token.symbol, group.base + 1):  # the body of a broken head
+                closed = self.tokens[self.partner[position]]
+                start = self.tokens[position : position + 3]
+                # the body of a broken head, be it empty, or else the branch of an `if`
+                if any(self._cut_to(body, group.base + 1) for body in ([token, closed], start)):
                     return position
             elif not in_braces and token.symbol == self.comma:
-                if self._cut_to(token.symbol, group.floor):
+                if self._cut_to([token], group.floor):
                     return position
                 if self.automaton.takes([self.tokens[position + 1]], self._states(group.floor)):
                     self.automaton.cut(group.floor)
                     return position + 1
             position = self.partner[position] + 1 if token.symbol in self.openers else position + 1
-        return end if self._cut_to(self.tokens[end].symbol, group.floor) else None
+        return end if self._cut_to([self.tokens[end]], group.floor) else None
 
-    def _cut_to(self, symbol: int, lowest: int) -> bool:
-        """Cuts back to the highest states that take a terminal, if any above `lowest` do."""
+    def _cut_to(self, tokens: Sequence[Token], lowest: int) -> bool:
+        """Cuts back to the highest states that take some tokens, if any from `lowest` up do."""
         for height in range(len(self.automaton.states), lowest - 1, -1):
-            if self.automaton.accepts(symbol, self._states(height)):
+            if self.automaton.takes(tokens, self._states(height)):
                 self.automaton.cut(height)
                 return True
         return False

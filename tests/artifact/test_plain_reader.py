@@ -65,10 +65,11 @@ def unfolded(run):
 
 
 def weight(key, shape, rows, format, tensors):
-    if format["grid"]["is"] == "FloatGrid":
+    if record(format["grid"])["is"] == "FloatGrid":
         return floats(*tensors[key])
     outputs, k = int(np.prod(shape[:rows])), int(np.prod(shape[rows:]))
-    grid, grouping, pattern = format["grid"], format["grouping"], format["pattern"]
+    names = ("grid", "grouping", "zero", "pattern")
+    grid, grouping, zero, pattern = (record(format[name]) for name in names)
     bits = {"IntegerGrid": grid.get("bits"), "TernaryGrid": 2, "BinaryGrid": 1}[grid["is"]]
     kept = k if pattern["is"] == "Dense" else k // pattern["group"] * pattern["kept"]
     codes = signed(fields(tensors[key + ".codes"], bits, kept), grid, bits)
@@ -81,7 +82,7 @@ def weight(key, shape, rows, format, tensors):
     group = columns // (grouping["size"] if grouping["is"] == "PerGroup" else max(k, 1))
     row = np.arange(outputs)[:, None] if grouping["is"] != "PerTensor" else 0
     scale, q = scales[row, group], codes.astype(np.float32)
-    match format["zero"]["is"]:
+    match zero["is"]:
         case "IntegerZero":
             zeros = signed(fields(tensors[key + ".zeros"], bits, scales.shape[1]), grid, bits)
             values = scale * (q - zeros[row, group].astype(np.float32))
@@ -93,6 +94,11 @@ def weight(key, shape, rows, format, tensors):
     matrix = np.zeros((outputs, k), np.float32)
     np.put_along_axis(matrix, columns, values, axis=1)
     return matrix
+
+
+def record(value):
+    """An object with `is`; without fields it is written as that name alone."""
+    return {"is": value} if isinstance(value, str) else value
 
 
 def fields(tensor, bits, count):

@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from qdsl.artifact.codec import Malformed, decode, encode
-from qdsl.artifact.model_reader import MOST_UNROLLED, model_from_json
+from qdsl.artifact.model_reader import DEEPEST_MODEL, MOST_BUILT, MOST_UNROLLED, model_from_json
 from qdsl.artifact.schema import canonical, model_to_json
 from qdsl.ir import op as ops
 from qdsl.ir.flat import graphs
@@ -74,6 +74,7 @@ def test_every_operation_is_tried():
     "value",
     [
         {"is": "Linear", "bias": True},
+        {"is": "Linear"},
         {"is": "Exec"},
         {"is": "Softmax"},
         {"is": "Softmax", "axis": 1.0},
@@ -87,7 +88,7 @@ def test_every_operation_is_tried():
         {"is": "Reshape", "shape": [[[i + 1, f"a{i}"] for i in range(70)]] * 3},
         {"is": "Conv", "kernel": 3, "stride": [1], "padding": [], "dilation": [], "groups": 1},
         None,
-        "Linear",
+        "linear",
     ],
 )
 def test_an_operation_that_is_none_is_refused(value):
@@ -133,8 +134,7 @@ def changed(model, **changes):
         ({"root": -1}, "row -1 of a table of"),
         ({"extra": 1}, "`extra` is unknown"),
         ({"name": 3}, "`3` is no str"),
-        ({"modules": [{"kind": "M", "layer": True, "parameters": [], "members": [["a", 0]]}]},
-         "row 0 of a table of 0"),
+        ({"modules": [["M", True, [], [["a", 0]]]]}, "row 0 of a table of 0"),
         ({"parameters": [["w", [1 << 40, 1 << 40], "weight", "zeros", 1]]}, "absurd shape"),
         ({"parameters": [["w", [-1], "weight", "zeros", 1]]}, "absurd shape"),
         ({"parameters": [["w", [1] * 17, "weight", "zeros", 1]]}, "absurd shape"),
@@ -142,7 +142,7 @@ def changed(model, **changes):
         ({"storages": [["Linear", 0, 0, True, ["x[0..999999999].weight"]]]}, "storages"),
         ({"storages": [["Linear", 0, 0, True, ["nowhere.gain"]]]}, "belongs to no module"),
         ({"folds": [["nowhere", "head"]]}, "`nowhere` is no module"),
-        ({"activations": {"nowhere": {"is": "ActivationFormat", "grouping": {"is": "PerToken"}}}},
+        ({"activations": {"nowhere": {"is": "ActivationFormat", "grouping": "PerToken"}}},
          "`nowhere` is no module"),
         ({"ties": {"head.l1.weight": "nowhere"}}, "cannot be tied"),
         ({"ties": {}}, "is not stored"),
@@ -153,27 +153,41 @@ def test_a_model_that_no_compiler_wrote_is_refused(small_model, changes, message
         model_from_json(changed(small_model, **changes))
 
 
+def refused(model, message, **changes):
+    with pytest.raises(Malformed, match=message):
+        model_from_json(changed(model, **changes))
+
+
 def test_repeats_of_repeats_are_counted_before_they_are_built(small_model):
-    data = json.loads(model_to_json(small_model))
-    empty = {"kind": "Block", "layer": False, "parameters": [], "members": []}
-    data["modules"] = [empty]
-    for i in range(20):
-        data["modules"].append({**empty, "members": [["m", [[i, 10]]]]})
-    data["root"] = 20
-    with pytest.raises(Malformed, match=f"more than {MOST_UNROLLED} modules"):
-        model_from_json(canonical(data))
+    modules = [["M", False, [], [["m", [[i - 1, 10]]]] if i else []] for i in range(21)]
+    refused(small_model, f"more than {MOST_UNROLLED} modules", modules=modules, root=20)
+
+
+def test_many_wide_repeats_are_counted_together(small_model):
+    wide = ["M", False, [], [["m", [[0, 200_000]]]]]
+    modules = [["M", False, [], []], *[wide] * 100]
+    refused(small_model, f"more than {MOST_BUILT} values", modules=modules)
 
 
 def test_calls_of_calls_are_counted_before_they_are_unrolled(small_model):
-    data = json.loads(model_to_json(small_model))
-    call = {"in": [0], "call": "m"}
-    body = {"function": "f", "inputs": [0], "steps": [], "outputs": [0]}
-    data["bodies"] = [body]
-    for i in range(20):
-        steps = [{**call, "out": [n + 1], "body": i} for n in range(10)]
-        data["bodies"].append({**body, "steps": steps})
-    with pytest.raises(Malformed, match=f"more than {MOST_UNROLLED} operations"):
-        model_from_json(canonical(data))
+    bodies = [["f", [0], [[i - 1, "m", [0]]] * 10 if i else [], [0]] for i in range(21)]
+    refused(small_model, f"more than {MOST_UNROLLED} operations", bodies=bodies)
+
+
+def test_wide_results_are_counted_before_they_are_numbered(small_model):
+    bodies = [["f", [0], [], [0] * 5000], ["g", [0], [[0, "m", [0]]] * 1000, [0]]]
+    refused(small_model, f"more than {MOST_BUILT} values", bodies=bodies)
+
+
+def test_all_entries_count_together(small_model):
+    body = ["f", [0], [["Linear", [0], [0]]] * 1000, [0]]
+    entries = [[f"e{i}", [["x", 0, False]], [0], 0] for i in range(1000)]
+    refused(small_model, f"more than {MOST_UNROLLED} operations", bodies=[body], entries=entries)
+
+
+def test_modules_may_not_be_nested_without_end(small_model):
+    modules = [["M", False, [], [["m", i - 1]] if i else []] for i in range(200)]
+    refused(small_model, f"modules nested deeper than {DEEPEST_MODEL}", modules=modules)
 
 
 def test_deep_json_is_refused_before_it_is_parsed():

@@ -78,6 +78,9 @@ def repack(
     in 2, and with `half` one bit more is held. Raises ValueError where the tensors do not fit the
     description.
     """
+    grid = (_KINDS[kind], bits, signed, half, _ZEROS[zero])
+    description = (outputs, in_features, group, *grid, *(pattern or (0, 0)))
+    packed = torch.empty(_native.packed_bytes(description), dtype=torch.uint8)
     groups = -(-in_features // group) if group else 1
     floating = zero == "float"
     tables = (
@@ -87,12 +90,8 @@ def repack(
         _entries(scales, outputs, groups),
         _entries(zeros if floating else None, outputs, groups),
     )
-    grid = (_KINDS[kind], bits, signed, half, _ZEROS[zero])
-    description = (outputs, in_features, group, *grid, *(pattern or (0, 0)))
-    size = _native.packed_bytes(description)
-    packed = torch.empty(size, dtype=torch.uint8)
     addresses = [(table.data_ptr(), table.numel()) for table in tables]
-    _native.repack(description, addresses, packed.data_ptr(), size)
+    _native.repack(description, addresses, packed.data_ptr(), packed.numel())
     return packed
 
 

@@ -30,6 +30,14 @@ def straight_through(x: Tensor, value: Tensor) -> Tensor:
     return result
 
 
+def quotient(a: Tensor | float, b: Tensor | float) -> Tensor:
+    """a / b by IEEE; torch itself multiplies by a reciprocal where one side is a number."""
+    like = a if isinstance(a, Tensor) else b
+    assert isinstance(like, Tensor)
+    top, bottom = (x if isinstance(x, Tensor) else like.new_full((), x) for x in (a, b))
+    return top / bottom
+
+
 def rounded(x: Tensor) -> Tensor:
     """To the nearest integer, ties to even; gradient 1."""
     return straight_through(x, torch.round(x))

@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from qdsl.fx.numerics.gradient import quotient
 from qdsl.ir.format import Grouping, PerChannel, PerGroup, PerTensor, PerToken
 
 
@@ -62,7 +63,7 @@ def mean(groups: Tensor, kept: Tensor | None) -> Tensor:
     """Mean [R, G, 1] over kept entries, summed in float64 and rounded once; 0 of none."""
     total = _zeroed(groups, kept).sum(-1, keepdim=True, dtype=torch.float64)
     if kept is None:
-        return (total / groups.shape[-1]).to(torch.float32)
+        return quotient(total, groups.shape[-1]).to(torch.float32)
     count = kept.sum(-1, keepdim=True).clamp(min=1)
     return (total / count).to(torch.float32)
 

@@ -5,7 +5,7 @@ from typing import assert_never
 import torch
 from torch import Tensor
 
-from qdsl.fx.numerics.gradient import rounded, stored
+from qdsl.fx.numerics.gradient import quotient, rounded, stored
 from qdsl.fx.numerics.groups import extent, largest
 from qdsl.ir.format import FloatZero, IntegerGrid, IntegerZero, Levels, Symmetric, WeightFormat
 
@@ -21,23 +21,23 @@ def parameters(
     """
     zero = format.zero
     low, high = code_range(grid, format)
+    if isinstance(zero, Symmetric):
+        steps = grid.qmax + 0.5 if grid.levels is Levels.HALF else grid.qmax
+        scale = stored(quotient(clip * largest(groups, kept), steps), format.scale)
+        return scale if grid.levels is Levels.HALF else torch.where(scale == 0, 1.0, scale), None
+    smallest, greatest = extent(groups, kept)
+    scale = stored(quotient(clip * (greatest - smallest), high - low), format.scale)
+    # a scale that rounds to 0 becomes 1, with which every code is 0 and stands for 0
+    dead = scale == 0
+    scale = torch.where(dead, 1.0, scale)
     match zero:
-        case Symmetric():
-            steps = grid.qmax + 0.5 if grid.levels is Levels.HALF else grid.qmax
-            scale = nonzero(stored(clip * largest(groups, kept) / steps, format.scale), grid)
-            return scale, None
         case IntegerZero():
-            smallest, greatest = extent(groups, kept)
-            span = clip * (greatest - smallest)
-            scale = nonzero(stored(span / (high - low), format.scale), grid)
-            return scale, rounded(low - clip * smallest / scale).clamp(low, high)
+            offset = rounded(low - clip * smallest / scale).clamp(low, high)
         case FloatZero(type):
-            smallest, greatest = extent(groups, kept)
-            span = clip * (greatest - smallest)
-            scale = nonzero(stored(span / (high - low), format.scale), grid)
-            return scale, stored(low * scale - clip * smallest, type)
+            offset = stored(low * scale - clip * smallest, type)
         case _:
             assert_never(zero)
+    return scale, torch.where(dead, 0.0, offset)
 
 
 def encode(
@@ -74,10 +74,3 @@ def code_range(grid: IntegerGrid, format: WeightFormat) -> tuple[int, int]:
     if isinstance(format.zero, Symmetric) or not grid.signed:
         return grid.qmin, grid.qmax
     return -(1 << (grid.bits - 1)), grid.qmax
-
-
-def nonzero(scale: Tensor, grid: IntegerGrid) -> Tensor:
-    """A scale that rounds to 0 becomes 1, with which every code is that of 0."""
-    if grid.levels is Levels.HALF:
-        return scale
-    return torch.where(scale == 0, 1.0, scale)

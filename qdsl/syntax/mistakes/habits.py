@@ -55,7 +55,7 @@ def colon(scene: Scene) -> Diagnostic | None:
 def equals(scene: Scene) -> Diagnostic | None:
     """`where d = 3`, `x == 3` as a statement, `x += 1`."""
     text, expected = scene.token.text, scene.expected
-    if text == "=" and "==" in expected and "=" not in expected:
+    if text == "=" and {"==", "{"} <= expected:
         return _habit(scene, scene.token, "`=` in a condition", "`==` compares", "==")
     if text == "==" and "=" in expected:
         return _habit(scene, scene.token, "`==` in place of `=`", "`=` gives a name", "=")
@@ -68,7 +68,7 @@ def equals(scene: Scene) -> Diagnostic | None:
 
 def arrow(scene: Scene) -> Diagnostic | None:
     """`x = a -> b`."""
-    if scene.token.text != "->" or scene.wants_expression or "==" not in scene.expected:
+    if scene.token.text != "->" or "==" not in scene.expected:
         return None
     help = "`a -> b` stands only as an argument of its own: `Linear(a -> b)`"
     return _habit(scene, scene.token, "`->` outside of a call", help)
@@ -89,15 +89,13 @@ def fraction(scene: Scene) -> Diagnostic | None:
         return _habit(scene, token, "index behind a dot", help)
     if token.text == "." and digits.text.isdigit() and token.end == digits.start:
         span = Span(scene.source, token.start, digits.end)
-        text = f"0.{digits.text}"
-        return error(
-            "Q007",
-            f"malformed number `.{digits.text}`",
-            span,
-            help=f"write `{text}`",
-            fix=Edit(span, text),
-        )
+        return number(span, f".{digits.text}", f"0.{digits.text}")
     return None
+
+
+def number(span: Span, written: str, meant: str) -> Diagnostic:
+    fix = Edit(span, meant)
+    return error("Q007", f"malformed number `{written}`", span, help=f"write `{meant}`", fix=fix)
 
 
 def chain(scene: Scene) -> Diagnostic | None:
@@ -118,12 +116,19 @@ def is_test(scene: Scene) -> Diagnostic | None:
 
 
 def sparse(scene: Scene) -> Diagnostic | None:
-    """`int4 sparse`, without its ratio."""
-    token = scene.token if scene.token.text == "sparse" else scene.previous
-    if token.text != "sparse" or "." in scene.expected:
-        return None
-    help = "say how many of how many are kept: `sparse 2:4`"
-    return error("Q010", "`sparse` without its ratio", scene.span(token), help=help)
+    """`int4 sparse`, `int4 sparse 2`; `x = int4 sparse 2:4` for a member or value."""
+    token, previous = scene.token, scene.previous
+    if token.text == "sparse" and scene.following.text.isdigit():
+        help = (
+            "`sparse 2:4` stands behind a format: in a property, an argument, `const` or `format`"
+        )
+        return error("Q010", "`sparse` behind a value", scene.span(token), help=help)
+    before = scene.tokens[scene.position - 2]
+    for word in (token, previous, before if previous.text.isdigit() else token):
+        if word.text == "sparse" and "." not in scene.expected:
+            help = "say how many of how many are kept: `sparse 2:4`"
+            return error("Q010", "`sparse` without its ratio", scene.span(word), help=help)
+    return None
 
 
 def _habit(

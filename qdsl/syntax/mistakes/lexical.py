@@ -135,7 +135,7 @@ def _stray(source: Source, position: int, rest: str, token: re.Pattern[str]) -> 
     span = Span(source, position, position + length)
     shown = f"`{rest[0]}`" if rest[0].isprintable() else f"U+{ord(rest[0]):04X}"
     diagnostic = error("Q006", f"stray character {shown}", span, help=REMEDIES.get(rest[0]))
-    return Mistake(diagnostic, span.end, None if rest[0] == "\ufeff" else "", "")
+    return Mistake(diagnostic, span.end, None if rest[0] == "\ufeff" else "", span.text)
 
 
 PROSE = re.compile(r"//[ \t]*[A-Za-z]\w*[ \t]+(?!(?:and|or|if|else|sparse|is[ \t]+no)\b)[A-Za-z]")

@@ -41,31 +41,44 @@ def item(scene: Scene) -> Diagnostic | None:
 
 
 def reserved(scene: Scene) -> Diagnostic | None:
-    """`in = 3`, a member called `entry`."""
-    token, previous = scene.token, scene.previous
-    help = "choose another name"
+    """`in = 3`."""
+    token = scene.token
     is_word = token.text.isidentifier() and "a name" in scene.expected
     if is_word and (not scene.wants_expression or scene.following.text in ("=", ":", ",")):
-        return error("Q013", f"`{token.text}` is a reserved word", scene.span(token), help=help)
-    begins = scene.element == scene.position - 1 and scene.kind in NOUNS
-    if (
-        begins
-        and previous.text.isidentifier()
-        and token.text in ("=", ".")
-        and token.text not in scene.expected
-    ):
-        if scene.kind == "rules":
-            help = f"a part of that name is written `{{{previous.text}}}` here"
-        message = f"`{previous.text}` begins {NOUNS[scene.kind]}"
-        return error("Q013", message, scene.span(previous), help=help)
+        message = f"`{token.text}` is a reserved word"
+        return error("Q013", message, scene.span(token), help="choose another name")
     return None
 
 
-NOUNS = {
-    "items": "an item",
-    "members": "a member of its own kind",
-    "rules": "a rule of its own kind",
+def keyword(scene: Scene) -> Diagnostic | None:
+    """A member called `entry`, a rule for `optional.a`, a constant called `format`."""
+    word = scene.previous
+    words, what, help = KEYWORDS.get(scene.kind, (frozenset[str](), "", ""))
+    if (
+        word.text not in words
+        or scene.element != scene.position - 1
+        or scene.token.text not in ("=", ".")
+        or scene.token.text in scene.expected
+    ):
+        return None
+    message = f"`{word.text}` begins {what}"
+    return error("Q013", message, scene.span(word), help=help.replace("NAME", word.text))
+
+
+KEYWORDS = {
+    "items": (frozenset(ITEMS), "an item", "a name comes between: `NAME a = …`"),
+    "members": (
+        frozenset(["const", "parameter", "tie", "fn", "entry", "forward"]),
+        "a member of its own kind",
+        "choose another name",
+    ),
+    "rules": (
+        frozenset(["default", "optional"]),
+        "a rule of its own kind",
+        "a part of that name is written `{NAME}` here",
+    ),
 }
+"""Of each kind of list the words that begin its elements, what they begin, and what to do."""
 
 
 def otherwise(scene: Scene) -> Diagnostic | None:
@@ -87,13 +100,34 @@ def type_of_parameter(scene: Scene) -> Diagnostic | None:
     if scene.expected != {":"} or scene.token.text not in (",", ")", "="):
         return None
     name = scene.previous
-    example = "x: f32[B, T]" if scene.kind == "members" else "d: int"
-    return error(
-        "Q010",
-        f"`{name.text}` has no type",
-        scene.span(name),
-        help=f"a type follows the name: `{example}`",
-    )
+    before = [
+        token.text for token in scene.tokens[max(0, (scene.opening or 0) - 2) : scene.opening]
+    ]
+    is_function = "forward" in before or before[:1] in (["fn"], ["entry"])
+    example = f"{name.text}: f32[B, T]" if is_function else f"{name.text}: int"
+    if scene.kind == "members":
+        example = f"{name.text}: f32[d]"
+    help = f"a type follows the name: `{example}`"
+    return error("Q010", f"`{name.text}` has no type", scene.span(name), help=help)
+
+
+def misplaced(scene: Scene) -> Diagnostic | None:
+    """`format` inside of a block, `fn` inside of a function."""
+    if scene.element is None or scene.position != scene.element + 1 or scene.kind not in PLACES:
+        return None
+    first = scene.tokens[scene.element]
+    words, where = PLACES[scene.kind]
+    if first.text not in words or not (scene.token.text.isidentifier() or scene.token.text == "("):
+        return None
+    message = f"`{first.text}` inside of {where}"
+    return error("Q010", message, scene.span(first), help="move it out")
+
+
+PLACES = {
+    "members": (frozenset(ITEMS) - {"const"}, "a block"),
+    "statements": (frozenset(ITEMS) | {"fn", "entry", "parameter", "tie"}, "a function"),
+    "rules": (frozenset(ITEMS), "a policy"),
+}
 
 
 def unit(scene: Scene) -> Diagnostic | None:
@@ -114,7 +148,7 @@ def segment(scene: Scene) -> Diagnostic | None:
     """`a.b. { … }`: the rule's braces were taken for alternatives."""
     if scene.opener is None or scene.opener.text != "{" or scene.token.text != "=":
         return None
-    dot = scene.tokens[scene.tokens.index(scene.opener) - 1]
+    dot = scene.tokens[(scene.opening or 0) - 1]
     if dot.text != ".":
         return None
     end = Span(scene.source, dot.end, dot.end)
@@ -166,8 +200,10 @@ Omission = Callable[[Scene], Diagnostic | None]
 OMISSIONS: tuple[Omission, ...] = (
     item,
     reserved,
+    keyword,
     otherwise,
     type_of_parameter,
+    misplaced,
     unit,
     segment,
     imported,

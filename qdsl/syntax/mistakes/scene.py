@@ -32,7 +32,7 @@ class Scene:
 
     `expected` holds the words and signs that fit, and class names as in CLASSES. `kind` says what
     the list around the error holds; `element` is the position of its unfinished element's first
-    token, None where the error is at an element's start. `opener` is the bracket around, if any.
+    token, None where the error is at an element's start. `opening` is that of the bracket around.
     `is_new_line`: the token is the first of its line, or the end of the text.
     """
 
@@ -42,12 +42,16 @@ class Scene:
     expected: frozenset[str]
     kind: str
     element: int | None
-    opener: Token | None
+    opening: int | None
     is_new_line: bool
 
     @property
     def token(self) -> Token:
         return self.tokens[self.position]
+
+    @property
+    def opener(self) -> Token | None:
+        return None if self.opening is None else self.tokens[self.opening]
 
     @property
     def previous(self) -> Token:
@@ -96,6 +100,6 @@ def look(
         expected,
         kinds[0] if kinds else "",
         element if begun else None,
-        tokens[group.opener] if group.opener >= 0 else None,
+        group.opener if group.opener >= 0 else None,
         recovery.is_new_line(position),
     )

@@ -2,27 +2,30 @@
 
 from qdsl.diagnostic.model import Diagnostic, error
 from qdsl.source import Span
-from qdsl.syntax.mistakes.habits import HABITS
+from qdsl.syntax.mistakes.habits import HABITS, number
 from qdsl.syntax.mistakes.omissions import OMISSIONS
 from qdsl.syntax.mistakes.scene import Scene
 from qdsl.syntax.tables import END
 
-CONTINUATIONS = frozenset(
-    ". ( [ + - * / // % == != < <= > >= and or is |> .. -> sparse `sparse` ;".split()
-)
+OPERATORS = frozenset(". ( [ + - * / // % == != < <= > >= and or is |> -> .. `sparse` ;".split())
 """What may follow any expression: no news where something else is missing."""
 
-STARTS = frozenset(["a name", "an integer", "a number", "a string"]) | frozenset(
-    "true false none not if - ( [".split()
-)
-"""What begins an expression."""
+EXPRESSION = frozenset(
+    ["a name", "an integer", "a number", "a string", "true", "false", "none", "not", "if", "-"]
+) | {"(", "[", ")", "]", "}", ":", "..", "each"}
+"""What begins an expression, or ends a list that might have gone on with one."""
 
-KIND_NAMES = {
+PATH = frozenset(["a name", "an integer", "*", ":"])
+"""What may go on with a path."""
+
+PATH_START = frozenset(["a name", "an integer", "*", "**", "{"])
+
+ELEMENTS = {
     "items": "an item: `import`, `const`, `format`, `block`, `model`, `policy`, `budget` or "
     "`variant`",
-    "members": "a member",
-    "statements": "a statement",
-    "rules": "a rule",
+    "members": "a member or `}`",
+    "statements": "a statement or `}`",
+    "rules": "a rule or `}`",
 }
 
 
@@ -32,46 +35,47 @@ def describe(scene: Scene) -> Diagnostic:
         if diagnostic := recognize(scene):
             return diagnostic
     wanted = expectation(scene)
-    if scene.is_new_line:
+    if scene.is_new_line and scene.element is not None:
         end = scene.previous.end
-        place = Span(scene.source, end, end)
-        return error("Q010", f"expected {wanted}", place, "missing here")
+        return error("Q010", f"expected {wanted}", Span(scene.source, end, end), "missing here")
+    end_of_file = scene.token.symbol == END
+    found = "the end of the file" if end_of_file else f"`{scene.token.text}`"
+    help = "a line end or `;` sets them apart" if scene.token.text == "," else None
     return error(
         "Q010",
-        f"expected {wanted}, found {found(scene)}",
+        f"expected {wanted}, found {found}",
         scene.span(scene.token),
-        f"expected {wanted}",
+        help=help if "}" in scene.expected and "a name" in scene.expected else None,
     )
 
 
 def unfinished(scene: Scene, first: int) -> Diagnostic:
     """The diagnostic for an element that ended too early, before the token at `first`."""
-    last = scene.tokens[first - 1]
+    last, before = scene.tokens[first - 1], scene.tokens[first - 2]
+    if last.text == "." and before.text.isdigit() and before.end == last.start:
+        span = Span(scene.source, before.start, last.end)
+        return number(span, f"{before.text}.", f"{before.text}.0")
+    wanted = "a name" if last.text == "." else "an expression"
     end = Span(scene.source, last.end, last.end)
-    return error("Q010", f"expected an expression after `{last.text}`", end, "missing here")
-
-
-def found(scene: Scene) -> str:
-    """The token in words."""
-    return "the end of the file" if scene.token.symbol == END else f"`{scene.token.text}`"
+    return error("Q010", f"expected {wanted} after `{last.text}`", end, "missing here")
 
 
 def expectation(scene: Scene) -> str:
     """What was expected, as a phrase."""
     if scene.element is None and scene.kind:
-        return KIND_NAMES[scene.kind] + closing(scene)
-    expected = scene.expected
-    names = []
+        return ELEMENTS[scene.kind]
     if scene.wants_expression:
-        names.append("an expression")
-        expected -= STARTS
-    if expected - CONTINUATIONS:
-        expected -= CONTINUATIONS
-    names += sorted(e if e.startswith(("a ", "an ", "the ")) else f"`{e}`" for e in expected)
-    if len(names) > 5:
-        names = names[:1] if scene.wants_expression else [*names[:4], "…"]
+        return "an expression"
+    expected = scene.expected
+    if "a name" in expected and scene.previous.text in (":", "->"):
+        return "the name of a kind of layer" if scene.kind == "rules" else "a type"
+    if expected >= PATH_START:
+        return "a name, `*` or `**`"
+    if expected >= PATH:
+        expected -= PATH
+    if "a number" in expected:
+        expected -= {"an integer"}
+    if expected <= OPERATORS and len(expected) > 4:
+        return "`..`" if ".." in expected else "an operator"
+    names = sorted(e if " " in e else f"`{e}`" for e in expected - OPERATORS or expected)
     return " or ".join([", ".join(names[:-1]), names[-1]]) if len(names) > 1 else names[0]
-
-
-def closing(scene: Scene) -> str:
-    return " or `}`" if scene.opener else ""

@@ -32,8 +32,8 @@ STANDARD = Augmentation()
 def resampled(samples: Samples, factor: float) -> Samples:
     """Samples f32[N] played `factor` times as fast: f32[N / factor], linearly interpolated."""
     places = np.arange(0.0, len(samples) - 1, factor)
-    values: Samples = np.interp(places, np.arange(len(samples)), samples).astype(np.float32)
-    return values
+    heard: NDArray[np.float64] = np.interp(places, np.arange(len(samples)), samples)
+    return heard.astype(np.float32)
 
 
 def noisy(samples: Samples, decibels: float, rng: np.random.Generator) -> Samples:
@@ -41,8 +41,7 @@ def noisy(samples: Samples, decibels: float, rng: np.random.Generator) -> Sample
     white = rng.standard_normal(len(samples) + 1, dtype=np.float32)
     noise = white[1:] + np.float32(rng.uniform(-0.9, 0.9)) * white[:-1]
     level = np.sqrt(np.mean(samples**2) / np.mean(noise**2)) * 10 ** (-decibels / 20)
-    louder: Samples = samples + noise * np.float32(level)
-    return louder
+    return (samples + noise * np.float32(level)).astype(np.float32)
 
 
 def vary(features: Features, amount: Augmentation, rng: np.random.Generator) -> Features:

@@ -7,6 +7,7 @@ from itertools import count
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from qdsl.tasks.asr import tokens
@@ -21,23 +22,26 @@ FORGOTTEN = 0.4
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Utterance:
-    """Features f32[T, bins] and the ids that were spoken."""
+    """Features f32[T, bins], the ids spoken, and the frames i64[U, 2] where each starts and ends."""
 
     features: Features
     ids: tuple[int, ...]
+    spans: NDArray[np.int64]
     seconds: float
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Batch:
     """Utterances padded with zeros: audio f32[B, T, bins], lengths i64[B], targets i64[B, U],
-    target_lengths i64[B]; history is targets with some ids made blank, to predict from."""
+    target_lengths i64[B]; history is targets with some ids made blank, to predict from; spans
+    i64[B, U, 2] are the frames from and to which each target was spoken."""
 
     audio: Tensor
     lengths: Tensor
     targets: Tensor
     target_lengths: Tensor
     history: Tensor
+    spans: Tensor
 
 
 def batches(
@@ -84,18 +88,21 @@ def evaluation_set(
     while len(order):
         size = int(rng.integers(1, MAX_DIGITS + 1))
         chosen, order = [clips[int(i)] for i in order[:size]], order[size:]
-        samples = splice([clip.samples for clip in chosen], rng)
-        utterances.append(_utterance(fbank(samples, SAMPLE_RATE, bins=bins), samples, chosen))
+        samples, places = splice([clip.samples for clip in chosen], rng)
+        features = fbank(samples, SAMPLE_RATE, bins=bins)
+        utterances.append(_utterance(features, samples, places, chosen))
     return sorted(utterances, key=lambda utterance: len(utterance.features))
 
 
-def splice(clips: Sequence[Samples], rng: np.random.Generator) -> Samples:
-    """Joins clips f32[N] with gaps of 30 to 250 ms of silence."""
-    parts = [clips[0]]
-    for clip in clips[1:]:
-        gap = round(rng.uniform(*GAP_SECONDS) * SAMPLE_RATE)
-        parts += [np.zeros(gap, np.float32), clip]
-    return np.concatenate(parts)
+def splice(clips: Sequence[Samples], rng: np.random.Generator) -> tuple[Samples, NDArray[np.int64]]:
+    """Joins clips f32[N] with gaps of 30 to 250 ms of silence; also where each begins and ends."""
+    gaps = np.round(rng.uniform(*GAP_SECONDS, size=len(clips)) * SAMPLE_RATE).astype(np.int64)
+    gaps[0] = 0
+    ends = np.cumsum(gaps + [len(clip) for clip in clips])
+    samples = np.zeros(ends[-1], np.float32)
+    for clip, end in zip(clips, ends, strict=True):
+        samples[end - len(clip) : end] = clip
+    return samples, np.stack([ends - [len(clip) for clip in clips], ends], axis=1)
 
 
 def collate(utterances: Sequence[Utterance], rng: np.random.Generator | None = None) -> Batch:
@@ -111,26 +118,32 @@ def collate(utterances: Sequence[Utterance], rng: np.random.Generator | None = N
     for row, utterance in enumerate(utterances):
         audio[row, : len(utterance.features)] = torch.from_numpy(utterance.features)
         targets[row, : len(utterance.ids)] = torch.tensor(utterance.ids)
+    spans = torch.zeros(*targets.shape, 2, dtype=torch.int64)
+    for row, utterance in enumerate(utterances):
+        spans[row, : len(utterance.ids)] = torch.from_numpy(utterance.spans)
     history = targets
     if rng is not None:
         kept = torch.from_numpy(rng.random(targets.shape) >= FORGOTTEN)
         history = targets.where(kept, tokens.BLANK)
-    return Batch(audio, lengths, targets, target_lengths, history)
+    return Batch(audio, lengths, targets, target_lengths, history, spans)
 
 
 def _varied(
     clips: Sequence[Clip], amount: Augmentation, rng: np.random.Generator, *, bins: int
 ) -> Utterance:
     speed = rng.uniform(1 - amount.speed, 1 + amount.speed)
-    clean = splice([levelled(resampled(clip.samples, speed)) for clip in clips], rng)
+    clean, places = splice([levelled(resampled(clip.samples, speed)) for clip in clips], rng)
     samples = noisy(clean, rng.uniform(*amount.noise), rng)
     features = vary(fbank(samples, SAMPLE_RATE, bins=bins), amount, rng)
-    return _utterance(features, samples, clips)
+    return _utterance(features, samples, places, clips)
 
 
-def _utterance(features: Features, samples: Samples, clips: Sequence[Clip]) -> Utterance:
+def _utterance(
+    features: Features, samples: Samples, places: NDArray[np.int64], clips: Sequence[Clip]
+) -> Utterance:
     ids = tuple(tokens.encode(clip.digit for clip in clips))
-    return Utterance(features, ids, len(samples) / SAMPLE_RATE)
+    spans = places * len(features) // len(samples)
+    return Utterance(features, ids, spans, len(samples) / SAMPLE_RATE)
 
 
 def _ahead(make: Callable[[int], Batch], start: int, *, depth: int = 2) -> Iterator[Batch]:

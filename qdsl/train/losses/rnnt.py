@@ -21,6 +21,7 @@ def rnnt_loss(
     target_lengths: Tensor,
     *,
     blank: int = 0,
+    windows: Tensor | None = None,
 ) -> Tensor:
     """Mean over utterances of the negative log-probability of the targets, in nats.
 
@@ -28,10 +29,15 @@ def rnnt_loss(
     i64[B] in 1..S, target_lengths i64[B] in 0..U; returns f32[]. What lies beyond a length
     (frames, label positions, target ids) is never read and gets a gradient of zero, whatever it
     holds. An utterance with no alignment of positive probability costs +inf, with gradient zero.
+
+    With windows i64[B, U, 2] only those alignments count that emit label u in a frame from
+    windows[..., 0] to windows[..., 1], both included (Mahadeokar et al., "Alignment Restricted
+    Streaming Recurrent Neural Network Transducer", 2020).
+
     Raises ValueError when shapes or lengths do not fit.
     """
     _check(logits, targets, frame_lengths, target_lengths)
-    arguments = logits, targets, frame_lengths, target_lengths, blank
+    arguments = logits, targets, frame_lengths, target_lengths, windows, blank
     per_utterance: Tensor = _Transducer.apply(*arguments)  # type: ignore[no-untyped-call]
     return per_utterance.mean()
 
@@ -53,13 +59,21 @@ class _Transducer(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, logits: Tensor, targets: Tensor, frames: Tensor, labels: Tensor, blank: int
+        ctx: Any,
+        logits: Tensor,
+        targets: Tensor,
+        frames: Tensor,
+        labels: Tensor,
+        windows: Tensor | None,
+        blank: int,
     ) -> Tensor:
         batch, steps, states, _ = logits.shape
         frame = torch.arange(steps, device=logits.device)[:, None] < frames[:, None, None]
         state = torch.arange(states, device=logits.device)
         inside = frame & (state <= labels[:, None, None])  # [B, S, U + 1]
         emits = frame & (state < labels[:, None, None])
+        if windows is not None:
+            emits = emits & _within(windows, steps)
         log_probs = logits.masked_fill(~inside[..., None], 0.0).double().log_softmax(-1)
         index = torch.nn.functional.pad(targets, (0, 1), value=blank)
         index = index.where(state < labels[:, None], blank)[:, None, :, None]
@@ -81,12 +95,19 @@ class _Transducer(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None, None, None]:
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None, None, None, None]:
         log_probs, index, stay, move = ctx.saved_tensors
         gradient = log_probs.exp() * (stay + move)[..., None]
         gradient[..., ctx.blank] -= stay
         gradient.scatter_add_(-1, index, -move[..., None])
-        return (gradient * grad[:, None, None, None]).to(ctx.dtype), None, None, None, None
+        return (gradient * grad[:, None, None, None]).to(ctx.dtype), None, None, None, None, None
+
+
+def _within(windows: Tensor, steps: int) -> Tensor:
+    """Whether a frame lies in the window of a label: bool[B, S, U + 1]."""
+    frame = torch.arange(steps, device=windows.device)[:, None]
+    first, last = torch.nn.functional.pad(windows, (0, 0, 0, 1))[:, None].unbind(-1)
+    return (frame >= first) & (frame <= last)
 
 
 def _skew(cells: Tensor) -> Tensor:

@@ -93,7 +93,12 @@ def _range(format: Format) -> tuple[int, int]:
 
 
 def build(
-    format: Format, outputs: int, in_features: int, seed: int = 0, extreme: bool = False
+    format: Format,
+    outputs: int,
+    in_features: int,
+    seed: int = 0,
+    extreme: bool = False,
+    scale: float = 1.0,
 ) -> Weight:
     """A random weight; with `extreme` only the ends of the range occur."""
     rng = np.random.default_rng(seed)
@@ -110,7 +115,7 @@ def build(
         z = rng.integers(low, high + 1, z.shape)
         if extreme:
             z = np.where(rng.random(z.shape) < 0.5, low, high)
-    scales = (rng.random((outputs, groups)) * 0.1 + 0.01).astype(np.float32)
+    scales = (scale * (rng.random((outputs, groups)) * 0.1 + 0.01)).astype(np.float32)
     shifts = rng.standard_normal((outputs, groups)).astype(np.float32)
     codes = np.zeros((outputs, in_features), np.int64)
     halves = 2 * q + format.half - 2 * np.take_along_axis(z, group_of[at], axis=1)
@@ -212,7 +217,8 @@ def quantized_product(x: Floats, weight: Weight, bias: Floats | None, tensor: bo
             term = term - sums * weight.shifts[:, g]
         total = total + term
     step = np.where(finite, largest / np.float32(127), np.float32(np.nan)).astype(np.float32)
-    y = total * step
+    with np.errstate(over="ignore"):
+        y = total * step
     return y if bias is None else y + bias
 
 

@@ -98,8 +98,8 @@ def test_backend_repacks_what_a_format_describes(
     format: WeightFormat, words: dict[str, Any], make_format: Make, make_weight: Make, pack: Make
 ) -> None:
     weight = make_weight(make_format(**words), 5, 24)
-    described = canonical(format, weight, pack)
-    assert torch.equal(BACKEND.repack(described), weight.packed)
+    packed = BACKEND.repack(canonical(format, weight, pack))
+    assert torch.equal(dequantized(packed, 5, 24), torch.from_numpy(weight.dense))
 
 
 def canonical(format: WeightFormat, weight: Any, pack: Make) -> CanonicalWeight:
@@ -178,7 +178,7 @@ def test_an_index_outside_the_last_short_group_is_refused(pack: Make) -> None:
         )
 
 
-@pytest.mark.parametrize("at", [0, 4, 6, 7, 8, 16, 24, 32, 45])
+@pytest.mark.parametrize("at", [0, 4, 6, 7, 8, 16, 24, 32, 43])
 def test_an_edited_header_is_refused(at: int, make_format: Make, make_weight: Make) -> None:
     packed = make_weight(make_format(group=8), 20, 24).packed.clone()
     packed[at] = 255 - packed[at]

@@ -11,11 +11,19 @@ from qdsl.train.losses.rnnt import rnnt_loss
 FRAMES, LABELS, VOCABULARY = 5, 3, 4
 
 
-def enumerated(logits: Tensor, target: list[int], frames: int, blank: int = 0) -> Tensor:
+def enumerated(
+    logits: Tensor,
+    target: list[int],
+    frames: int,
+    blank: int = 0,
+    windows: list[tuple[int, int]] | None = None,
+) -> Tensor:
     """-log of the summed probability of every way to place the labels in the frames."""
     log_probs = logits.log_softmax(-1)
     paths = []
     for places in combinations_with_replacement(range(frames), len(target)):
+        if windows and any(not a <= p <= b for p, (a, b) in zip(places, windows, strict=True)):
+            continue
         total = torch.zeros((), dtype=logits.dtype)
         done = 0
         for frame in range(frames):
@@ -85,6 +93,18 @@ def test_an_impossible_target_costs_infinity_without_a_gradient(logits: Tensor) 
     assert gradient[0].eq(0).all()
     assert gradient[1].isfinite().all()
     assert gradient[1].abs().sum() > 0
+
+
+def test_windows_leave_only_the_alignments_inside_them(logits: Tensor) -> None:
+    windows = [[(0, 1), (1, 3), (2, 4)], [(1, 1), (2, 2), (0, 0)]]
+    targets, labels = torch.tensor([[1, 2, 1], [2, 2, 1]]), torch.tensor([3, 2])
+    loss = rnnt_loss(logits, targets, torch.tensor([5, 4]), labels, windows=torch.tensor(windows))
+    first = enumerated(logits[0], [1, 2, 1], 5, windows=windows[0])
+    second = enumerated(logits[1], [2, 2], 4, windows=windows[1][:2])
+    torch.testing.assert_close(loss, (first + second) / 2)
+    (gradient,) = torch.autograd.grad(loss, logits)
+    (expected,) = torch.autograd.grad((first + second) / 2, logits)
+    torch.testing.assert_close(gradient, expected)
 
 
 def test_a_barred_symbol_beside_the_target_is_no_obstacle(logits: Tensor) -> None:

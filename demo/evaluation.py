@@ -1,0 +1,130 @@
+"""Decodes the held-out speaker with the float, the QAT and the packed graph, and times them."""
+
+import statistics
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+
+import qdsl
+from demo.plan import Plan
+from demo.training import float_program, trained
+from qdsl.fx import Program, Report, verify
+from qdsl.tasks.asr.data import Utterance, collate, test_set
+from qdsl.tasks.asr.decode import greedy
+from qdsl.tasks.asr.recordings import HELD_OUT_SPEAKER, find_recordings
+from qdsl.tasks.asr.score import Score, score
+from qdsl.tasks.asr.stages import BINS, state_shape
+
+Ids = list[list[int]]
+BATCH = 32
+VERIFIED = 8  # utterances that `verify` records inputs from
+TIMED = 12  # utterances of a round
+ROUNDS = 7
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """One variant on every test utterance: what was recognized by which graph."""
+
+    variant: str
+    qat: Score
+    packed: Score
+    same_exact: int  # utterances with the same ids in exact mode and packed
+    same_training: int  # the same for the QAT graph as it was trained
+    report: Report
+
+
+def held_out(plan: Plan) -> list[Utterance]:
+    return test_set(find_recordings(plan.data), HELD_OUT_SPEAKER, bins=BINS)
+
+
+def evaluate_float(plan: Plan) -> Score:
+    """The float graph with the fine-tuned float weights."""
+    utterances = held_out(plan)
+    return _score(utterances, recognize(float_program(plan), utterances))
+
+
+def evaluate(plan: Plan, variant: str) -> Evaluation:
+    """The trained graph against the packed file that is loaded back from disk."""
+    torch.set_num_threads(1)
+    utterances = held_out(plan)
+    program = trained(plan, variant)
+    packed = qdsl.load(plan.packed(variant))
+    as_trained = recognize(program, utterances)
+    as_packed = recognize(packed, utterances)
+    report = verify(program, plan.packed(variant), _inputs(program, utterances[:VERIFIED]))
+    as_exact = recognize(program.exact(), utterances)
+    return Evaluation(
+        variant=variant,
+        qat=_score(utterances, as_trained),
+        packed=_score(utterances, as_packed),
+        same_exact=_same(as_exact, as_packed),
+        same_training=_same(as_trained, as_packed),
+        report=report,
+    )
+
+
+@torch.no_grad()
+def recognize(program: Program, utterances: Sequence[Utterance]) -> Ids:
+    found: Ids = []
+    for start in range(0, len(utterances), BATCH):
+        batch = collate(utterances[start : start + BATCH])
+        found += greedy(program, batch.audio, batch.lengths, state=state_shape(program.ir))
+    return found
+
+
+def real_time_factors(plan: Plan, variants: Sequence[str]) -> dict[str, tuple[float, float]]:
+    """Of each variant at batch 1 on one thread: seconds per second of speech of the packed graph,
+    and how many times as fast as the float graph it is.
+
+    Rounds are interleaved, so that what else the machine does meets all alike; medians. From
+    features to ids: encoding and greedy decoding.
+    """
+    torch.set_num_threads(1)
+    utterances = held_out(plan)[:: max(1, len(held_out(plan)) // TIMED)][:TIMED]
+    seconds = sum(u.seconds for u in utterances)
+    reference = float_program(plan)
+    packed = {v: qdsl.load(plan.packed(v)) for v in variants}
+    times: dict[str, list[float]] = {v: [] for v in variants}
+    ratios: dict[str, list[float]] = {v: [] for v in variants}
+    for _ in range(ROUNDS):
+        for variant, program in packed.items():
+            before = _timed(reference, utterances)
+            times[variant].append(_timed(program, utterances))
+            ratios[variant].append(before / times[variant][-1])
+    return {
+        v: (statistics.median(times[v]) / seconds, statistics.median(ratios[v])) for v in variants
+    }
+
+
+def _timed(program: Program, utterances: Sequence[Utterance]) -> float:
+    batches = [collate([u]) for u in utterances]
+    state = state_shape(program.ir)
+    start = time.perf_counter()
+    for batch in batches:
+        greedy(program, batch.audio, batch.lengths, state=state)
+    return time.perf_counter() - start
+
+
+def _inputs(program: Program, utterances: Sequence[Utterance]) -> list[tuple[str, list[torch.Tensor]]]:
+    """What the entries are given for these utterances, each once."""
+    batch = collate(utterances)
+    frames, _ = program.encode(batch.audio, batch.lengths)
+    states = program.predict(batch.targets)
+    zeros = torch.zeros(len(utterances), *state_shape(program.ir))
+    return [
+        ("encode", [batch.audio, batch.lengths]),
+        ("predict", [batch.targets]),
+        ("step", [batch.targets[:, :1], zeros, zeros]),
+        ("join", [frames, states]),
+    ]
+
+
+def _score(utterances: Sequence[Utterance], found: Ids) -> Score:
+    return score([u.ids for u in utterances], found)
+
+
+def _same(first: Ids, second: Ids) -> int:
+    return sum(a == b for a, b in zip(first, second, strict=True))

@@ -1,0 +1,40 @@
+"""Says what the demo trains, how long, and where it puts what it makes."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from qdsl.tasks.asr.stages import FINE_TUNE, FLOAT
+from qdsl.train.loop import Stage
+
+SPEC = Path(__file__).parent.parent / "specs" / "digits.qspec"
+FLOAT_VARIANT = "float"
+COMPARED = ("int4", "usm_lite")  # the two that `diff` is shown for
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What one run does; `scale` shortens both stages, to look at the machinery quickly."""
+
+    data: Path | None
+    out: Path
+    scale: float = 1.0
+
+    @property
+    def float_stage(self) -> Stage:
+        return replace(FLOAT, steps=max(1, round(FLOAT.steps * self.scale)))
+
+    @property
+    def fine_tune(self) -> Stage:
+        """What every variant gets on top, float too, so that the comparison is fair."""
+        return replace(FINE_TUNE, steps=max(1, round(FINE_TUNE.steps * self.scale)))
+
+    @property
+    def base(self) -> Path:
+        """State of the float training that every variant starts from."""
+        return self.out / "checkpoints" / "base.pt"
+
+    def checkpoint(self, variant: str) -> Path:
+        return self.out / "checkpoints" / f"{variant}.pt"
+
+    def packed(self, variant: str) -> Path:
+        return self.out / f"{variant}.qpack"

@@ -1,0 +1,181 @@
+"""Walks the whole house on real speech: trains, fine-tunes, packs, runs, compares.
+
+Float once, then every variant of specs/digits.qspec from it; the packed files are loaded back and
+decode the held-out speaker. A run that was broken off goes on where it stopped.
+"""
+
+import argparse
+import sys
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+from queue import Empty, Queue
+from typing import Any
+
+import torch
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+from demo import evaluation, training
+from demo.plan import COMPARED, SPEC, Plan
+from demo.results import Row, plot, show, write_json
+from qdsl import load_spec
+from qdsl.diagnostic.model import QdslError, error
+from qdsl.diagnostic.render import full
+from qdsl.size.diff_text import diff_text
+from qdsl.tasks.asr.recordings import RecordingsMissing, find_recordings
+
+WORKERS = 2
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="make demo", description=__doc__)
+    parser.add_argument("--data", type=Path, help="folder of the Free Spoken Digit Dataset")
+    parser.add_argument("--out", type=Path, default=Path("out"))
+    parser.add_argument("--scale", type=float, default=1.0, help="share of the steps to train")
+    arguments = parser.parse_args()
+    plan = Plan(arguments.data, arguments.out, arguments.scale)
+    try:
+        find_recordings(plan.data)
+        _run(plan)
+    except RecordingsMissing as missing:
+        found = [error("Q720", missing.message, help=missing.help)]
+        print(full(found, color=sys.stderr.isatty()), file=sys.stderr)
+        return 2
+    except QdslError as failure:
+        print(full(failure.diagnostics, color=sys.stderr.isatty()), file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("interrupted; run again to go on", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _run(plan: Plan) -> None:
+    start = time.monotonic()
+    console = Console()
+    variants = tuple(load_spec(SPEC).variants)
+    with _bars(console) as bars:
+        _train_base(plan, bars)
+        _in_processes(plan, variants, training.fine_tune, bars, "fine-tune")
+        evaluations = _in_processes(plan, variants, _evaluate, bars, "evaluate")
+    rows = _rows(plan, variants, evaluations)
+    show(rows, console)
+    write_json(rows, plan.out / "demo.json")
+    plot(rows, plan.out / "demo.png")
+    first, second = (load_spec(SPEC).variants[name] for name in COMPARED)
+    console.print(f"\nqdsl diff {first.label} {second.label}\n", highlight=False)
+    print(diff_text(first.diff(second)))
+    minutes = (time.monotonic() - start) / 60
+    console.print(f"{minutes:.1f} minutes; files, demo.json and demo.png are in {plan.out}/")
+    if not all(row.evaluation.report.ok for row in rows):
+        raise QdslError([error("Q721", "a packed graph differs from the trained one")])
+
+
+def _rows(plan: Plan, variants: Sequence[str], found: dict[str, Any]) -> list[Row]:
+    spec = load_spec(SPEC)
+    float_score = evaluation.evaluate_float(plan)
+    speeds = evaluation.real_time_factors(plan, variants)
+    return [
+        Row(
+            evaluation=found[name],
+            float_score=float_score,
+            report=spec.variants[name].size(),
+            file_bytes=plan.packed(name).stat().st_size,
+            real_time_factor=speeds[name][0],
+            speed=speeds[name][1],
+        )
+        for name in variants
+    ]
+
+
+# ---- progress ----------------------------------------------------------------------------------
+
+
+def _bars(console: Console) -> Progress:
+    return Progress(
+        TextColumn("{task.description:<22}"),
+        BarColumn(),
+        TextColumn("{task.completed:>5.0f}/{task.total:.0f}"),
+        TextColumn("{task.fields[note]}"),
+        TimeRemainingColumn(),
+        console=console,
+        disable=not console.is_terminal,
+    )
+
+
+def _train_base(plan: Plan, bars: Progress) -> None:
+    task = bars.add_task("train float", total=plan.float_stage.steps, note="")
+    training.train_base(plan, lambda step, loss: _advance(bars, task, step, loss))
+    _say(bars, f"trained float: {plan.float_stage.steps} steps")
+
+
+def _advance(bars: Progress, task: TaskID, step: int, loss: float) -> None:
+    bars.update(task, completed=step, note=f"loss {loss:.3f}")
+
+
+def _say(bars: Progress, text: str) -> None:
+    """A line where there are no bars to look at."""
+    if bars.disable:
+        bars.console.print(text, highlight=False)
+
+
+def _evaluate(plan: Plan, variant: str, progress: training.Progress) -> object:
+    return evaluation.evaluate(plan, variant)
+
+
+def _in_processes(
+    plan: Plan,
+    variants: Sequence[str],
+    work: Callable[[Plan, str, training.Progress], object],
+    bars: Progress,
+    what: str,
+) -> dict[str, Any]:
+    """The work for each variant, two at a time on one thread each; a queue brings progress."""
+    context = get_context("spawn")
+    with context.Manager() as manager:
+        queue = manager.Queue()
+        total = plan.fine_tune.steps if what == "fine-tune" else 1
+        tasks = {v: bars.add_task(f"{what} {v}", total=total, note="") for v in variants}
+        with ProcessPoolExecutor(WORKERS, context, _one_thread) as pool:
+            futures = {v: pool.submit(_worker, work, plan, v, queue) for v in variants}
+            try:
+                while not all(f.done() for f in futures.values()):
+                    _drain(queue, bars, tasks)
+            except BaseException:
+                pool.shutdown(wait=False, cancel_futures=True)
+                for process in (pool._processes or {}).values():
+                    process.terminate()
+                raise
+            results = {v: f.result() for v, f in futures.items()}
+        for variant, task in tasks.items():
+            bars.update(task, completed=total)
+            _say(bars, f"{what} {variant}: done")
+    return results
+
+
+def _drain(queue: "Queue[tuple[str, int, float]]", bars: Progress, tasks: dict[str, TaskID]) -> None:
+    try:
+        variant, step, loss = queue.get(timeout=0.2)
+    except Empty:
+        return
+    _advance(bars, tasks[variant], step, loss)
+
+
+def _one_thread() -> None:
+    torch.set_num_threads(1)
+
+
+def _worker(
+    work: Callable[[Plan, str, training.Progress], object],
+    plan: Plan,
+    variant: str,
+    queue: "Queue[tuple[str, int, float]]",
+) -> object:
+    return work(plan, variant, lambda step, loss: queue.put((variant, step, loss)))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,60 @@
+"""Says what a value is, in a few words, for messages."""
+
+from qdsl.ir.builder import Value
+from qdsl.ir.shape import Dim
+from qdsl.sema.values import (
+    BlockValue,
+    BoundFunction,
+    FormatValue,
+    FunctionName,
+    LayerKind,
+    MemberValue,
+    ParameterValue,
+    Repeated,
+    Unit,
+)
+
+
+def describe(value: object) -> str:
+    """What a value is: `int 4`, f32[B, T], block `Encoder`."""
+    match value:
+        case Value():
+            return f"`{value.type}`"
+        case bool():
+            return f"`{str(value).lower()}`"
+        case int() | float():
+            return f"`{value}`"
+        case Dim():
+            return f"dim `{value}`"
+        case str():
+            return f'`"{value}"`'
+        case None:
+            return "`none`"
+        case tuple():
+            return f"{len(value)} values"
+        case _:
+            return _named(value)
+
+
+def _named(value: object) -> str:
+    match value:
+        case FormatValue(family=name):
+            return f"format `{name}`"
+        case BlockValue():
+            return f"block `{value.definition.name.text}`"
+        case LayerKind(name=name):
+            return f"layer kind `{name}`"
+        case FunctionName(name=name):
+            return f"function `{name}`"
+        case Unit(module=module):
+            return f"layer `{module.kind}`" if module.is_layer else f"block `{module.kind}`"
+        case MemberValue(path=path):
+            return f"member `{path}`"
+        case BoundFunction(function=name):
+            return f"function `{name}`"
+        case Repeated():
+            return "a `repeat`"
+        case ParameterValue(name=name):
+            return f"parameter `{name}`"
+        case _:
+            return f"{type(value).__name__}"
