@@ -8,14 +8,15 @@ from dataclasses import dataclass
 import torch
 
 import qdsl
-from demo.plan import Plan
-from demo.training import float_program, trained
+from demo.plan import FLOAT_VARIANT, Plan
+from demo.training import trained
 from qdsl.fx import Program, Report, verify
 from qdsl.tasks.asr.data import Utterance, collate, test_set
 from qdsl.tasks.asr.decode import greedy
+from qdsl.tasks.asr.entries import state_shape
 from qdsl.tasks.asr.recordings import HELD_OUT_SPEAKER, find_recordings
 from qdsl.tasks.asr.score import Score, score
-from qdsl.tasks.asr.stages import BINS, state_shape
+from qdsl.tasks.asr.stages import BINS
 
 Ids = list[list[int]]
 BATCH = 32
@@ -43,7 +44,7 @@ def held_out(plan: Plan) -> list[Utterance]:
 def evaluate_float(plan: Plan) -> Score:
     """The float graph with the fine-tuned float weights."""
     utterances = held_out(plan)
-    return _score(utterances, recognize(float_program(plan), utterances))
+    return _score(utterances, recognize(trained(plan, FLOAT_VARIANT), utterances))
 
 
 def evaluate(plan: Plan, variant: str) -> Evaluation:
@@ -85,7 +86,7 @@ def real_time_factors(plan: Plan, variants: Sequence[str]) -> dict[str, tuple[fl
     torch.set_num_threads(1)
     utterances = held_out(plan)[:: max(1, len(held_out(plan)) // TIMED)][:TIMED]
     seconds = sum(u.seconds for u in utterances)
-    reference = float_program(plan)
+    reference = trained(plan, FLOAT_VARIANT)
     packed = {v: qdsl.load(plan.packed(v)) for v in variants}
     times: dict[str, list[float]] = {v: [] for v in variants}
     ratios: dict[str, list[float]] = {v: [] for v in variants}

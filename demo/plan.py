@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from qdsl.tasks.asr.stages import FINE_TUNE, FLOAT
+from qdsl.tasks.asr.stages import FLOAT, QAT
 from qdsl.train.loop import Stage
 
 SPEC = Path(__file__).parent.parent / "specs" / "digits.qspec"
@@ -26,12 +26,17 @@ class Plan:
     @property
     def fine_tune(self) -> Stage:
         """What every variant gets on top, float too, so that the comparison is fair."""
-        return replace(FINE_TUNE, steps=max(1, round(FINE_TUNE.steps * self.scale)))
+        return replace(QAT, steps=max(1, round(QAT.steps * self.scale)))
 
     @property
     def base(self) -> Path:
         """State of the float training that every variant starts from."""
         return self.out / "checkpoints" / "base.pt"
+
+    @property
+    def meeting(self) -> Path:
+        """File by which the processes of the float training find each other."""
+        return (self.out / "checkpoints" / ".replicas").resolve()
 
     def checkpoint(self, variant: str) -> Path:
         return self.out / "checkpoints" / f"{variant}.pt"

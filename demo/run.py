@@ -7,12 +7,13 @@ decode the held-out speaker. A run that was broken off goes on where it stopped.
 import argparse
 import sys
 import time
-from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from contextlib import contextmanager
 from multiprocessing import get_context
 from pathlib import Path
 from queue import Empty, Queue
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
 from rich.console import Console
@@ -28,6 +29,9 @@ from qdsl.size.diff_text import diff_text
 from qdsl.tasks.asr.recordings import RecordingsMissing, find_recordings
 
 WORKERS = 2
+
+Messages: TypeAlias = "Queue[tuple[str, int, float]]"
+Work = Callable[[Plan, str, training.Progress], object]
 
 
 def main() -> int:
@@ -107,8 +111,15 @@ def _bars(console: Console) -> Progress:
 
 
 def _train_base(plan: Plan, bars: Progress) -> None:
+    """The float training on two processes of one thread: twice the words a step."""
+    plan.base.parent.mkdir(parents=True, exist_ok=True)
+    plan.meeting.unlink(missing_ok=True)
     task = bars.add_task("train float", total=plan.float_stage.steps, note="")
-    training.train_base(plan, lambda step, loss: _advance(bars, task, step, loss))
+    with _pool() as (pool, queue):
+        futures = [pool.submit(_replica, plan, i, queue) for i in range(WORKERS)]
+        _follow(futures, pool, queue, bars, {"0": task})
+        for future in futures:
+            future.result()
     _say(bars, f"trained float: {plan.float_stage.steps} steps")
 
 
@@ -129,51 +140,79 @@ def _evaluate(plan: Plan, variant: str, progress: training.Progress) -> object:
 def _in_processes(
     plan: Plan,
     variants: Sequence[str],
-    work: Callable[[Plan, str, training.Progress], object],
+    work: Work,
     bars: Progress,
     what: str,
 ) -> dict[str, Any]:
     """The work for each variant, two at a time on one thread each; a queue brings progress."""
-    context = get_context("spawn")
-    with context.Manager() as manager:
-        queue = manager.Queue()
-        total = plan.fine_tune.steps if what == "fine-tune" else 1
-        tasks = {v: bars.add_task(f"{what} {v}", total=total, note="") for v in variants}
-        with ProcessPoolExecutor(WORKERS, context, _one_thread) as pool:
-            futures = {v: pool.submit(_worker, work, plan, v, queue) for v in variants}
-            try:
-                while not all(f.done() for f in futures.values()):
-                    _drain(queue, bars, tasks)
-            except BaseException:
-                pool.shutdown(wait=False, cancel_futures=True)
-                for process in (pool._processes or {}).values():
-                    process.terminate()
-                raise
-            results = {v: f.result() for v, f in futures.items()}
-        for variant, task in tasks.items():
-            bars.update(task, completed=total)
-            _say(bars, f"{what} {variant}: done")
+    total = plan.fine_tune.steps if what == "fine-tune" else 1
+    tasks = {v: bars.add_task(f"{what} {v}", total=total, note="") for v in variants}
+    with _pool() as (pool, queue):
+        futures = {v: pool.submit(_worker, work, plan, v, queue) for v in variants}
+        _follow(futures.values(), pool, queue, bars, tasks)
+        results = {v: f.result() for v, f in futures.items()}
+    for variant, task in tasks.items():
+        bars.update(task, completed=total)
+        _say(bars, f"{what} {variant}: done")
     return results
 
 
-def _drain(queue: "Queue[tuple[str, int, float]]", bars: Progress, tasks: dict[str, TaskID]) -> None:
+@contextmanager
+def _pool() -> Iterator[tuple[ProcessPoolExecutor, Messages]]:
+    context = get_context("spawn")
+    with context.Manager() as manager:
+        with ProcessPoolExecutor(WORKERS, context, _one_thread) as pool:
+            yield pool, manager.Queue()
+
+
+def _follow(
+    futures: Iterable[Future[Any]],
+    pool: ProcessPoolExecutor,
+    queue: Messages,
+    bars: Progress,
+    tasks: dict[str, TaskID],
+) -> None:
+    """Shows progress until all are done or one has failed; an interrupt ends the processes."""
+    pending = set(futures)
     try:
-        variant, step, loss = queue.get(timeout=0.2)
+        while pending and not any(f.done() and f.exception() for f in pending):
+            _drain(queue, bars, tasks)
+            pending = {f for f in pending if not f.done() or f.exception()}
+        if pending:
+            _terminate(pool)
+    except BaseException:
+        _terminate(pool)
+        raise
+
+
+def _terminate(pool: ProcessPoolExecutor) -> None:
+    processes = list((pool._processes or {}).values())
+    pool.shutdown(wait=False, cancel_futures=True)
+    for process in processes:
+        process.terminate()
+
+
+def _drain(queue: Messages, bars: Progress, tasks: dict[str, TaskID]) -> None:
+    try:
+        name, step, loss = queue.get(timeout=0.2)
     except Empty:
         return
-    _advance(bars, tasks[variant], step, loss)
+    _advance(bars, tasks[name], step, loss)
 
 
 def _one_thread() -> None:
     torch.set_num_threads(1)
 
 
-def _worker(
-    work: Callable[[Plan, str, training.Progress], object],
-    plan: Plan,
-    variant: str,
-    queue: "Queue[tuple[str, int, float]]",
-) -> object:
+def _replica(plan: Plan, number: int, queue: Messages) -> None:
+    def progress(step: int, loss: float) -> None:
+        if number == 0:
+            queue.put(("0", step, loss))
+
+    training.train_base(plan, number, WORKERS, progress)
+
+
+def _worker(work: Work, plan: Plan, variant: str, queue: Messages) -> object:
     return work(plan, variant, lambda step, loss: queue.put((variant, step, loss)))
 
 

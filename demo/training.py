@@ -8,24 +8,32 @@ import torch
 from demo.plan import FLOAT_VARIANT, SPEC, Plan
 from qdsl import load_spec
 from qdsl.fx import Program
-from qdsl.tasks.asr.recordings import find_recordings
-from qdsl.tasks.asr.stages import job
-from qdsl.train import checkpoint
-from qdsl.train.loop import Stage, train
+from qdsl.tasks.asr.data import batches
+from qdsl.tasks.asr.objective import transducer
+from qdsl.tasks.asr.recordings import TRAINING_SPEAKERS, find_recordings
+from qdsl.tasks.asr.stages import BINS, WORDS
+from qdsl.train import checkpoint, replicas
+from qdsl.train.loop import Job, Stage, train
 
 Progress = Callable[[int, float], None]
 
 
-def train_base(plan: Plan, progress: Progress) -> None:
-    """The float training, resumed where a run before was broken off."""
+def train_base(plan: Plan, replica: int, count: int, progress: Progress) -> None:
+    """One of `count` processes of the float training, resumed where a run before was broken off."""
+    torch.set_num_threads(1)
     program = load_spec(SPEC).variants[FLOAT_VARIANT].program(seed=0)
-    _train(program, plan, plan.float_stage, plan.base, progress)
+    replicas.join_replicas(str(plan.meeting), replica, count)
+    try:
+        _train(program, plan, plan.float_stage, plan.base, progress)
+    finally:
+        replicas.leave_replicas()
 
 
 def fine_tune(plan: Plan, variant: str, progress: Progress) -> None:
     """Trains a variant as it will be packed, freezes it and packs it."""
     program = trained(plan, variant, fresh=True)
-    _train(program, plan, plan.fine_tune, plan.checkpoint(variant), progress)
+    state = plan.checkpoint(variant).with_suffix(".training.pt")
+    _train(program, plan, plan.fine_tune, state, progress)
     program.freeze()
     checkpoint.save(plan.checkpoint(variant), {"program": program.state_dict()})
     program.pack(plan.packed(variant))
@@ -42,11 +50,18 @@ def trained(plan: Plan, variant: str, *, fresh: bool = False) -> Program:
     return program.eval()
 
 
-def float_program(plan: Plan) -> Program:
-    """The float graph with the fine-tuned float weights: what all variants are compared with."""
-    return trained(plan, FLOAT_VARIANT)
-
-
 def _train(program: Program, plan: Plan, stage: Stage, path: Path, progress: Progress) -> None:
-    torch.set_num_threads(torch.get_num_threads())
-    train(job(program, find_recordings(plan.data), stage, path=path, progress=progress))
+    recordings = find_recordings(plan.data)
+    seed = stage.seed * replicas.count() + replicas.rank()  # each replica hears other batches
+    train(
+        Job(
+            model=program,
+            batches=lambda start: batches(
+                recordings, TRAINING_SPEAKERS, bins=BINS, words=WORDS, seed=seed, start=start
+            ),
+            loss=transducer,
+            stage=stage,
+            path=path,
+            progress=progress,
+        )
+    )

@@ -1,0 +1,1 @@
+"""The packed file: which byte stands where, writing it, and reading it with distrust."""

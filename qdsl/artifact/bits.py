@@ -36,6 +36,8 @@ def pack_fields(fields: NDArray[np.integer], bits: int) -> Bytes:
 
 def unpack_fields(packed: Bytes, bits: int, count: int) -> Bytes:
     """The inverse: u8 [rows, row bytes] → u8 [rows, count]."""
+    if bits == 8:
+        return packed.copy()
     fields = np.empty((packed.shape[0], count), np.uint8)
     for part in _chunks(packed.shape[0], count):
         fields[part] = _unpack_rows(packed[part], bits, count)

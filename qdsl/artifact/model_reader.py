@@ -1,8 +1,7 @@
 """Reads a model from the JSON of an artifact, trusting nothing: counts are bounded before use."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
 
 from qdsl.artifact.codec import (
     LARGEST_INTEGER,
@@ -15,6 +14,7 @@ from qdsl.artifact.codec import (
     sequence,
 )
 from qdsl.artifact.parse import parse
+from qdsl.artifact.rows import at, integers, items, natural, pair, product, strings
 from qdsl.artifact.runs import length, unfold
 from qdsl.artifact.verify import verify
 from qdsl.ir.format import ActivationFormat, WeightFormat
@@ -97,7 +97,7 @@ class _Reader:
             self._module(row)
         for row in sequence(data["bodies"]):
             self._body(row)
-        root = _at(self.modules, data["root"])
+        root = at(self.modules, data["root"])
         return Model(
             name=scalar(str, data["name"]),
             root=root,
@@ -106,30 +106,30 @@ class _Reader:
             ties=_texts(data["ties"]),
             activations=_activations(data["activations"]),
             states=_activations(data["states"]),
-            folds=tuple(Fold(*_strings(f, 2)) for f in sequence(data["folds"])),
+            folds=tuple(Fold(*strings(f, 2)) for f in sequence(data["folds"])),
         )
 
     def _module(self, row: Json) -> None:
-        kind, layer, parameters, listed = _items(row, 4)
+        kind, layer, parameters, listed = items(row, 4)
         members: dict[str, Module | tuple[Module, ...]] = {}
         extent = _Extent()
         for member in sequence(listed):
-            name, value = _pair(member)
+            name, value = pair(member)
             if scalar(str, name) in members:
                 raise Malformed(f"member `{name[:40]}` stands twice in one module")
             runs = sequence(value) if isinstance(value, list) else [[value, 1]]
-            counted = [(n, _count(c)) for n, c in map(_pair, runs)]
-            parts = [(_at(self.module_extents, n), c) for n, c in counted]
+            counted = [(n, natural(c)) for n, c in map(pair, runs)]
+            parts = [(at(self.module_extents, n), c) for n, c in counted]
             extent = extent.with_parts(parts, "modules")
             self.build(sum(c for _, c in counted))
-            elements = tuple(m for n, c in counted for m in (_at(self.modules, n),) * c)
+            elements = tuple(m for n, c in counted for m in (at(self.modules, n),) * c)
             members[name] = elements if isinstance(value, list) else elements[0]
-        own = tuple(_at(self.parameters, n) for n in sequence(parameters))
+        own = tuple(at(self.parameters, n) for n in sequence(parameters))
         self.modules.append(Module(scalar(str, kind), scalar(bool, layer), own, members))
         self.module_extents.append(extent)
 
     def _body(self, row: Json) -> None:
-        function, given, listed, outputs = _items(row, 4)
+        function, given, listed, outputs = items(row, 4)
         inputs = self._types(given)
         steps: list[Node | Invoke] = []
         extent, values = _Extent(), len(inputs)
@@ -144,7 +144,7 @@ class _Reader:
                 function=scalar(str, function),
                 inputs=inputs,
                 steps=tuple(steps),
-                outputs=_integers(outputs),
+                outputs=integers(outputs),
                 size=sum(s.body.size if isinstance(s, Invoke) else 1 for s in steps),
             )
         )
@@ -152,59 +152,59 @@ class _Reader:
     def _step(self, row: list[Json], first: int) -> tuple[Node | Invoke, _Extent]:
         """A step whose results are the values from `first` on, and what it unrolls to."""
         if row and isinstance(row[0], int):
-            number, member, inputs = _items(row, 3)
-            body = _at(self.bodies, number)
+            number, member, inputs = items(row, 3)
+            body = at(self.bodies, number)
             self.build(len(body.outputs))
             outputs = tuple(range(first, first + len(body.outputs)))
-            call = Invoke(scalar(str, member), body, _integers(inputs), outputs)
+            call = Invoke(scalar(str, member), body, integers(inputs), outputs)
             return call, self.body_extents[number]
-        op, inputs, types, parameters, name = _items([*row, *([], "")[len(row) - 3 :]], 5)
+        op, inputs, types, parameters, name = items([*row, *([], "")[len(row) - 3 :]], 5)
         results = self._types(types)
         node = Node(
             op=decode(Op, op),
-            inputs=_integers(inputs),
+            inputs=integers(inputs),
             outputs=tuple(range(first, first + len(results))),
             types=results,
-            parameters=_strings(parameters),
+            parameters=strings(parameters),
             name=scalar(str, name),
         )
         return node, _Extent()
 
     def _entries(self, rows: Json) -> tuple[Entry, ...]:
-        numbers = [_items(row, 4)[3] for row in sequence(rows)]
-        extents = [(_at(self.body_extents, n), 1) for n in numbers]
+        numbers = [items(row, 4)[3] for row in sequence(rows)]
+        extents = [(at(self.body_extents, n), 1) for n in numbers]
         _Extent().with_parts(extents, "operations")
         return tuple(self._entry(row) for row in rows)
 
     def _entry(self, row: Json) -> Entry:
-        name, inputs, results, body = _items(row, 4)
+        name, inputs, results, body = items(row, 4)
         return Entry(
             name=scalar(str, name),
             inputs=tuple(self._entry_input(i) for i in sequence(inputs)),
             results=self._types(results),
-            body=_at(self.bodies, body),
+            body=at(self.bodies, body),
         )
 
     def _entry_input(self, row: Json) -> EntryInput:
-        name, type, zeros = _items(row, 3)
-        return EntryInput(scalar(str, name), _at(self.types, type), scalar(bool, zeros))
+        name, type, zeros = items(row, 3)
+        return EntryInput(scalar(str, name), at(self.types, type), scalar(bool, zeros))
 
     def _types(self, value: Json) -> tuple[TensorType, ...]:
-        return tuple(_at(self.types, n) for n in sequence(value))
+        return tuple(at(self.types, n) for n in sequence(value))
 
     def _storages(self, value: Json) -> list[Storage]:
         storages: list[Storage] = []
         for row in sequence(value):
-            kind, parameter, format, trainable, runs = _items(row, 5)
-            texts = _strings(runs)
+            kind, parameter, format, trainable, runs = items(row, 5)
+            texts = strings(runs)
             if len(storages) + sum(map(length, texts)) > MOST_UNROLLED:
                 raise Malformed(f"more than {MOST_UNROLLED} storages")
             storages += [
                 Storage(
                     path=path,
                     kind=scalar(str, kind),
-                    parameter=_at(self.parameters, parameter),
-                    assigned=Assigned(_at(self.formats, format)),
+                    parameter=at(self.parameters, parameter),
+                    assigned=Assigned(at(self.formats, format)),
                     trainable=scalar(bool, trainable),
                 )
                 for text in texts
@@ -232,18 +232,18 @@ def _in_order(root: Module, storages: list[Storage]) -> tuple[Storage, ...]:
 
 
 def _type(row: Json) -> TensorType:
-    dtype, dims = _pair(row)
+    dtype, dims = pair(row)
     if dtype not in ("f32", "i64", "bool"):
         raise Malformed(f"`{str(dtype)[:40]}` is no dtype")
     return TensorType(dtype, decode_shape(sequence(dims)))
 
 
 def _parameter(row: Json) -> Parameter:
-    name, shape, role, init, rows = _items(row, 5)
-    sizes = _integers(shape)
+    name, shape, role, init, rows = items(row, 5)
+    sizes = integers(shape)
     if len(sizes) > 16 or not 0 <= scalar(int, rows) <= len(sizes) + 1:
         raise Malformed(f"parameter `{str(name)[:40]}` has an absurd shape")
-    if min(sizes, default=0) < 0 or _product(sizes) > LARGEST_INTEGER:
+    if min(sizes, default=0) < 0 or product(sizes) > LARGEST_INTEGER:
         raise Malformed(f"parameter `{str(name)[:40]}` has an absurd shape")
     return Parameter(scalar(str, name), sizes, decode(Role, role), scalar(str, init), rows)
 
@@ -258,44 +258,3 @@ def _texts(value: Json) -> dict[str, str]:
     if not isinstance(value, dict):
         raise Malformed("the ties are no object")
     return {alias: scalar(str, owner) for alias, owner in value.items()}
-
-
-def _items(value: Json, count: int) -> list[Json]:
-    items = sequence(value)
-    if len(items) != count:
-        raise Malformed(f"a list of {len(items)} where {count} are due")
-    return items
-
-
-def _pair(value: Json) -> tuple[Json, Json]:
-    first, second = _items(value, 2)
-    return first, second
-
-
-def _strings(value: Json, count: int | None = None) -> tuple[str, ...]:
-    items = sequence(value) if count is None else _items(value, count)
-    return tuple(scalar(str, v) for v in items)
-
-
-def _integers(value: Json) -> tuple[int, ...]:
-    return tuple(scalar(int, v) for v in sequence(value))
-
-
-def _count(value: Json) -> int:
-    if scalar(int, value) < 0:
-        raise Malformed(f"a count of {value}")
-    count: int = value
-    return count
-
-
-def _at(rows: Sequence[Any], number: Json) -> Any:
-    if not 0 <= scalar(int, number) < len(rows):
-        raise Malformed(f"row {number} of a table of {len(rows)}")
-    return rows[number]
-
-
-def _product(sizes: Iterable[int]) -> int:
-    result = 1
-    for n in sizes:
-        result = min(result * max(n, 1), LARGEST_INTEGER + 1)
-    return result

@@ -33,7 +33,10 @@ def model_to_json(model: Model) -> str:
 
 def canonical(value: Json) -> str:
     """JSON in ASCII, keys sorted, no spaces; raises ValueError for a float that JSON lacks."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return _ENCODER.encode(value)
+
+
+_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
 @dataclass(slots=True)

@@ -1,7 +1,10 @@
 """Turns an unrolled entry into a torch.fx graph, one node or few per operation."""
 
+from collections.abc import Iterator
+from inspect import Signature
 from typing import assert_never
 
+import torch
 from torch import fx
 
 from qdsl.fx import operations
@@ -38,30 +41,31 @@ def lower(graph: Graph, layers: Layers) -> fx.Graph:
 
 
 def _begin(graph: Graph, result: fx.Graph) -> Emission:
-    nodes = []
-    for i, given in enumerate(graph.inputs):
-        # Python wants a default after a default
-        optional = any(g.zeros for g in graph.inputs[: i + 1])
-        nodes.append(
-            result.placeholder(given.name, default_value=None)
-            if optional
-            else result.placeholder(given.name)
-        )
-    pairs = tuple(zip(graph.inputs, nodes, strict=True))
-    like = next((n for g, n in pairs if not g.zeros), nodes[0])
-    to = Emission(result, Sizes(result, pairs), like)
+    pairs = tuple(zip(graph.inputs, _placeholders(graph, result), strict=True))
+    # without inputs there is nothing to say on which device: the processor
+    like = next((n for g, n in pairs if not g.zeros), None)
+    to = Emission(result, Sizes(result, pairs), like or result.call_function(torch.empty, ((),)))
     late = False
     for given, node in pairs:
         operand = node
         if given.zeros:
             shape = to.sizes.shape(given.type.shape)
-            operand = to.call(operations.state_or_zeros, node, shape, like)
+            operand = to.call(operations.state_or_zeros, node, shape, to.like)
         elif late:
             operand = to.call(operations.given, node, given.name)
         late = late or given.zeros
         to.operands.append(operand)
         to.dtypes.append(given.type.dtype)
     return to
+
+
+def _placeholders(graph: Graph, result: fx.Graph) -> Iterator[fx.Node]:
+    optional = False
+    for given in graph.inputs:
+        # Python wants a default after a default
+        optional = optional or given.zeros
+        default = (None,) if optional else (Signature.empty,)
+        yield result.placeholder(given.name, None, *default)
 
 
 def _operation(to: Emission, flat: FlatNode, layers: Layers) -> tuple[Operand, ...]:

@@ -15,7 +15,7 @@ from torch.library import Library
 
 from qdsl.diagnostic.model import QdslError, error
 from qdsl.fx.reference import BACKEND, IMPLEMENTATIONS
-from qdsl.target import Backend, backends, installed
+from qdsl.target import Availability, Backend, backends, installed
 
 REFERENCE = "reference"
 
@@ -79,14 +79,14 @@ def backend(name: str) -> Backend:
     """The back end of that name, its operations registered; raises QdslError (Q502, Q503)."""
     if name == REFERENCE:
         return BACKEND
-    if name not in backends():
+    found = installed().get(name)
+    if found is None:
         known = ", ".join(f"`{n}`" for n in sorted({*installed(), REFERENCE}))
         raise QdslError([error("Q502", f"no back end `{name}`", help=f"known: {known}")])
-    found = backends()[name]
-    availability = found.availability()
-    if not availability.available:
-        reason = availability.reason
-        raise QdslError([error("Q503", f"back end `{name}` is not available: {reason}")])
+    state = found if isinstance(found, Availability) else found.availability()
+    if isinstance(found, Availability) or not state.available:
+        message = f"back end `{name}` is not available: {state.reason}"
+        raise QdslError([error("Q503", message)])
     _register(name)
     return found
 

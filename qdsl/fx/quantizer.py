@@ -16,6 +16,7 @@ from qdsl.fx.numerics import (
     quantize,
     search_clip,
 )
+from qdsl.fx.version import version
 from qdsl.ir.format import FloatGrid, IntegerGrid, SearchedClip, WeightFormat
 from qdsl.ir.pattern import NM
 
@@ -63,8 +64,8 @@ class Quantizer(nn.Module):
         self._cache: tuple[object, Tensor] | None = None
 
     def forward(self, weight: Tensor) -> Tensor:
-        if self.training and not self.frozen and weight._version != self._seen:
-            self._seen = weight._version
+        if self.training and not self.frozen and version(weight) != self._seen:
+            self._seen = version(weight)
             self._advance(weight)
         if torch.is_grad_enabled() and not self.frozen:
             matrix = fake_quantize(weight.reshape(self.matrix), self.format, self.state)
@@ -121,7 +122,7 @@ class Quantizer(nn.Module):
     def _evaluated(self, weight: Tensor) -> Tensor:
         """Without gradient a result stands until the weight or the state changes."""
         states = (id(self.mask), id(self.clip), id(self.codes))
-        key = (weight.data_ptr(), weight._version, *states, torch.is_inference_mode_enabled())
+        key = (weight.data_ptr(), version(weight), *states, torch.is_inference_mode_enabled())
         if self._cache is None or self._cache[0] != key:
             with torch.no_grad():
                 matrix = fake_quantize(weight.reshape(self.matrix), self.format, self.state)

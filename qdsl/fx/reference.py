@@ -4,8 +4,10 @@ Products of codes are summed as integers held in float64; the epilogue rounds ea
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, MutableMapping
 from dataclasses import dataclass
+from functools import cached_property
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -13,6 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 from torch.library import Library
+from torch.utils.weak import WeakIdKeyDictionary
 
 from qdsl.artifact import codec
 from qdsl.fx import activations as rounding
@@ -20,6 +23,7 @@ from qdsl.fx.canonical import Decoded, decode
 from qdsl.fx.cell import lstm_cell
 from qdsl.fx.numerics import dequantize as dequantized
 from qdsl.fx.numerics import groups
+from qdsl.fx.version import version
 from qdsl.ir.format import (
     FloatZero,
     Grouping,
@@ -56,31 +60,75 @@ def repack(weight: CanonicalWeight) -> Tensor:
     return torch.cat(parts)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class _Weight:
+    """A buffer that was read; what follows from it is computed once."""
+
     format: WeightFormat
     decoded: Decoded
 
+    @cached_property
+    def rows(self) -> Grouping:
+        """Groups within a row: one scale for all is one scale a row, the same in each."""
+        grouping = self.format.grouping
+        return PerChannel() if isinstance(grouping, PerTensor) else grouping
+
+    @cached_property
+    def floating(self) -> Tensor | None:
+        """Float zeros [R, G]."""
+        return self.decoded.quantized.zero if isinstance(self.format.zero, FloatZero) else None
+
+    @cached_property
+    def centred(self) -> Tensor:
+        """q - z, q + ½ or q in float64 [N, K]; 0 where pruned."""
+        parts, mask, grid = self.decoded.quantized, self.decoded.mask, self.format.grid
+        codes = parts.codes.double()
+        if isinstance(grid, IntegerGrid) and grid.levels is Levels.HALF:
+            codes = codes + 0.5
+        elif parts.zero is not None and self.floating is None:
+            codes = codes - self.spread(parts.zero)
+        return codes if mask is None else torch.where(mask, codes, 0.0)
+
+    @cached_property
+    def exact(self) -> Tensor:
+        """The weight in float64 [N, K]: a scale of 24 bits times a code of 9 is exact."""
+        product = self.centred * self.spread(self.decoded.quantized.scale)
+        return product if self.floating is None else product - self.spread(self.floating)
+
+    def spread(self, table: Tensor) -> Tensor:
+        """Scales or zeros [R, G] over the matrix, float64 [N, K]."""
+        codes = self.decoded.quantized.codes
+        width = groups.split(codes[:1], self.rows).shape[-1]
+        return table.double().repeat_interleave(width, 1)[:, : codes.shape[1]].expand(codes.shape)
+
+
+# buffers are read once: a recurrence uses the same one at every step
+_READ: MutableMapping[Tensor, tuple[int, _Weight]] = WeakIdKeyDictionary()
+
 
 def _read(buffer: Tensor) -> _Weight:
+    read_at, weight = _READ.get(buffer, (-1, None))
+    if weight is None or read_at != version(buffer):
+        weight = _parsed(buffer)
+        _READ[buffer] = version(buffer), weight
+    return weight
+
+
+def _parsed(buffer: Tensor) -> _Weight:
     data = buffer.cpu()
     if bytes(data[:8].tolist()) != _MAGIC:
         raise ValueError("a weight that the reference back end did not repack")
     begin = 16 + int.from_bytes(bytes(data[8:16].tolist()), "little")
     header = json.loads(bytes(data[16:begin].tolist()))
-    tensors: dict[str, Tensor | None] = dict.fromkeys(_PARTS)
+    tensors: dict[str, Any] = dict.fromkeys(_PARTS)
     for name, (dtype, shape) in header["tensors"].items():
-        size = int(np.prod(shape)) * _DTYPES[dtype].itemsize
+        size = prod(shape) * _DTYPES[dtype].itemsize
         # a copy, because a view needs its own alignment
         tensors[name] = data[begin : begin + size].clone().view(_DTYPES[dtype]).view(shape)
         begin += size
-    weight = CanonicalWeight(
-        format=codec.decode(WeightFormat, header["format"]),
-        outputs=header["outputs"],
-        in_features=header["in_features"],
-        **tensors,  # type: ignore[arg-type]
-    )
-    return _Weight(weight.format, decode(weight))
+    format = codec.decode(WeightFormat, header["format"])
+    outputs, in_features = header["outputs"], header["in_features"]
+    return _Weight(format, decode(CanonicalWeight(format, outputs, in_features, **tensors)))
 
 
 # ---- the operations ----------------------------------------------------------------------------
@@ -96,7 +144,7 @@ def linear(
     """
     read = _read(weight)
     if activations == "f32":
-        y = F.linear(x.double(), _exact(read)).float()
+        y = F.linear(x.double(), read.exact.to(x.device)).float()
     else:
         codes, scale = rounding.quantize(x, activations)
         y = _product(codes, read) * scale
@@ -141,54 +189,20 @@ IMPLEMENTATIONS: dict[str, Callable[..., Any]] = {
 }
 
 
-def _exact(read: _Weight) -> Tensor:
-    """The weight in float64: a scale of 24 bits times a code of 9 is exact."""
-    parts = read.decoded.quantized
-    centred = _centred(read) * _rows(parts.scale, read).double()
-    if isinstance(read.format.zero, FloatZero) and parts.zero is not None:
-        centred = centred - _rows(parts.zero, read).double()
-    return centred
-
-
-def _centred(read: _Weight) -> Tensor:
-    """q - z, q + ½ or q in float64 [N, K]; 0 where pruned."""
-    parts, mask = read.decoded.quantized, read.decoded.mask
-    codes, grid = parts.codes.double(), read.format.grid
-    if isinstance(grid, IntegerGrid) and grid.levels is Levels.HALF:
-        codes = codes + 0.5
-    elif parts.zero is not None and not isinstance(read.format.zero, FloatZero):
-        codes = codes - _rows(parts.zero, read).double()
-    return codes if mask is None else torch.where(mask, codes, 0.0)
-
-
 def _product(codes: Tensor, read: _Weight) -> Tensor:
     """t of `linear` for rows of integer codes [..., K]: f32 [..., N]."""
-    parts, grouping = read.decoded.quantized, _row_grouping(read.format.grouping)
-    x = groups.split(codes.reshape(-1, codes.shape[-1]).double(), grouping)
-    w = groups.split(_centred(read), grouping)
-    scale = parts.scale.expand(w.shape[0], w.shape[1])
-    floating = isinstance(read.format.zero, FloatZero) and parts.zero is not None
-    total = x.new_zeros((x.shape[0], w.shape[0]), dtype=torch.float32)
-    for g in range(w.shape[1]):
+    x = groups.split(codes.reshape(-1, codes.shape[-1]).double(), read.rows)
+    w = groups.split(read.centred.to(x.device), read.rows)
+    outputs, count, _ = w.shape
+    scale = read.decoded.quantized.scale.to(x.device).expand(outputs, count)
+    zero = None if read.floating is None else read.floating.to(x.device).expand(outputs, count)
+    total = x.new_zeros((x.shape[0], outputs), dtype=torch.float32)
+    for g in range(count):
         term = (x[:, g] @ w[:, g].T).float() * scale[:, g]
-        if floating and parts.zero is not None:
-            zero = parts.zero.expand(w.shape[0], w.shape[1])[:, g]
-            term = term - x[:, g].sum(-1, keepdim=True).float() * zero
+        if zero is not None:
+            term = term - x[:, g].sum(-1, keepdim=True).float() * zero[:, g]
         total = total + term
-    return total.reshape(*codes.shape[:-1], w.shape[0])
-
-
-def _row_grouping(grouping: Grouping) -> Grouping:
-    """One scale for all is one scale a row, the same in each."""
-    return PerChannel() if isinstance(grouping, PerTensor) else grouping
-
-
-def _rows(table: Tensor, read: _Weight) -> Tensor:
-    """Scales or zeros [R, G] spread over the matrix [N, K]."""
-    codes = read.decoded.quantized.codes
-    width = groups.split(codes[:1], _row_grouping(read.format.grouping)).shape[-1]
-    spread = table.repeat_interleave(width, 1)[:, : codes.shape[1]]
-    return spread.expand(codes.shape)
+    return total.reshape(*codes.shape[:-1], outputs)
 
 
 # ---- the back end ------------------------------------------------------------------------------

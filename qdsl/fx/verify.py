@@ -1,6 +1,6 @@
 """Compares a trained program with its packed file, layer by layer, on the same recorded inputs."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -116,30 +116,33 @@ class _Session:
             yield flat, tuple(recorded[i] for i in flat.node.inputs)
 
     def _compared(self, flat: FlatNode, inputs: Tensors) -> list[_Difference]:
+        exact, packed = (_alone(p, flat, len(inputs)) for p in (self.exact, self.packed))
         if isinstance(flat.node.op, Lstm):
-            inputs = self._steps(flat, inputs)
-        expected = self._run(self.exact, flat, inputs)
-        actual = self._run(self.packed, flat, inputs)
+            inputs = _steps(exact, inputs)
+        expected, actual = exact(*inputs), packed(*inputs)
         allowed = bounds(self.exact, flat, inputs)
         return [_difference(*three) for three in zip(expected, actual, allowed, strict=True)]
 
-    def _steps(self, flat: FlatNode, inputs: Tensors) -> Tensors:
-        """All steps of a sequence as a batch of sequences of length 1: none errs for another."""
-        x, h, c = inputs
-        before = []
-        for t in range(x.shape[1]):
-            before.append((x[:, t : t + 1], h, c))
-            _, h, c = self._run(self.exact, flat, before[-1])
-        return tuple(torch.cat(parts) for parts in zip(*before, strict=True)) or inputs
 
-    def _run(self, program: Program, flat: FlatNode, inputs: Tensors) -> Tensors:
-        """One operation of the program."""
-        node, count = flat.node, len(inputs)
-        numbers = tuple(range(count, count + len(node.outputs)))
-        alone = replace(node, inputs=tuple(range(count)), outputs=numbers)
-        given = tuple(EntryInput(f"x{i}", node.types[0]) for i in range(count))
-        graph = Graph("layer", given, (replace(flat, node=alone),), numbers, node.types)
-        return _tuple(function_of(lower(graph, program.lowering), "layer")(program, *inputs))
+def _alone(program: Program, flat: FlatNode, count: int) -> Callable[..., Tensors]:
+    """One operation of the program as a function of its `count` inputs."""
+    node = flat.node
+    numbers = tuple(range(count, count + len(node.outputs)))
+    alone = replace(node, inputs=tuple(range(count)), outputs=numbers)
+    given = tuple(EntryInput(f"x{i}", node.types[0]) for i in range(count))
+    graph = Graph("layer", given, (replace(flat, node=alone),), numbers, node.types)
+    function = function_of(lower(graph, program.lowering), "layer")
+    return lambda *inputs: _tuple(function(program, *inputs))
+
+
+def _steps(layer: Callable[..., Tensors], inputs: Tensors) -> Tensors:
+    """All steps of a sequence as a batch of sequences of length 1: none errs for another."""
+    x, h, c = inputs
+    before = []
+    for t in range(x.shape[1]):
+        before.append((x[:, t : t + 1], h, c))
+        _, h, c = layer(*before[-1])
+    return tuple(torch.cat(parts) for parts in zip(*before, strict=True)) or inputs
 
 
 def _difference(expected: Tensor, actual: Tensor, allowed: Tensor) -> _Difference:

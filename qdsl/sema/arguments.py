@@ -1,6 +1,6 @@
 """Binds the arguments of a call to the parameters of a layer or a block."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import MISSING, dataclass, fields
 from functools import cache
 from typing import get_type_hints
@@ -56,15 +56,21 @@ def positional_and_named(call: tree.Call, evaluator: StaticEvaluator) -> Given:
                 message = f"`{argument.name.text}` is given twice"
                 raise context.stop("Q205", message, argument.name.span)
             named[argument.name.text] = (evaluator.value(value), argument.name)
-        elif named:
-            help = "arguments without a name come first"
-            message = "argument without a name behind a named one"
-            raise context.stop("Q205", message, argument.span, help=help)
-        elif isinstance(value, tree.Arrow):
+            continue
+        check_order(named, argument, context)
+        if isinstance(value, tree.Arrow):
             positional += [(evaluator.value(s), s.span) for s in (value.left, value.right)]
         else:
             positional.append((evaluator.value(value), value.span))
     return Given(tuple(positional), named)
+
+
+def check_order(named: Collection[str], argument: tree.Argument, context: Context) -> None:
+    """Reports an argument without a name behind those with one."""
+    if named:
+        help = "arguments without a name come first"
+        message = "argument without a name behind a named one"
+        raise context.stop("Q205", message, argument.span, help=help)
 
 
 def match_names(what: str, names: Sequence[str], given: Given, context: Context) -> Bound:

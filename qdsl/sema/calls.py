@@ -1,51 +1,73 @@
 """Applies functions of the table: `softmax(x, axis = -1)`, `transpose(…)`, `len(S, lengths)`."""
 
+from functools import cache
 from inspect import Parameter, signature
 from typing import TYPE_CHECKING
 
+from qdsl.diagnostic.suggest import suggestion
 from qdsl.ir import op
 from qdsl.ir.builder import Value
 from qdsl.ir.infer_shape import ShapeError
 from qdsl.ir.shape import Dim, dim
-from qdsl.sema.context import Stop
+from qdsl.sema.arguments import check_order
+from qdsl.sema.context import Context
+from qdsl.sema.dims import formula
 from qdsl.sema.functions import table
 from qdsl.sema.functions.arrange import permuted
 from qdsl.sema.functions.operand import Operand
-from qdsl.sema.values import Poison, Val
+from qdsl.sema.language import DTYPES
+from qdsl.sema.values import Val
 from qdsl.source import Span
 from qdsl.syntax import tree
 
 if TYPE_CHECKING:
     from qdsl.sema.body import FunctionEvaluator
 
+Placed = tuple[Val, Span]
+WORDS = {Value: "a tensor", Dim: "an integer or a dim", int: "an integer", bool: "true or false"}
+
 
 def apply_function(
     evaluator: "FunctionEvaluator", name: str, e: tree.Call, first: tuple[Val, ...]
 ) -> Val:
     """A call of a function of tensors; reports arguments it does not take."""
-    apply, context = table()[name].apply, evaluator.context
+    for argument in e.arguments:
+        if argument.each:
+            message = "`each` without a `repeat`"
+            raise evaluator.context.stop("Q209", message, argument.span)
+    match name:
+        case "transpose":
+            return _transpose(evaluator, e, first)
+        case "len":
+            return _length(evaluator, e, first)
+        case _:
+            return _apply(evaluator, name, e, first)
+
+
+def _apply(evaluator: "FunctionEvaluator", name: str, e: tree.Call, first: tuple[Val, ...]) -> Val:
     given = [(v, e.callee.span) for v in first]
-    named: dict[str, tuple[Val, Span]] = {}
+    named: dict[str, Placed] = {}
     for argument in e.arguments:
         value = _argument(evaluator, argument.value)
         if argument.name is None:
+            check_order(named, argument, evaluator.context)
             # an array stands for its elements: `cat([a, b], axis = 1)`
             values = value if isinstance(value, tuple) else (value,)
             given += [(v, argument.span) for v in values]
         else:
-            named[argument.name.text] = (value, argument.span)
-    parameters = list(signature(apply).parameters.values())[1:]
-    arguments = _match(evaluator, name, parameters, given, named, e.span)
-    evaluator.frame.builder.span = e.span
+            named[argument.name.text] = (value, argument.name.span)
+    positional, keywords = _match(evaluator, name, given, named, e.span)
+    b = evaluator.frame.builder
+    b.span = e.span
     try:
-        return apply(evaluator.frame.builder, *arguments[0], **arguments[1])  # type: ignore[return-value]
+        return table()[name].apply(b, *positional, **keywords)  # type: ignore[return-value]
     except ShapeError as wrong:
-        raise context.stop("Q210", f"`{name}` {wrong}", e.span) from None
+        raise evaluator.context.stop("Q210", f"`{name}` {wrong}", e.span) from None
 
 
 def _argument(evaluator: "FunctionEvaluator", e: tree.Expr) -> Val:
     """Words for dtypes (`cast(x, f32)`) are words."""
-    if isinstance(e, tree.Name) and e.text in ("f32", "i64", "bool"):
+    if isinstance(e, tree.Name) and e.text in DTYPES and e.text not in evaluator.locals:
         return e.text
     return evaluator.value(e)
 
@@ -53,42 +75,46 @@ def _argument(evaluator: "FunctionEvaluator", e: tree.Expr) -> Val:
 def _match(
     evaluator: "FunctionEvaluator",
     name: str,
-    parameters: list[Parameter],
-    given: list[tuple[Val, Span]],
-    named: dict[str, tuple[Val, Span]],
+    given: list[Placed],
+    named: dict[str, Placed],
     call: Span,
 ) -> tuple[list[object], dict[str, object]]:
-    context = evaluator.context
+    """The arguments as the function's annotations want them."""
+    context, taken = evaluator.context, 0
     positional: list[object] = []
     keywords: dict[str, object] = {}
-    for parameter in parameters:
-        key = parameter.name
+    for parameter in _parameters(name):
         if parameter.kind is Parameter.VAR_POSITIONAL:
-            positional += [_coerced(evaluator, parameter, v, s) for v, s in given]
-            given = []
-        elif given and parameter.kind is not Parameter.KEYWORD_ONLY:
-            value, span = given.pop(0)
-            positional.append(_coerced(evaluator, parameter, value, span))
-        elif key in named:
-            value, span = named.pop(key)
-            keywords[key] = _coerced(evaluator, parameter, value, span)
+            positional += [_coerced(evaluator, parameter, placed) for placed in given[taken:]]
+            taken = len(given)
+        elif taken < len(given) and parameter.kind is not Parameter.KEYWORD_ONLY:
+            positional.append(_coerced(evaluator, parameter, given[taken]))
+            taken += 1
+        elif parameter.name in named:
+            placed = named.pop(parameter.name)
+            keywords[parameter.name] = _coerced(evaluator, parameter, placed)
         elif parameter.default is Parameter.empty:
-            raise context.stop("Q205", f"`{name}` is missing `{key}`", call, help=_usage(name))
-    if given:
-        raise context.stop("Q205", f"`{name}` is given too much", given[0][1], help=_usage(name))
-    if named:
-        key, (_, span) = next(iter(named.items()))
-        raise context.stop("Q204", f"`{name}` has no `{key}`", span, help=_usage(name))
+            message = f"`{name}` is missing `{parameter.name}`"
+            raise context.stop("Q205", message, call, help=_usage(name))
+    if taken < len(given):
+        message = f"too many arguments for `{name}`"
+        raise context.stop("Q205", message, given[taken][1], help=_usage(name))
+    for key, (_, span) in named.items():
+        _report_name(name, key, span, context)
     return positional, keywords
 
 
-def _coerced(
-    evaluator: "FunctionEvaluator", parameter: Parameter, value: Val, span: Span
-) -> object:
+def _report_name(function: str, name: str, span: Span, context: Context) -> None:
+    known = [p.name for p in _parameters(function)]
+    if name in known:
+        raise context.stop("Q205", f"`{name}` is given twice", span)
+    message = f"`{function}` has no parameter `{name}`"
+    raise context.stop("Q204", message, span, "unknown", help=suggestion(name, known))
+
+
+def _coerced(evaluator: "FunctionEvaluator", parameter: Parameter, placed: Placed) -> object:
     """The value as the annotation wants it; reports Q201."""
-    wanted = parameter.annotation
-    if isinstance(value, Poison):
-        raise Stop
+    wanted, (value, span) = parameter.annotation, placed
     number = isinstance(value, int | float) and not isinstance(value, bool)
     match wanted:
         case _ if wanted is Value and isinstance(value, Value):
@@ -101,55 +127,62 @@ def _coerced(
             return float(value)  # type: ignore[arg-type]
         case _ if wanted in (int, bool, str) and type(value) is wanted:
             return value
-    what = {Value: "a tensor", Dim: "a dim", int: "an integer", bool: "true or false"}
-    raise evaluator.expected(what.get(wanted, "a number or a tensor"), value, span)
+    raise evaluator.expected(WORDS.get(wanted, "a number or a tensor"), value, span)
+
+
+@cache
+def _parameters(name: str) -> tuple[Parameter, ...]:
+    return tuple(signature(table()[name].apply).parameters.values())[1:]
 
 
 def _usage(name: str) -> str:
-    text = [p.replace(annotation=Parameter.empty) for p in _parameters(name)]
-    return f"{name}({', '.join(str(p) for p in text)})"
+    text = [str(p.replace(annotation=Parameter.empty)) for p in _parameters(name)]
+    return f"`{name}({', '.join(text)})`"
 
 
-def _parameters(name: str) -> list[Parameter]:
-    return list(signature(table()[name].apply).parameters.values())[1:]
-
-
-def transpose(evaluator: "FunctionEvaluator", e: tree.Call, first: tuple[Val, ...]) -> Val:
+def _transpose(evaluator: "FunctionEvaluator", e: tree.Call, first: tuple[Val, ...]) -> Val:
     """`transpose(x, B, T, d -> B, d, T)`: axes are named, then reordered."""
     arguments = [a.value for a in e.arguments]
-    if not first:
+    help = "as in `transpose(x, B, T, d -> B, d, T)`"
+    if not first and arguments:
         first, arguments = (evaluator.value(arguments[0]),), arguments[1:]
-    x = first[0]
+    arrows = [a for a in arguments if isinstance(a, tree.Arrow)]
+    if not first or len(arrows) != 1 or any(a.name for a in e.arguments):
+        message = "`transpose` takes a tensor and its axes, before and after one `->`"
+        raise evaluator.context.stop("Q205", message, e.span, help=help)
+    x, turn = first[0], arguments.index(arrows[0])
     if not isinstance(x, Value):
         raise evaluator.expected("a tensor", x, e.span)
-    before: list[str] = []
-    after: list[str] = []
-    for argument in arguments:
-        if isinstance(argument, tree.Arrow):
-            before.append(argument.left.span.text)
-            after.append(argument.right.span.text)
-        else:
-            (after if after else before).append(argument.span.text)
-    if not after:
-        help = "as in `transpose(x, B, T, d -> B, d, T)`"
-        raise evaluator.context.stop("Q205", "`transpose` takes a `->`", e.span, help=help)
-    evaluator.frame.builder.span = e.span
+    before = [*arguments[:turn], arrows[0].left]
+    after = [arrows[0].right, *arguments[turn + 1 :]]
+    b = evaluator.frame.builder
+    b.span = e.span
     try:
-        return permuted(evaluator.frame.builder, x, tuple(before), tuple(after))
+        return permuted(b, x, _words(before), _words(after))
     except ShapeError as wrong:
         raise evaluator.context.stop("Q210", f"`transpose` {wrong}", e.span) from None
 
 
-def length_of(evaluator: "FunctionEvaluator", e: tree.Call, first: tuple[Val, ...]) -> Val:
+def _words(expressions: list[tree.Expr]) -> tuple[str, ...]:
+    return tuple(e.span.text for e in expressions)
+
+
+def _length(evaluator: "FunctionEvaluator", e: tree.Call, first: tuple[Val, ...]) -> Val:
     """`len(S, lengths)`: the formula that made S, applied to the lengths."""
-    arguments = [a.value for a in e.arguments]
-    if first or len(arguments) != 2 or not isinstance(arguments[0], tree.Name):
-        help = "as in `len(S, lengths)`: a dim and i64 lengths"
+    arguments = [a.value for a in e.arguments if a.name is None]
+    help = "as in `len(S, lengths)`: a dim, and lengths as i64"
+    if first or len(e.arguments) != 2 or not arguments or not isinstance(arguments[0], tree.Name):
+        raise evaluator.context.stop("Q205", "`len` takes a dim and lengths", e.span, help=help)
+    if len(arguments) != 2:
         raise evaluator.context.stop("Q205", "`len` takes a dim and lengths", e.span, help=help)
     lengths = evaluator.value(arguments[1])
-    formula = evaluator.local_formula(arguments[0])
-    names = formula.names()
+    if not isinstance(lengths, Value):
+        raise evaluator.expected("lengths, i64", lengths, arguments[1].span)
+    found = formula(evaluator, arguments[0])
+    names = found.names()
     if len(names) != 1:
-        message = f"`{arguments[0].text}` is {formula}, not a formula of one length"
-        raise evaluator.context.stop("Q215", message, arguments[0].span)
-    return evaluator.emit(e.span, op.Length(formula, next(iter(names))), lengths)
+        message = f"`{arguments[0].text}` is {found}, not a formula of one dim"
+        help = "`len` applies a formula of one dim, such as T, to data"
+        raise evaluator.context.stop("Q215", message, arguments[0].span, help=help)
+    length = op.Length(found, next(iter(names)))
+    return evaluator.emit(e.span, length, lengths, name="`len`")

@@ -1,23 +1,26 @@
 """Compiles a file: every variant of it, resolved, with all findings."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from qdsl.diagnostic.model import Diagnostic
-from qdsl.ir.model import Model
-from qdsl.sema.arguments import Given, bind_block, match_names, positional_and_named
+from qdsl.ir.model import Entry, Model
+from qdsl.sema.check import run_checks
 from qdsl.sema.context import Context, Stop
 from qdsl.sema.entries import entries_of
-from qdsl.sema.files import Loader, Read, import_root
-from qdsl.sema.policy import Claims, RuleSet, resolve
+from qdsl.sema.files import STD, Loader, Read, import_root
+from qdsl.sema.formats import weight_format
+from qdsl.sema.policy import Claims, resolve
+from qdsl.sema.root import root_of
 from qdsl.sema.scope import FileScope, report_unused
-from qdsl.sema.static import StaticEvaluator
-from qdsl.sema.storages import Assigner, rule_scopes
+from qdsl.sema.shadowing import Shadows
+from qdsl.sema.static import evaluate_constants
+from qdsl.sema.storages import Assigner
 from qdsl.sema.ties import resolve_ties
 from qdsl.sema.units import Units
-from qdsl.sema.values import BlockValue, Static, Unit, Val
-from qdsl.sema.variants import Settled, settle
+from qdsl.sema.values import FormatValue, Unit
+from qdsl.sema.variants import Settled, Settler
 from qdsl.source import Span
 from qdsl.syntax import read, tree
 
@@ -53,120 +56,95 @@ def compile_file(path: Path, name: str | None = None, reader: Read = read) -> Co
     scope = loader.load(path.resolve(), name or str(path))
     if scope is None:
         return Compiled(None, {}, context.diagnostics)
-    units = Units(context)
+    scopes = [s for p, s in loader.scopes.items() if s is not None]
+    run_checks((s for p, s in loader.scopes.items() if s and p.parent != STD), context)
     variants: dict[str, Variant] = {}
-    for settled in _settled(scope, context):
-        try:
-            variants[settled.name] = _variant(settled, scope, units)
-        except Stop:
-            continue
-    _check_rest(scope, units)
+    # after a syntax error parts are missing, and most findings would be about those
+    if not any(s.damaged for s in scopes):
+        variants = _Compiler(scope, context).variants()
     if not context.failed:
         report_unused(scope, context)
     return Compiled(scope.file, variants, context.diagnostics)
 
 
-def _settled(scope: FileScope, context: Context) -> list[Settled]:
-    items = [i for i in scope.own(tree.Variant) if isinstance(i, tree.Variant)]
-    found: list[Settled] = []
-    for item in items:
-        try:
-            found.append(settle(item, scope, context))
-        except Stop:
-            continue
-    if items:
-        return found
-    models = [b for b in scope.own(tree.Block) if isinstance(b, tree.Block) and b.is_model]
-    return [Settled(b.name.text, b.name, model=b.name, model_scope=scope) for b in models]
+@dataclass(eq=False)
+class _Compiler:
+    """The variants of one file; what they have in common is made once."""
 
+    scope: FileScope
+    context: Context
+    units: Units = field(init=False)
+    shadows: Shadows = field(default_factory=Shadows)
+    entries: dict[Unit, tuple[Entry, ...]] = field(default_factory=dict)
+    ties: dict[Unit, dict[str, str]] = field(default_factory=dict)
 
-def _variant(settled: Settled, scope: FileScope, units: Units) -> Variant:
-    context = units.context
-    root = _root(settled, scope, units)
-    whole = not context.failed  # a tree with holes says nothing about selectors
-    assert isinstance(root.definition, BlockValue)
-    _check_for(settled, root.definition, context)
-    entries = units.once(root, entries_of)
-    ties = units.once(root, resolve_ties)
-    bodies = tuple(rules for rules, _ in settled.rules)
-    strict = settled.policy is not None and settled.policy.model is not None
-    rules = RuleSet(tuple(r for body in bodies for r in body), strict, bodies, whole)
-    claims = resolve(rules, root.module, ties, context)
-    assigner = Assigner(claims, rule_scopes(list(settled.rules)), units)
-    policy = settled.policy.name.span if settled.policy else None
-    model = Model(
-        name=root.kind,
-        root=root.module,
-        entries=entries,
-        storages=assigner.storages(root.module, ties, policy),
-        ties=ties,
-        activations=assigner.activations(root.module, "activations"),
-        states=assigner.activations(root.module, "state"),
-    )
-    return Variant(settled.name, model, claims, settled.limits, settled.span.span)
+    def __post_init__(self) -> None:
+        self.units = Units(self.context)
 
-
-def _root(settled: Settled, scope: FileScope, units: Units) -> Unit:
-    """The unit of the variant's model, its arguments overridden."""
-    expression, context = settled.model, units.context
-    assert expression is not None
-    at = settled.model_scope or scope
-    evaluator = StaticEvaluator(context, at, {}, units.instantiate)
-    call = expression if isinstance(expression, tree.Call) else None
-    block = evaluator.value(call.callee if call else expression)
-    if not isinstance(block, BlockValue) or not block.definition.is_model:
-        raise evaluator.expected("a model", block, expression.span)
-    call = call or tree.Call(expression, (), expression.span)
-    given = _overridden(settled, block, positional_and_named(call, evaluator), call, units)
-    arguments: dict[str, Static] = bind_block(block, given, call, evaluator)
-    return units.block(block, arguments, call.span)
-
-
-def _overridden(
-    settled: Settled, block: BlockValue, given: Given, call: tree.Call, units: Units
-) -> Given:
-    """The arguments with `model.layers = 8` of the variant over those of the call."""
-    context = units.context
-    names = tuple(p.name.text for p in block.definition.parameters)
-    what = block.definition.name.text
-    bound = match_names(what, names, given, call.span, context)
-    named: dict[str, tuple[Val, tree.Name]] = {
-        n: (v, tree.Name(n, span)) for n, (v, span) in bound.items()
-    }
-    overrides: dict[str, tuple[Val, tree.Name]] = {}
-    for setting, scope in settled.overrides:
-        evaluator = StaticEvaluator(context, scope, {}, units.instantiate)
-        name = setting.path[1]
-        overrides[name.text] = (evaluator.value(setting.value), name)
-    match_names(what, names, Given((), overrides), call.span, context)
-    return Given((), {**named, **overrides})
-
-
-def _check_for(settled: Settled, model: BlockValue, context: Context) -> None:
-    """`policy p for Model` is used with that model only."""
-    policy = settled.policy
-    if policy is None or policy.model is None:
-        return
-    name = model.definition.name.text
-    if policy.model.text != name:
-        message = f"policy `{policy.name.text}` is for `{policy.model.text}`, not `{name}`"
-        place = [(policy.model.span, "declared here")]
-        raise context.stop("Q315", message, settled.span.span, secondary=place)
-
-
-def _check_rest(scope: FileScope, units: Units) -> None:
-    """Constants and formats that no variant asked for are evaluated too."""
-    from qdsl.sema.formats import weight_format
-    from qdsl.sema.static import file_constant
-    from qdsl.sema.values import FormatValue
-
-    evaluator = StaticEvaluator(units.context, scope, {}, units.instantiate)
-    for item in scope.file.items:
-        if isinstance(item, tree.Const | tree.Format):
+    def variants(self) -> dict[str, Variant]:
+        self._constants()
+        found: dict[str, Variant] = {}
+        for settled in self._settled():
             try:
-                value = file_constant(evaluator, item, scope)
-                dynamic = isinstance(value, FormatValue) and "dynamic" in value.flags
-                if isinstance(value, FormatValue) and not dynamic:
-                    weight_format(value, item.value.span, units.context)
+                found[settled.name.text] = self._variant(settled)
+            except Stop:
+                assert self.context.failed, "stopped without a finding"
+        self.shadows.report(self.context)
+        return found
+
+    def _constants(self) -> None:
+        """All constants and formats, so that wrong ones are reported without a use."""
+        evaluate_constants(self.scope, self.context, self.units.instantiate)
+        assert self.scope.constants is not None
+        for item in self.scope.own(tree.Format):
+            value = self.scope.constants[item.name.text]
+            if isinstance(value, FormatValue) and "dynamic" not in value.flags:
+                try:
+                    weight_format(value, item.value.span, self.context)
+                except Stop:
+                    continue
+
+    def _settled(self) -> Iterator[Settled]:
+        settler, any_variant = Settler(self.context), False
+        for item in self.scope.own(tree.Variant):
+            any_variant = True
+            try:
+                yield settler.settle(item, self.scope)
             except Stop:
                 continue
+        if not any_variant:
+            for block in self.scope.own(tree.Block):
+                if block.is_model:
+                    yield Settled(block.name, model=block.name, model_scope=self.scope)
+
+    def _variant(self, settled: Settled) -> Variant:
+        root = root_of(settled, self.scope, self.units)
+        self.context.count_parts(root.parts, settled.name.span)
+        ties = self._ties(root)
+        bodies, whole = settled.bodies, root.whole
+        module, context = root.module, self.context
+        entries = self._entries(root)
+        claims = resolve(bodies, module, ties, self.shadows, context, whole=whole)
+        scopes = {id(rule): body.scope for body in bodies for rule in body.rules}
+        assigner = Assigner(claims, scopes, context, self.units.instantiate)
+        policy = settled.policy.name.span if settled.policy else None
+        model = Model(
+            name=root.kind,
+            root=module,
+            entries=entries,
+            storages=assigner.storages(module, ties, policy),
+            ties=ties,
+            activations=assigner.activations(module, "activations"),
+            states=assigner.activations(module, "state"),
+        )
+        return Variant(settled.name.text, model, claims, settled.limits, settled.name.span)
+
+    def _entries(self, root: Unit) -> tuple[Entry, ...]:
+        if root not in self.entries:
+            self.entries[root] = entries_of(root, self.context)
+        return self.entries[root]
+
+    def _ties(self, root: Unit) -> dict[str, str]:
+        if root not in self.ties:
+            self.ties[root] = resolve_ties(root, self.context)
+        return self.ties[root]

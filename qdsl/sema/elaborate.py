@@ -1,20 +1,31 @@
 """Elaborates functions: symbolic execution of a body into operations, once per input types."""
 
-from collections.abc import Callable, Sequence
+from collections import ChainMap
+from collections.abc import Callable, MutableMapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from qdsl.ir.builder import Builder, Value
 from qdsl.ir.infer_shape import ShapeError
 from qdsl.ir.layer import Layer
 from qdsl.ir.model import Body, TensorType
-from qdsl.sema.context import MAX_STEPS, Context, Stop
+from qdsl.ir.shape import Dim
+from qdsl.sema.context import Context, Stop
+from qdsl.sema.describe import describe
+from qdsl.sema.language import layer_functions, layer_results
+from qdsl.sema.limits import ELEMENT, MAX_OPERATIONS
+from qdsl.sema.metered_builder import MeteredBuilder
 from qdsl.sema.scope import FileScope
-from qdsl.sema.values import BlockValue, Repeated, Unit, Val, describe
+from qdsl.sema.structure import (
+    Arguments,
+    Structure,
+    flatten_value,
+    rebuild,
+    structure_of,
+    with_inputs,
+)
+from qdsl.sema.values import BlockValue, LayerKind, Repeated, Unit, Val
 from qdsl.source import Span
 from qdsl.syntax import tree
-
-# what a value is before its numbers: a tensor type, a tuple of them, or a static value
-Structure = object
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -26,33 +37,14 @@ class Elaborated:
     results: Structure
 
 
-@dataclass(frozen=True, slots=True)
-class Arguments:
-    """Arguments of a call: tensors, arrays of tensors, `none`."""
-
-    positional: tuple[Val, ...]
-    named: tuple[tuple[str, Val], ...]
-    each: frozenset[int | str] = frozenset()  # which are taken element by element
-    spans: tuple[Span, ...] = ()
-
-    def tensors(self) -> list[Value]:
-        found: list[Value] = []
-        for value in (*self.positional, *(v for _, v in self.named)):
-            flatten_value(value, found)
-        return found
-
-    def structure(self) -> Structure:
-        named = tuple((n, structure_of(v)) for n, v in self.named)
-        return tuple(structure_of(v) for v in self.positional), named
-
-
 @dataclass(eq=False)
 class Elaborator:
-    """Makes bodies, each distinct one once."""
+    """Makes bodies, each distinct one once; `formulas` are those of `len` (see `dims`)."""
 
     context: Context
     evaluator_of: Callable[["FunctionFrame"], "FunctionRunner"]
-    made: dict[object, Elaborated | None] = field(default_factory=dict)
+    made: MutableMapping[object, Elaborated | None] = field(default_factory=dict)
+    formulas: dict[object, Dim | None] = field(default_factory=dict)
 
     def call(
         self, b: Builder, unit: Unit | Repeated, path: str, function: str, arguments: Arguments
@@ -60,72 +52,77 @@ class Elaborator:
         """Emits the call and gives its results; raises Stop after reporting."""
         if isinstance(unit, Repeated):
             return self._repeat(b, unit, path, function, arguments)
-        return self._invoke(b, unit, path, function, arguments)
-
-    def _invoke(
-        self, b: Builder, unit: Unit, path: str, function: str, arguments: Arguments
-    ) -> Val:
-        made = self.body(unit, function, arguments, path, b.span)
-        results = b.invoke(path, made.body, arguments.tensors(), made.types)
-        return rebuild(made.results, list(results))
-
-    def _repeat(
-        self, b: Builder, repeated: Repeated, path: str, function: str, arguments: Arguments
-    ) -> Val:
-        """Threads the first argument; collects what elements return beside it."""
-        if not arguments.positional:
-            message = f"`{path}` takes what it threads as its first argument"
-            raise self.context.stop("Q205", message, b.span)
-        threaded = arguments.positional[0]
-        collected: list[list[Val]] = []
-        for i, unit in enumerate(repeated.units):
-            element = self._element(arguments, threaded, i, len(repeated.units), b.span)
-            result = self._invoke(b, unit, f"{path}[{i}]", function, element)
-            first, *others = result if isinstance(result, tuple) else (result,)
-            if structure_of(first) != structure_of(threaded):
-                message = f"an element of `{path}` takes {describe(threaded)}, gives {describe(first)}"
-                help = "the first input and the first result of a repeated block have one shape"
-                raise self.context.stop("Q209", message, b.span, help=help)
-            collected = collected or [[] for _ in others]
-            for values, value in zip(collected, others, strict=True):
-                values.append(value)
-            threaded = first
-        if not collected:
-            return threaded
-        return (threaded, *(tuple(values) for values in collected))
-
-    def _element(
-        self, arguments: Arguments, threaded: Val, i: int, count: int, span: Span
-    ) -> Arguments:
-        def pick(key: int | str, value: Val) -> Val:
-            if key not in arguments.each:
-                return value
-            if not isinstance(value, tuple) or len(value) != count:
-                message = f"`each` takes an array of {count}, given {describe(value)}"
-                raise self.context.stop("Q209", message, span)
-            return value[i]
-
-        positional = [pick(k, v) for k, v in enumerate(arguments.positional)][1:]
-        named = tuple((n, pick(n, v)) for n, v in arguments.named)
-        return Arguments((threaded, *positional), named, spans=arguments.spans)
+        made = self.body(unit, function, arguments, f"`{path or function}`", b.span)
+        return _invoke(b, made, path, arguments)
 
     def body(
-        self, unit: Unit, function: str, arguments: Arguments, path: str, span: Span
+        self, unit: Unit, function: str, arguments: Arguments, what: str, span: Span
     ) -> Elaborated:
-        """The body of a function for these input types, made once."""
-        key = (id(unit), function, arguments.structure())
+        """The body of a function for these input types, made once; `what` is called at `span`."""
+        key = (unit, function, arguments.structure())
         if key not in self.made:
             self.made[key] = None  # stays None when it fails, which is reported once
-            with self.context.calling(span, f"`{path}`" if path else f"`{function}`"):
+            with self.context.within(span, f"in this call of {what}"):
                 self.made[key] = self._make(unit, function, arguments, span)
         made = self.made[key]
         if made is None:
             raise Stop
         return made
 
+    def trial(self) -> "Elaborator":
+        """One that knows the bodies made, and keeps what it makes to itself."""
+        return replace(self, made=ChainMap({}, self.made))
+
+    # ---- repeat ------------------------------------------------------------------------------
+
+    def _repeat(
+        self, b: Builder, repeated: Repeated, path: str, function: str, arguments: Arguments
+    ) -> Val:
+        """Threads the first argument; collects what elements return beside it."""
+        self._check_each(repeated, arguments, b.span)
+        threaded = arguments.positional[0]
+        collected: list[list[Val]] = []
+        if not repeated.units:
+            collected = [[] for _ in range(others_of(repeated, function))]
+        unit, made = None, None
+        for i, following in enumerate(repeated.units):
+            self.context.tick(b.span, ELEMENT)
+            given = _element(arguments, threaded, i)
+            if made is None or following is not unit or arguments.each:
+                what = f"`{path}[{i}]`"
+                unit, made = following, self.body(following, function, given, what, b.span)
+                self._check_threaded(path, threaded, made.results, b.span)
+            result = _invoke(b, made, f"{path}[{i}]", given)
+            threaded, *others = result if isinstance(result, tuple) else (result,)
+            collected = collected or [[] for _ in others]
+            for values, value in zip(collected, others, strict=True):
+                values.append(value)
+        return (threaded, *(tuple(values) for values in collected)) if collected else threaded
+
+    def _check_each(self, repeated: Repeated, arguments: Arguments, span: Span) -> None:
+        if not arguments.positional or 0 in arguments.each:
+            message = "the first argument of a `repeat` is threaded through its elements"
+            help = "give it first, without a name and without `each`"
+            raise self.context.stop("Q209", message, arguments.spans.get(0, span), help=help)
+        named = dict(arguments.named)
+        for key in arguments.each:
+            value = arguments.positional[key] if isinstance(key, int) else named[key]
+            count = len(repeated.units)
+            if not isinstance(value, tuple) or len(value) != count:
+                message = f"`each` takes an array of {count}, given {describe(value)}"
+                raise self.context.stop("Q209", message, arguments.spans.get(key, span))
+
+    def _check_threaded(self, path: str, threaded: Val, results: Structure, span: Span) -> None:
+        first = results[0] if isinstance(results, tuple) else results
+        if first != structure_of(threaded):
+            message = f"an element of `{path}` takes {describe(threaded)}, gives `{first}`"
+            help = "the first input and the first result of a repeated block have one shape"
+            raise self.context.stop("Q209", message, span, help=help)
+
+    # ---- bodies ------------------------------------------------------------------------------
+
     def _make(self, unit: Unit, function: str, arguments: Arguments, span: Span) -> Elaborated:
-        shapes = {p.name: p.shape for p in unit.module.parameters}
-        b = Builder(function, shapes)
+        b = MeteredBuilder(function, shapes_of(unit), self.context)
         given = with_inputs(b, arguments)
         b.span = span
         match unit.definition:
@@ -138,23 +135,28 @@ class Elaborator:
         outputs: list[Value] = []
         flatten_value(result, outputs)
         body = b.finish(outputs)
-        if body.size > MAX_STEPS:
-            message = f"`{function}` unrolls to more than {MAX_STEPS} operations"
-            raise self.context.stop("Q208", message, span)
+        if body.size > MAX_OPERATIONS:
+            message = f"`{function}` unrolls to more than {MAX_OPERATIONS:,} operations"
+            raise self.context.stop("Q208", message, span, at_call=True)
         return Elaborated(body, tuple(v.type for v in outputs), structure_of(result))
 
-    def _layer(
-        self, b: Builder, layer: Layer, function: str, given: Arguments, span: Span
-    ) -> Val:
-        apply = layer.functions()[function]
+    def _layer(self, b: Builder, layer: Layer, function: str, given: Arguments, span: Span) -> Val:
+        kind, names = type(layer).__name__, layer_functions(type(layer))[function]
+        named = dict(given.named)
+        rest = names[len(given.positional) :]
+        if len(given.positional) > len(names) or set(named) != set(rest):
+            message = f"`{kind}` takes {', '.join(f'`{n}`' for n in names)}"
+            raise self.context.stop("Q205", message, span, at_call=True)
+        inputs = [*given.positional, *(named[n] for n in rest)]
+        for name, value in zip(names, inputs, strict=True):
+            if not isinstance(value, Value):
+                message = f"`{name}` of `{kind}` is a tensor, given {describe(value)}"
+                raise self.context.stop("Q201", message, span, at_call=True)
         try:
-            return apply(layer, b, *given.positional, **dict(given.named))  # type: ignore[operator, no-any-return]
+            return layer.functions()[function](layer, b, *inputs)  # type: ignore[operator, no-any-return]
         except ShapeError as wrong:
-            message = f"`{type(layer).__name__}` {wrong}"
-            raise self.context.stop("Q210", message, span) from None
-        except (TypeError, AttributeError):
-            message = f"`{type(layer).__name__}.{function}` does not take these arguments"
-            raise self.context.stop("Q205", message, span) from None
+            message = f"`{kind}` {wrong}"
+            raise self.context.stop("Q210", message, span, at_call=True) from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,11 +168,6 @@ class FunctionFrame:
     unit: Unit
     function: tree.Function
     scope: FileScope
-
-    def shadow(self) -> "FunctionFrame":
-        """The same function over a builder whose body nobody keeps."""
-        shapes = {p.name: p.shape for p in self.unit.module.parameters}
-        return replace(self, builder=Builder(self.function.name.text, shapes))
 
 
 class FunctionRunner:
@@ -185,50 +182,49 @@ def find_function(block: tree.Block, name: str) -> tree.Function:
     return next(m for m in block.members if isinstance(m, tree.Function) and m.name.text == name)
 
 
-def functions_of(unit: Unit) -> Sequence[str]:
-    match unit.definition:
-        case BlockValue(definition, _):
-            return [m.name.text for m in definition.members if isinstance(m, tree.Function)]
-        case Layer() as layer:
-            return list(layer.functions())
+def functions_of(of: Unit | BlockValue | LayerKind) -> Sequence[str]:
+    """Names of the functions of a block or layer, in order."""
+    match of:
+        case Unit(definition=Layer() as layer):
+            return list(layer_functions(type(layer)))
+        case LayerKind(layer=kind):
+            return list(layer_functions(kind))
+        case Unit(definition=BlockValue(definition=block)) | BlockValue(definition=block):
+            return [m.name.text for m in block.members if isinstance(m, tree.Function)]
+        case _:
+            raise TypeError(of)
 
 
-def with_inputs(b: Builder, arguments: Arguments) -> Arguments:
-    """The arguments with their tensors as inputs of a new body."""
-
-    def inside(value: Val) -> Val:
-        if isinstance(value, Value):
-            return b.input(value.type)
-        if isinstance(value, tuple):
-            return tuple(inside(v) for v in value)
-        return value
-
-    positional = tuple(inside(v) for v in arguments.positional)
-    named = tuple((n, inside(v)) for n, v in arguments.named)
-    return Arguments(positional, named, arguments.each, arguments.spans)
-
-
-def flatten_value(value: Val, into: list[Value]) -> None:
-    """The tensors of a value, in order."""
-    if isinstance(value, Value):
-        into.append(value)
-    elif isinstance(value, tuple):
-        for v in value:
-            flatten_value(v, into)
+def others_of(repeated: Repeated, function: str) -> int:
+    """How many results an element gives beside the threaded one, as far as the text tells."""
+    match repeated.element:
+        case BlockValue(definition=block) if function in functions_of(repeated.element):
+            declared = find_function(block, function)
+            if declared.results is not None:
+                return len(declared.results) - 1
+            last = declared.body[-1] if declared.body else None
+            return len(last.values) - 1 if isinstance(last, tree.Return) else 0
+        case LayerKind(layer=kind) if function in layer_functions(kind):
+            return layer_results(kind, function) - 1
+        case _:
+            return 0
 
 
-def structure_of(value: Val) -> Structure:
-    if isinstance(value, Value):
-        return value.type
-    if isinstance(value, tuple):
-        return tuple(structure_of(v) for v in value)
-    return value
+def shapes_of(unit: Unit) -> dict[str, tuple[int, ...]]:
+    return {p.name: p.shape for p in unit.module.parameters}
 
 
-def rebuild(structure: Structure, values: list[Value]) -> Val:
-    """The value of that structure; takes its tensors from the front of `values`."""
-    if isinstance(structure, TensorType):
-        return values.pop(0)
-    if isinstance(structure, tuple):
-        return tuple(rebuild(s, values) for s in structure)
-    return structure  # type: ignore[return-value]
+def _element(arguments: Arguments, threaded: Val, i: int) -> Arguments:
+    """The arguments of element i."""
+    if not arguments.each:
+        positional = (threaded, *arguments.positional[1:])
+        return Arguments(positional, arguments.named, spans=arguments.spans)
+    each = arguments.each
+    rest = [v[i] if k in each else v for k, v in enumerate(arguments.positional)][1:]  # type: ignore[index]
+    named = tuple((n, v[i] if n in each else v) for n, v in arguments.named)  # type: ignore[index]
+    return Arguments((threaded, *rest), named, spans=arguments.spans)
+
+
+def _invoke(b: Builder, made: Elaborated, path: str, arguments: Arguments) -> Val:
+    results = b.invoke(path, made.body, arguments.tensors(), made.types)
+    return rebuild(made.results, iter(results))

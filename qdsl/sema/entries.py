@@ -1,10 +1,12 @@
 """Elaborates the entries of a model: the functions that are compiled and packed."""
 
-from qdsl.ir.builder import Builder, Value
-from qdsl.ir.model import Entry, EntryInput, TensorType
+from qdsl.ir.model import Entry, EntryInput
 from qdsl.sema.body import FunctionEvaluator
 from qdsl.sema.context import Context, Stop
-from qdsl.sema.elaborate import Arguments, Elaborator, FunctionFrame
+from qdsl.sema.elaborate import Elaborator, FunctionFrame, shapes_of
+from qdsl.sema.limits import MAX_ARRAY
+from qdsl.sema.metered_builder import MeteredBuilder
+from qdsl.sema.structure import Arguments
 from qdsl.sema.values import BlockValue, Unit, Val
 from qdsl.syntax import tree
 
@@ -19,40 +21,46 @@ def entries_of(root: Unit, context: Context) -> tuple[Entry, ...]:
             try:
                 found.append(_entry(elaborator, root, member))
             except Stop:
-                continue
+                assert context.failed, "stopped without a finding"
     return tuple(found)
 
 
 def _entry(elaborator: Elaborator, root: Unit, function: tree.Function) -> Entry:
     assert isinstance(root.definition, BlockValue)
-    b = Builder(function.name.text, {p.name: p.shape for p in root.module.parameters})
+    name = function.name.text
+    b = MeteredBuilder(name, shapes_of(root), elaborator.context)
     frame = FunctionFrame(elaborator, b, root, function, root.definition.scope)
     evaluator = FunctionEvaluator(frame)
     inputs: list[EntryInput] = []
-    given = tuple(_input(evaluator, i, i.name.text, i.type, inputs) for i in function.inputs)
-    b.span = function.name.span
-    made = elaborator.body(root, function.name.text, Arguments(given, ()), "", function.name.span)
-    return Entry(function.name.text, tuple(inputs), made.types, made.body)
+    given = [
+        _input(evaluator, i.name.text, i.type, _starts_with_zeros(evaluator, i), inputs)
+        for i in function.inputs
+    ]
+    span = function.name.span
+    made = elaborator.body(root, name, Arguments(tuple(given)), f"entry `{name}`", span)
+    return Entry(name, tuple(inputs), made.types, made.body)
 
 
 def _input(
     evaluator: FunctionEvaluator,
-    declared: tree.Input,
     name: str,
     type: tree.Type,
+    zeros: bool,
     inputs: list[EntryInput],
 ) -> Val:
     """The value of an input; an array has one input per element, `caches[0]`."""
     if isinstance(type, tree.ArrayType):
         count = evaluator.integer(type.count)
-        elements = [
-            _input(evaluator, declared, f"{name}[{i}]", type.element, inputs) for i in range(count)
-        ]
-        return tuple(elements)
-    zeros = _starts_with_zeros(evaluator, declared)
-    tensor: TensorType = evaluator.signature.declared(type)
+        if not 0 <= count <= MAX_ARRAY - len(inputs):
+            message = f"array of {count:,} inputs"
+            help = f"an entry takes at most {MAX_ARRAY:,} inputs"
+            raise evaluator.context.stop("Q208", message, type.count.span, help=help)
+        return tuple(
+            _input(evaluator, f"{name}[{i}]", type.element, zeros, inputs) for i in range(count)
+        )
+    tensor = evaluator.signature.declared(type)
     inputs.append(EntryInput(name, tensor, zeros))
-    return Value(len(inputs) - 1, tensor)
+    return evaluator.frame.builder.input(tensor)
 
 
 def _starts_with_zeros(evaluator: FunctionEvaluator, declared: tree.Input) -> bool:

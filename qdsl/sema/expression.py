@@ -39,9 +39,7 @@ class Evaluator:
             case _:
                 assert_never(e)
 
-    def _reached(
-        self, e: tree.Attribute | tree.Call | tree.Pipe | tree.Subscript | tree.If
-    ) -> Val:
+    def _reached(self, e: tree.Attribute | tree.Call | tree.Pipe | tree.Subscript | tree.If) -> Val:
         match e:
             case tree.Attribute():
                 return self.attribute(e)

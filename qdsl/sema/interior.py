@@ -25,6 +25,7 @@ from qdsl.syntax import tree
 
 INITIALISERS = ("zeros", "ones", "normal", "xavier", "orthogonal")
 
+
 @dataclass(eq=False)
 class Interior:
     """A block while its members are made; `names` holds its arguments at first."""
@@ -190,9 +191,9 @@ class Interior:
             raise Stop
         if isinstance(e, tree.Attribute):
             names = self.names
-            value = MemberEvaluator(
-                self.context, self.block.scope, names, self.instantiate
-            ).value(e.value)
+            value = MemberEvaluator(self.context, self.block.scope, names, self.instantiate).value(
+                e.value
+            )
             if isinstance(value, MemberValue) and isinstance(value.unit, Unit):
                 known = [p.name for p in value.unit.module.parameters]
                 if e.name.text in known:
@@ -202,4 +203,3 @@ class Interior:
                 raise self.context.stop("Q101", message, e.name.span, help=help)
         help = "as in `tie joint.output.weight = prediction.embedding.weight`"
         raise self.context.stop("Q201", "expected the path of a weight", e.span, help=help)
-

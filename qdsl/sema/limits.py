@@ -19,7 +19,7 @@ MAX_DIM = 100  # names and numbers in the formula of one dim
 MAX_INTEGER = 1 << 62
 
 # what each step adds to the work
-EXPRESSION, ELEMENT, OPERATION = 1, 3, 15
+EXPRESSION, ELEMENT, OPERATION, RULE = 1, 3, 15, 15
 
 
 def dim_size(d: Dim) -> int:

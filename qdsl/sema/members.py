@@ -32,9 +32,9 @@ class MemberEvaluator(StaticEvaluator):
         if not isinstance(value, MemberValue):
             raise self.expected("a member", value, e.value.span)
         if isinstance(value.unit, Repeated):
-            help = f"name one of its elements: `{e.value.span.text}[0].{e.name.text}`"
             message = f"`{value.path}` is a `repeat`"
-            raise self.context.stop("Q201", message, e.value.span, help=help)
+            element = f"name one of its elements: `{e.value.span.text}[0].{e.name.text}`"
+            raise self.context.stop("Q201", message, e.value.span, help=element)
         inner = value.unit.names.get(e.name.text)
         if isinstance(inner, Poison):
             raise Stop

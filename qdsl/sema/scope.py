@@ -10,6 +10,7 @@ from qdsl.sema.context import Context
 from qdsl.sema.values import Val
 from qdsl.syntax import tree
 
+VALUE_ITEMS = (tree.Const, tree.Format, tree.Block)  # items whose names stand for values
 Definition = tree.Const | tree.Format | tree.Block | tree.Policy | tree.Budget | tree.Variant
 D = TypeVar("D", tree.Const, tree.Format, tree.Block, tree.Policy, tree.Budget, tree.Variant)
 
@@ -42,6 +43,11 @@ class FileScope:
     def find(self, name: str) -> Entry | None:
         self.used.add(name)
         return self.entries.get(name)
+
+    def value(self, name: str) -> Entry | None:
+        """What the name means in an expression, where a variant may be called `int8`."""
+        entry = self.find(name)
+        return entry if entry and isinstance(entry.item, VALUE_ITEMS) else None
 
     def own(self, kind: type[D]) -> Iterator[D]:
         """Definitions of that kind which stand in this file, in order."""

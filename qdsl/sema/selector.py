@@ -1,14 +1,21 @@
-"""Matches selectors against the paths of a module tree, all selectors in one walk."""
+"""Matches selectors against the paths of a module tree, all selectors in one walk.
 
-import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from functools import cache
+Equal modules are one value: what matches below one is found once for each state in which the
+selectors reach it, and prefixed with the path of each place where it stands.
+"""
+
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 
 from qdsl.ir.model import Module, Parameter, join
 from qdsl.syntax import tree
 
-States = frozenset[int]  # positions in a selector's segments that a path has reached
+# positions that the path so far has reached in each selector which may still match
+States = tuple[tuple[int, frozenset[int]], ...]
+Hit = tuple[int, str, Module, Parameter | None]  # selector, path, what stands there
+
+ANY = ("**",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,103 +27,145 @@ class Match:
     parameter: Parameter | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class _Step:
-    """One segment of a path: an element of a `repeat` has its index and their number."""
-
-    name: str
-    index: int | None = None
-    count: int = 0
-
-
 def match_all(selectors: Sequence[tree.Selector], root: Module) -> list[list[Match]]:
     """For each selector what it matches, in the order of the tree."""
+    matcher = _Matcher(selectors)
+    start = tuple((i, _close(s, {0})) for i, s in enumerate(selectors))
     found: list[list[Match]] = [[] for _ in selectors]
-    start = {i: _close(s, frozenset((0,))) for i, s in enumerate(selectors)}
-    for path, module, states in _walk(root, "", start, selectors):
-        for i, reached in states.items():
-            if len(selectors[i].segments) in reached and _is_kind(selectors[i], module):
-                found[i].append(Match(path, module))
-        for parameter in module.parameters:
-            inner = _advance_all(states, _Step(parameter.name), selectors)
-            for i, reached in inner.items():
-                if selectors[i].kind is None and len(selectors[i].segments) in reached:
-                    found[i].append(Match(path, module, parameter))
+    for i, path, module, parameter in matcher.below(root, start):
+        found[i].append(Match(path, module, parameter))
     return found
 
 
-def _walk(
-    module: Module, path: str, states: dict[int, States], selectors: Sequence[tree.Selector]
-) -> Iterator[tuple[str, Module, dict[int, States]]]:
-    if not states:
-        return
-    yield path, module, states
-    for name, member in module.members.items():
-        if isinstance(member, Module):
-            inner = _advance_all(states, _Step(name), selectors)
-            yield from _walk(member, join(path, name), inner, selectors)
-            continue
-        for i, element in enumerate(member):
-            inner = _advance_all(states, _Step(name, i, len(member)), selectors)
-            yield from _walk(element, f"{join(path, name)}[{i}]", inner, selectors)
+def glob_fits(glob: str, name: str) -> bool:
+    """Whether a name is one that the glob stands for; `*` is any run of characters."""
+    first, *rest = glob.split("*")
+    if not rest:
+        return glob == name
+    *middle, last = rest
+    start, end = len(first), len(name) - len(last)
+    if start > end or not (name.startswith(first) and name.endswith(last)):
+        return False
+    for part in middle:
+        found = name.find(part, start, end)
+        if found < 0:
+            return False
+        start = found + len(part)
+    return True
 
 
-def _advance_all(
-    states: dict[int, States], step: _Step, selectors: Sequence[tree.Selector]
-) -> dict[int, States]:
-    advanced = {i: _advance(selectors[i], s, step) for i, s in states.items()}
-    return {i: s for i, s in advanced.items() if s}
+def index_fits(segment: tree.Segment, index: int, count: int) -> bool:
+    """Whether the segment's brackets take that element of so many; none or `[*]` take all."""
+    if not segment.indices:
+        return True
+    return any(first <= index < last for first, last in _ranges(segment.indices, count))
 
 
-def _advance(selector: tree.Selector, states: States, step: _Step) -> States:
-    reached: set[int] = set()
-    for position in states:
-        if position == len(selector.segments):
-            continue
-        segment = selector.segments[position]
-        if segment.globs == ("**",):
-            reached.add(position)
-        elif _fits(segment, step):
-            reached.add(position + 1)
-    return _close(selector, frozenset(reached)) if reached else frozenset()
+@dataclass(eq=False)
+class _Matcher:
+    selectors: Sequence[tree.Selector]
+    found: dict[tuple[int, States], list[Hit]] = field(default_factory=dict)
+
+    def below(self, module: Module, states: States) -> list[Hit]:
+        """What matches at and below a module, with paths from there."""
+        key = (id(module), states)
+        if key not in self.found:
+            self.found[key] = list(self._hits(module, states)) if states else []
+        return self.found[key]
+
+    def _hits(self, module: Module, states: States) -> Iterator[Hit]:
+        for i in self._done(states):
+            kind = self.selectors[i].kind
+            if kind is None or kind.text == module.kind:
+                yield i, "", module, None
+        for parameter in module.parameters:
+            for i in self._done(self._advance(states, parameter.name)):
+                if self.selectors[i].kind is None:
+                    yield i, parameter.name, module, parameter
+        for name, member in module.members.items():
+            if isinstance(member, Module):
+                yield from _below(name, self.below(member, self._advance(states, name)))
+            else:
+                yield from self._elements(name, member, states)
+
+    def _elements(self, name: str, elements: tuple[Module, ...], states: States) -> Iterator[Hit]:
+        """Elements between two borders of the selectors' brackets are all reached alike."""
+        borders = self._borders(states, len(elements))
+        reached: dict[int, States] = {}
+        for i, element in enumerate(elements):
+            interval = bisect_right(borders, i)
+            if interval not in reached:
+                reached[interval] = self._advance(states, name, i, len(elements))
+            yield from _below(f"{name}[{i}]", self.below(element, reached[interval]))
+
+    def _borders(self, states: States, count: int) -> list[int]:
+        borders: set[int] = set()
+        for i, positions in states:
+            segments = self.selectors[i].segments
+            for position in positions:
+                if position < len(segments):
+                    for ends in _ranges(segments[position].indices or (), count):
+                        borders.update(ends)
+        return sorted(borders)
+
+    def _done(self, states: States) -> Iterator[int]:
+        """Selectors whose last segment has been reached."""
+        return (i for i, reached in states if len(self.selectors[i].segments) in reached)
+
+    def _advance(
+        self, states: States, name: str, index: int | None = None, count: int = 0
+    ) -> States:
+        """The states after one more segment of a path; an element of a `repeat` has an index."""
+        advanced: list[tuple[int, frozenset[int]]] = []
+        for i, positions in states:
+            selector = self.selectors[i]
+            reached: set[int] = set()
+            for position in positions:
+                if position == len(selector.segments):
+                    continue
+                segment = selector.segments[position]
+                if segment.globs == ANY:
+                    reached.add(position)
+                elif _fits(segment, name, index, count):
+                    reached.add(position + 1)
+            if reached:
+                advanced.append((i, _close(selector, reached)))
+        return tuple(advanced)
 
 
-def _close(selector: tree.Selector, states: States) -> States:
+def _below(name: str, hits: Iterable[Hit]) -> Iterator[Hit]:
+    return ((i, join(name, path), module, parameter) for i, path, module, parameter in hits)
+
+
+def _close(selector: tree.Selector, states: Iterable[int]) -> frozenset[int]:
     """`**` also stands for no segment."""
     closed = set(states)
-    for position in sorted(states):
-        while position < len(selector.segments) and selector.segments[position].globs == ("**",):
+    for position in sorted(closed):
+        while position < len(selector.segments) and selector.segments[position].globs == ANY:
             position += 1
             closed.add(position)
     return frozenset(closed)
 
 
-def _fits(segment: tree.Segment, step: _Step) -> bool:
-    if not any(_glob(g).fullmatch(step.name) for g in segment.globs):
+def _fits(segment: tree.Segment, name: str, index: int | None, count: int) -> bool:
+    if not any(glob_fits(g, name) for g in segment.globs):
         return False
-    if step.index is None:
+    if index is None:
         return segment.indices is None
     if segment.indices is None:
         return segment.globs == ("*",)
-    return not segment.indices or any(_covers(r, step) for r in segment.indices)
+    return index_fits(segment, index, count)
 
 
-def _covers(indices: tree.IndexRange, step: _Step) -> bool:
-    first = 0 if indices.start is None else indices.start
-    last = step.count if indices.stop is None else indices.stop
-    if first < 0:
-        first += step.count
-    if indices.single:
-        return step.index == first
-    if last < 0:
-        last += step.count
-    return first <= (step.index or 0) < last
+def _ranges(indices: Iterable[tree.IndexRange], count: int) -> Iterator[tuple[int, int]]:
+    """Half-open ranges from 0, negative ends counted from the end."""
+    for range in indices:
+        first = _from_end(range.start or 0, count)
+        if range.single:
+            yield first, first + 1
+        else:
+            yield first, count if range.stop is None else _from_end(range.stop, count)
 
 
-def _is_kind(selector: tree.Selector, module: Module) -> bool:
-    return selector.kind is None or selector.kind.text == module.kind
-
-
-@cache
-def _glob(text: str) -> re.Pattern[str]:
-    return re.compile(".*".join(re.escape(part) for part in text.split("*")))
+def _from_end(index: int, count: int) -> int:
+    return index + count if index < 0 else index

@@ -89,20 +89,26 @@ class StaticEvaluator(Evaluator):
     def _option(self, e: tree.Expr) -> Val:
         """Words of options (`per = channel`) are words, unless a parameter or item is meant."""
         if isinstance(e, tree.Name) and e.text not in self.environment:
-            if e.text not in self.scope.entries:
+            if self.scope.value(e.text) is None:
                 return e.text
         return self.value(e)
 
     # ---- names of the file -------------------------------------------------------------------
 
     def _file_name(self, e: tree.Name) -> Val:
-        """A name from the file or the language; reports Q101 when there is none."""
-        if entry := self.scope.find(e.text):
+        """A name from the file or the language; reports Q101 when there is none.
+
+        A policy, budget or variant is no value: it may be called as a format is, `int4`.
+        """
+        if entry := self.scope.value(e.text):
             return self._entry(entry, e)
         if e.text in self.scope.broken:
             raise Stop
         if value := language_name(e.text, e.span):
             return value
+        if entry := self.scope.find(e.text):
+            message = f"`{e.text}` is a {type(entry.item).__name__.lower()}, not a value"
+            raise self.context.stop("Q201", message, e.span)
         known = {*self.environment, *self.scope.entries, *language_names()}
         help = suggestion(e.text, known)
         raise self.context.stop("Q101", f"unknown name `{e.text}`", e.span, "not found", help=help)
@@ -117,8 +123,7 @@ class StaticEvaluator(Evaluator):
             case tree.Const() | tree.Format():
                 return self._constant(entry, item, e)
             case _:
-                message = f"`{e.text}` is a {type(item).__name__.lower()}, not a value"
-                raise self.context.stop("Q201", message, e.span)
+                raise TypeError(f"{type(item).__name__} is no value")
 
     def _constant(self, entry: Entry, item: tree.Const | tree.Format, e: tree.Name) -> Val:
         name = item.name.text

@@ -1,52 +1,64 @@
 """Gives every parameter its format: the claims of a policy become storages."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from qdsl.diagnostic.model import error, warning
-from qdsl.formats import check_shape, format_warning
+from qdsl.formats import FormatError, check_shape, format_warning
 from qdsl.ir.format import F32, ActivationFormat, WeightFormat
 from qdsl.ir.model import Assigned, Module, Parameter, Role, Storage, join
 from qdsl.sema.context import Context, Stop
 from qdsl.sema.formats import activation_format, weight_format
 from qdsl.sema.policy import LAYER_PROPERTIES, Claim, Claims
 from qdsl.sema.scope import FileScope
-from qdsl.sema.static import StaticEvaluator
-from qdsl.sema.units import Units
+from qdsl.sema.static import Instantiate, StaticEvaluator
 from qdsl.sema.values import FormatValue
 from qdsl.source import Span
-from qdsl.syntax import tree
 
 PROPERTY_OF = {Role.WEIGHT: "weights", Role.BIAS: "bias", Role.NORM: "norm"}
+PLAIN = Assigned(F32)
+
+
+@dataclass(frozen=True, slots=True)
+class _Unfitting:
+    """Weights that a rule's format does not fit: the first of them, and how many."""
+
+    wrong: FormatError
+    claim: Claim
+    path: str
+    parameter: Parameter
+    count: int
 
 
 @dataclass(eq=False)
 class Assigner:
-    """Reads the winning claims; each property of a rule is evaluated once."""
+    """Reads the winning claims of one variant; each property of a rule is evaluated once."""
 
     claims: Claims
     scopes: Mapping[int, FileScope]  # of each rule, by id
-    units: Units
-    made: dict[tuple[int, str], object] = field(default_factory=dict)
+    context: Context
+    instantiate: Instantiate
+    values: dict[int, object] = field(default_factory=dict)
+    checked: dict[object, FormatError | None] = field(default_factory=dict)
+    unfitting: dict[int, _Unfitting] = field(default_factory=dict)
 
-    @property
-    def context(self) -> Context:
-        return self.units.context
-
-    def storages(self, root: Module, ties: Mapping[str, str], policy: Span | None) -> tuple[Storage, ...]:
+    def storages(
+        self, root: Module, ties: Mapping[str, str], policy: Span | None
+    ) -> tuple[Storage, ...]:
         """Every owned parameter with its format; unclaimed weights are reported."""
         found: list[Storage] = []
         unclaimed: list[str] = []
         for path, module in root.walk():
+            kind = module.kind if module.is_layer else "parameter"
             for parameter in module.parameters:
                 name = join(path, parameter.name)
                 if name in ties:
                     continue
-                kind = module.kind if module.is_layer else "parameter"
-                found.append(self._storage(name, kind, parameter))
-                claimed = self.claims.winner("weights", name) is not None
-                if policy and parameter.role is Role.WEIGHT and not claimed:
+                claim = self._claim(parameter.role, name)
+                found.append(self._storage(name, kind, parameter, claim))
+                if policy and parameter.role is Role.WEIGHT and claim is None:
                     unclaimed.append(name)
+        self._report_unfitting()
         if unclaimed and policy:
             self._report_unclaimed(unclaimed, policy)
         self._check_ties(ties)
@@ -55,72 +67,84 @@ class Assigner:
     def activations(self, root: Module, property: str) -> dict[str, ActivationFormat]:
         """Formats by layer path; f32 is left out."""
         found: dict[str, ActivationFormat] = {}
-        for path, module in root.walk():
-            if module.kind in LAYER_PROPERTIES[property]:
-                claim = self.claims.winner(property, path)
-                format = self._activation(claim) if claim else None
-                if format is not None:
-                    found[path] = format
+        if any(name == property for name, _ in self.claims.found):
+            for path, module in root.walk():
+                if module.kind in LAYER_PROPERTIES[property]:
+                    claim = self.claims.winner(property, path)
+                    format = self._value(claim) if claim else None
+                    if isinstance(format, ActivationFormat):
+                        found[path] = format
         return found
 
-    def _storage(self, path: str, kind: str, parameter: Parameter) -> Storage:
-        assigned = Assigned(F32)
-        if parameter.role is not Role.STATISTIC:
-            claim = self.claims.winner(PROPERTY_OF[parameter.role], path)
-            assigned = self._assigned(path, parameter, claim)
+    # ---- one storage -------------------------------------------------------------------------
+
+    def _claim(self, role: Role, path: str) -> Claim | None:
+        return self.claims.winner(PROPERTY_OF[role], path) if role in PROPERTY_OF else None
+
+    def _storage(self, path: str, kind: str, parameter: Parameter, claim: Claim | None) -> Storage:
         trainable = parameter.role is not Role.STATISTIC
-        if trainable and (claim := self.claims.winner("trainable", path)):
-            trainable = self._evaluate(claim, "trainable") is True
+        if trainable and (word := self.claims.winner("trainable", path)):
+            trainable = self._value(word) is True
+        if claim is None:
+            return Storage(path, kind, parameter, PLAIN, trainable)
+        assigned = self._assigned(path, parameter, claim)
         return Storage(path, kind, parameter, assigned, trainable)
 
-    def _assigned(self, path: str, parameter: Parameter, claim: Claim | None) -> Assigned:
-        if claim is None:
-            return Assigned(F32)
-        format = self._evaluate(claim, PROPERTY_OF[parameter.role])
+    def _assigned(self, path: str, parameter: Parameter, claim: Claim) -> Assigned:
+        format = self._value(claim)
         if not isinstance(format, WeightFormat):
-            return Assigned(F32, claim.property.span)
-        if wrong := check_shape(format, *parameter.matrix):
-            span = claim.property.value.span
-            made = [(parameter.span, f"`{path}` is {list(parameter.shape)}")]
-            message = f"{wrong.message} of `{path}`"
-            self.context.report(error("Q307", message, span, secondary=made, help=wrong.help))
+            return PLAIN
+        key = (id(claim.property), *parameter.matrix)
+        if key not in self.checked:
+            self.checked[key] = check_shape(format, *parameter.matrix)
+        if wrong := self.checked[key]:
+            place = id(claim.property)
+            first = self.unfitting.get(place, _Unfitting(wrong, claim, path, parameter, 0))
+            self.unfitting[place] = replace(first, count=first.count + 1)
         return Assigned(format, claim.property.span)
 
-    def _activation(self, claim: Claim) -> ActivationFormat | None:
-        format = self._evaluate(claim, "activations")
-        return format if isinstance(format, ActivationFormat) else None
+    # ---- values of properties ----------------------------------------------------------------
 
-    def _evaluate(self, claim: Claim, what: str) -> object:
+    def _value(self, claim: Claim) -> object:
         """The value of a property, None where it is wrong (reported once)."""
-        key = (id(claim.property), what)
-        if key not in self.made:
-            self.made[key] = None
+        key = id(claim.property)
+        if key not in self.values:
             try:
-                self.made[key] = self._value(claim, what)
+                self.values[key] = self._evaluated(claim)
             except Stop:
-                pass
-        return self.made[key]
+                self.values[key] = None
+        return self.values[key]
 
-    def _value(self, claim: Claim, what: str) -> object:
-        expression = claim.property.value
+    def _evaluated(self, claim: Claim) -> object:
+        expression, what = claim.property.value, claim.property.name.text
         scope = self.scopes[id(claim.rule)]
-        evaluator = StaticEvaluator(self.context, scope, {}, self.units.instantiate)
-        value = evaluator.value(expression)
+        evaluator = StaticEvaluator(self.context, scope, {}, self.instantiate)
         if what == "trainable":
             return evaluator.boolean(expression)
+        value = evaluator.value(expression)
         if not isinstance(value, FormatValue):
             raise evaluator.expected("a format", value, expression.span)
-        if what == "activations":
+        if what in LAYER_PROPERTIES:
             return activation_format(value, expression.span, self.context)
         format = weight_format(value, expression.span, self.context)
         if what in ("bias", "norm") and not format.is_float:
-            message = f"`{what}` is stored as f32, f16 or bf16, not {format.name}"
-            raise self.context.stop("Q308", message, expression.span)
+            message = f"`{what}` in `{format.name}`"
+            floats = "a bias and the numbers of a norm are f32, f16 or bf16"
+            raise self.context.stop("Q308", message, expression.span, help=floats)
         if unlikely := format_warning(format):
-            self.context.report(
-                warning("Q309", unlikely.message, expression.span, help=unlikely.help)
-            )
+            message, help = unlikely.message, unlikely.help
+            self.context.report(warning("Q309", message, expression.span, help=help))
         return format
+
+    # ---- findings ----------------------------------------------------------------------------
+
+    def _report_unfitting(self) -> None:
+        for found in self.unfitting.values():
+            others = f" and {found.count - 1} others" if found.count > 1 else ""
+            message = f"{found.wrong.message} of `{found.path}`{others}"
+            place = [(found.parameter.span, f"`{found.path}` is {list(found.parameter.shape)}")]
+            span, help = found.claim.property.value.span, found.wrong.help
+            self.context.report(error("Q307", message, span, secondary=place, help=help))
 
     def _report_unclaimed(self, paths: list[str], policy: Span) -> None:
         shown = ", ".join(f"`{p}`" for p in paths[:3])
@@ -134,19 +158,18 @@ class Assigner:
         """Rules that claim one storage by two names must agree."""
         for owner in dict.fromkeys(ties.values()):
             claims = self.claims.found.get(("weights", owner), [])
+            # the last word by each name; `default` gives way to any rule
             by_name = {c.name: c for c in claims if c.rule.selector is not None}
-            formats = [(c, self._evaluate(c, "weights")) for c in by_name.values()]
-            different = [c for c, f in formats if f != formats[0][1]]
-            if different:
-                first, second = formats[0][0], different[0]
-                message = f"`{first.name}` and `{second.name}` are one storage with two formats"
-                place = [(first.property.span, "and here")]
-                help = f"give both one format, or let one rule name `{owner}` only"
-                self.context.report(
-                    error("Q311", message, second.property.span, secondary=place, help=help)
-                )
+            values = [(c, self._value(c)) for c in by_name.values()]
+            different = [c for c, v in values if v != values[0][1] and v is not None]
+            if different and values[0][1] is not None:
+                self._report_conflict(owner, values[0][0], different[0])
 
-
-def rule_scopes(bodies: list[tuple[tuple[tree.Rule, ...], FileScope]]) -> dict[int, FileScope]:
-    """The file of each rule, by id."""
-    return {id(rule): scope for rules, scope in bodies for rule in rules}
+    def _report_conflict(self, owner: str, first: Claim, second: Claim) -> None:
+        message = f"`{first.name}` and `{second.name}` are one storage with two formats"
+        place = [(first.property.span, f"`{first.name}` here")]
+        wanted, name = (first, second.name) if first.name == owner else (second, first.name)
+        rule = f"`{name} {{ weights = {wanted.property.value.span.text} }}`"
+        help = f"add {rule} behind both, or let one of them match neither name"
+        span, label = second.property.span, f"`{second.name}` here"
+        self.context.report(error("Q311", message, span, label, secondary=place, help=help))

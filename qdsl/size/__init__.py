@@ -1,0 +1,1 @@
+"""What a model weighs: counted without weights, judged against budgets, compared."""

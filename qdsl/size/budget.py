@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from fractions import Fraction
 from heapq import nlargest
-from types import MappingProxyType
 from typing import Any, assert_never
 
 from qdsl.ir.format import FloatType

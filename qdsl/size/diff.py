@@ -98,7 +98,7 @@ def diff(
     ]
     if before.header_bytes != after.header_bytes:
         sizes = (before.header_bytes, after.header_bytes)
-        rows.append(DiffRow(HEADER, *sizes, Cause.STRUCTURE, "header", None))
+        rows.append(DiffRow(HEADER, *sizes, Cause.STRUCTURE, "", None))
     rows.sort(key=lambda row: -abs(row.delta_bytes))
     return Diff(before, after, tuple(rows), _budgets(*outcomes))
 

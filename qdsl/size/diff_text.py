@@ -76,7 +76,7 @@ def _cells(line: _Line) -> tuple[str, ...]:
     row, place = line.row, line.row.place
     return (
         f"{line.delta:+,}",
-        signed_bytes(line.delta),
+        signed_bytes(line.delta) if abs(line.delta) >= 1024 else "",
         bytes_text(line.count * row.from_bytes),
         "→",
         bytes_text(line.count * row.to_bytes),

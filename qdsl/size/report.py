@@ -1,6 +1,6 @@
 """Reports the size of a packed model to the byte, without weights."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
@@ -41,9 +41,20 @@ class Report:
         return Fraction(8 * self.total_bytes, self.params or 1)
 
 
-def size(variant: str, source: Model, model: Model, kernel_of: Callable[[Storage], str]) -> Report:
-    """The size of `model`, which passes made of `source`; `kernel_of` names a storage's kernel."""
-    plan = layout(model)
+def size(
+    variant: str,
+    source: Model,
+    model: Model,
+    kernel_of: Callable[[Storage], str],
+    *,
+    choices: Mapping[str, str] | None = None,
+) -> Report:
+    """The size of `model`, which passes made of `source`.
+
+    `kernel_of` names a storage's kernel; `choices` are the formats that a lock gave, which the
+    header of the file repeats.
+    """
+    plan = layout(model, choices)
     return Report(
         variant=variant,
         rows=rows(model, kernel_of),

@@ -1,0 +1,1 @@
+"""The sparsity patterns of a spec, one per file."""

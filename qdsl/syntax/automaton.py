@@ -5,8 +5,8 @@ from typing import Any, Literal
 
 from qdsl.source import Source, Span
 from qdsl.syntax.build.context import Build, Context
+from qdsl.syntax.grammar import ABSENT, Tables
 from qdsl.syntax.lexer import Token
-from qdsl.syntax.tables import ABSENT, Tables
 
 Rule = tuple[int, int, Build | Literal[""] | None, tuple[int, ...], bool]
 """A rule of the tables with its action looked up, and whether its node is a level of nesting."""

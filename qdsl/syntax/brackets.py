@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
+from qdsl.syntax.grammar import Tables
 from qdsl.syntax.lexer import Token
-from qdsl.syntax.tables import Tables
 
 SIGNS: Mapping[str, str] = {"(": ")", "[": "]", "{": "}"}
 

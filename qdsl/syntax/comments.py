@@ -1,10 +1,13 @@
 """Gives each comment to the place in the tree where it belongs, once."""
 
+import re
 from bisect import bisect_left
 from collections.abc import Sequence
 
 from qdsl.source import Source
 from qdsl.syntax.tree import Comment, File
+
+BETWEEN = re.compile(r"(?:\s|,|#.*)*")
 
 
 class Comments:
@@ -23,14 +26,14 @@ class Comments:
         self.given.update(left)
         return [self.comments[i] for i in left]
 
-    def beside(self, start: int, end: int) -> list[Comment]:
-        """Gives the comments left between two offsets that share their line with other text."""
+    def beside(self, start: int, end: int) -> Comment | None:
+        """Gives the first comment left between two offsets that shares its line with other text."""
         first, last = bisect_left(self.starts, start), bisect_left(self.starts, end)
-        left = [
-            i for i in range(first, last) if i not in self.given and not self.comments[i].own_line
-        ]
-        self.given.update(left)
-        return [self.comments[i] for i in left]
+        for i in range(first, last):
+            if i not in self.given and not self.comments[i].own_line:
+                self.given.add(i)
+                return self.comments[i]
+        return None
 
     def trailing(self, end: int) -> Comment | None:
         """Gives the comment that follows something that ends at an offset, on the same line."""
@@ -41,6 +44,11 @@ class Comments:
             return None
         self.given.add(i)
         return self.comments[i]
+
+    def closer(self, end: int) -> int:
+        """The offset of the bracket that closes a list whose last element ends at an offset."""
+        found = BETWEEN.match(self.source.text, end)
+        return found.end() if found else end
 
     def blank_before(self, offset: int) -> bool:
         """Whether a blank line stands in the source before what begins at an offset."""

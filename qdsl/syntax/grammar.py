@@ -1,112 +1,85 @@
-"""Compiles the grammar with lark into the tables of a lexer and an LALR(1) automaton.
+"""Reads the parse tables that are shipped beside the grammar.
 
-`python -m qdsl.syntax.grammar` writes them into the checkout.
+They are JSON, named by a hash of the grammar and of the lark version that made them. A grammar
+without its tables is compiled in memory; `python -m qdsl.syntax.tables` writes them.
 """
 
 import json
-import re
-from collections.abc import Collection, Mapping
-from pathlib import Path
+import os
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from lark import Lark
-from lark.grammar import Rule
-from lark.lexer import TerminalDef
+LARK = "1.3.1"
+"""The lark release whose tables are shipped; any release that compiles the grammar may be used."""
 
-from qdsl.syntax.tables import ABSENT, LARK, name_for
+END = 0
+"""The symbol of the end of the text."""
+
+ABSENT = -1
+"""A pick that stands for an optional part that is absent; picks below it splice a list."""
 
 
-def compile_grammar(grammar: str) -> dict[str, Any]:
-    """The tables of a grammar as a JSON value, made by lark.
+@dataclass(frozen=True, slots=True)
+class Tables:
+    """A lexer and an LALR(1) automaton as plain values.
 
-    Raises lark's GrammarError where the grammar is not LALR(1). Lark settles a conflict between
-    shift and reduce by shifting; `tests/syntax/test_tables.py` holds the list of those there are.
+    Symbols are numbers, indices of `symbols`; the terminals among them are `terminals`. `pattern`
+    matches one token; `words` and `signs` tell it apart by its text; a word that is `soft`, and not
+    `reserved`, is a `name` where the word does not fit. The parse begins in state 0;
+    `states[s][symbol]` is the state to go to, or for a reduction by rule r the number -1 - r. A
+    rule is (origin, length, action, picks): the children at `picks` are handed to the action of
+    that name. With no action (None), the one child stands for the rule; with the empty one, all are
+    spliced into the parent.
     """
-    lark = Lark(grammar, start="file", parser="lalr", lexer="basic", maybe_placeholders=True)
-    rules = lark.parser.parser_conf.rules
-    symbols = ["$END", *(t.name for t in lark.terminals)]
-    symbols += sorted({rule.origin.name for rule in rules})
-    ids = {name: i for i, name in enumerate(symbols)}
-    numbers = {rule: i for i, rule in enumerate(rules)}
-    table = lark.parser.parser._parse_table
-    order = [table.start_states["file"]]  # lark's own numbers change from run to run
-    for state in order:
-        actions = sorted(table.states[state].items(), key=lambda item: ids[item[0]])
-        targets = [target for _, (action, target) in actions if action.name == "Shift"]
-        order += [t for t in dict.fromkeys(targets) if t not in order]
-    place = {state: i for i, state in enumerate(order)}
-    rows: dict[tuple[int, ...], int] = {}
-    states = []
-    for state in order:
-        row: list[int] = []
-        for symbol, (action, target) in sorted(table.states[state].items()):
-            reduce = action.name == "Reduce"
-            row += [ids[symbol], -1 - numbers[target] if reduce else place[target]]
-        states.append(rows.setdefault(tuple(row), len(rows)))
-    return {
-        "lark": LARK,
-        "symbols": symbols,
-        "terminals": 1 + len(lark.terminals),
-        **_lexicon(lark.terminals, set(lark.ignore_tokens), ids),
-        "rules": [[ids[r.origin.name], len(r.expansion), _action(r), _picks(r)] for r in rules],
-        "rows": [list(row) for row in rows],
-        "states": states,
-    }
+
+    symbols: tuple[str, ...]
+    terminals: Mapping[str, int]
+    name: int
+    pattern: str
+    words: Mapping[str, int]
+    reserved: frozenset[int]
+    soft: frozenset[int]
+    signs: Mapping[str, int]
+    rules: tuple[tuple[int, int, str | None, tuple[int, ...]], ...]
+    states: tuple[Mapping[int, int], ...]
 
 
-def _lexicon(
-    terminals: Collection[TerminalDef], ignored: set[str], ids: Mapping[str, int]
-) -> dict[str, Any]:
-    """One pattern for all tokens; words are told from names, and signs apart, by their text."""
-    fixed = {t.pattern.value: t for t in terminals if t.pattern.type == "str"}
-    words = {text: t for text, t in fixed.items() if text.isidentifier()}
-    signs = sorted(fixed.keys() - words.keys(), key=lambda text: (-len(text), text))
-    shapes = [t for t in terminals if t.pattern.type == "re"]
-    shapes.sort(key=lambda t: (t.name == "NAME", t.name not in ignored, t.name))
-    groups = [f"(?P<{t.name}>{t.pattern.to_regexp()})" for t in shapes]
-    groups.append(f"(?P<SIGN>{'|'.join(re.escape(s) for s in signs)})")
-    return {
-        "pattern": "|".join(groups),
-        "words": {text: ids[t.name] for text, t in sorted(words.items())},
-        "reserved": sorted(ids[t.name] for t in words.values() if t.priority > 0),
-        "signs": {text: ids[fixed[text].name] for text in signs},
-    }
+def load() -> Tables:
+    """The tables of the grammar: those shipped with it, or compiled now where they do not fit."""
+    folder = os.path.join(os.path.dirname(os.path.dirname(__file__)), "grammar")
+    with open(os.path.join(folder, "qspec.lark"), encoding="utf-8") as file:
+        grammar = file.read()
+    try:
+        with open(os.path.join(folder, name_for(grammar)), encoding="utf-8") as file:
+            return decode(json.load(file))
+    except FileNotFoundError:
+        from qdsl.syntax.tables import compile_grammar  # lark is costly to import
+
+        return decode(compile_grammar(grammar))
 
 
-def _action(rule: Rule) -> str | None:
-    """The name of what builds the rule's node; see Tables."""
-    if rule.alias:
-        return str(rule.alias)
-    origin = str(rule.origin.name)
-    single = rule.options.expand1 and len(_picks(rule)) == 1
-    if origin.startswith("_"):
-        return ""
-    return None if single else origin
+def name_for(grammar: str) -> str:
+    """File name of the tables of a grammar."""
+    return f"qspec-{zlib.crc32((LARK + grammar).encode()):08x}.json"
 
 
-def _picks(rule: Rule) -> list[int]:
-    """Which children a rule keeps: all but the signs and words that only separate."""
-    absent = "".join(str(int(b)) for b in rule.options.empty_indices or [])
-    gaps = [len(run) for run in absent.split("0")] if absent else [0] * (len(rule.expansion) + 1)
-    picks = []
-    for i, symbol in enumerate(rule.expansion):
-        picks += [ABSENT] * gaps[i]
-        if not symbol.is_term and symbol.name.startswith("_"):
-            picks.append(ABSENT - 1 - i)
-        elif rule.options.keep_all_tokens or not getattr(symbol, "filter_out", False):
-            picks.append(i)
-    return picks + [ABSENT] * gaps[-1]
-
-
-def main() -> None:
-    """Writes the tables of the grammar in this checkout, in place of any others."""
-    folder = Path(__file__).parent.parent / "grammar"
-    grammar = (folder / "qspec.lark").read_text(encoding="utf-8")
-    text = json.dumps(compile_grammar(grammar), separators=(",", ":"))
-    for old in folder.glob("qspec-*.json"):
-        old.unlink()
-    (folder / name_for(grammar)).write_text(text + "\n", encoding="utf-8")
-
-
-if __name__ == "__main__":
-    main()
+def decode(data: Mapping[str, Any]) -> Tables:
+    """The tables that a JSON value holds."""
+    rows = [dict(zip(row[::2], row[1::2], strict=True)) for row in data["rows"]]
+    symbols = tuple(data["symbols"])
+    terminals = {name: i for i, name in enumerate(symbols[: data["terminals"]])}
+    reserved = frozenset(data["reserved"])
+    return Tables(
+        symbols=symbols,
+        terminals=terminals,
+        name=terminals["NAME"],
+        pattern=data["pattern"],
+        words=data["words"],
+        reserved=reserved,
+        soft=frozenset(data["words"].values()) - reserved,
+        signs=data["signs"],
+        rules=tuple((o, n, a, tuple(p)) for o, n, a, p in data["rules"]),
+        states=tuple(rows[i] for i in data["states"]),
+    )

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from qdsl.diagnostic.model import Diagnostic
 from qdsl.source import Source, Span
 from qdsl.syntax import tree
-from qdsl.syntax.tables import END, Tables
+from qdsl.syntax.grammar import END, Tables
 
 STRAY = -1
 """The symbol of what was already reported: it fits nowhere, silently."""

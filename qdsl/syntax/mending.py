@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from qdsl.diagnostic.model import Diagnostic, error
 from qdsl.source import Source, Span
 from qdsl.syntax.brackets import deepest, pairs
+from qdsl.syntax.grammar import Tables
 from qdsl.syntax.lexer import Token
 from qdsl.syntax.margins import Margin, margins
-from qdsl.syntax.tables import Tables
 
 ITEMS = frozenset("import format block model policy budget variant recipe target extern".split())
 """Words that, unindented and before another word, begin an item wherever they stand."""

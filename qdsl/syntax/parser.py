@@ -12,13 +12,14 @@ from qdsl.syntax.brackets import deepest
 from qdsl.syntax.build.context import Context
 from qdsl.syntax.build.expressions import LEAVES, NESTING
 from qdsl.syntax.build.items import NODES
+from qdsl.syntax.grammar import END, Tables, load
 from qdsl.syntax.lexer import Lexed, Token, lex
 from qdsl.syntax.reading import SIZE_LIMIT, oversized
-from qdsl.syntax.tables import END, Tables, load
 
 EDITION = 1
 NESTING_LIMIT = 100
 DIAGNOSTICS_LIMIT = 100
+MISTAKES = DIAGNOSTICS_LIMIT + 1  # of the lexer: enough to say that there are too many
 
 
 def parse(source: Source) -> tuple[tree.File, tuple[Diagnostic, ...]]:
@@ -29,9 +30,9 @@ def parse(source: Source) -> tuple[tree.File, tuple[Diagnostic, ...]]:
     if len(source.text) > SIZE_LIMIT:
         return tree.File(EDITION, (), (), source), (oversized(source.name),)
     tables = _tables()
-    file, diagnostics = _parse(source, tables, lex(source, tables, DIAGNOSTICS_LIMIT))
+    file, diagnostics = _parse(source, tables, lex(source, tables, MISTAKES))
     if diagnostics and ("//" in source.text or "/*" in source.text):
-        lexed = lex(source, tables, DIAGNOSTICS_LIMIT, foreign=True)
+        lexed = lex(source, tables, MISTAKES, foreign=True)
         file, diagnostics = _parse(source, tables, lexed)
     return file, _in_order(diagnostics)
 

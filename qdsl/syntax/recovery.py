@@ -8,9 +8,9 @@ from qdsl.diagnostic.model import Diagnostic
 from qdsl.source import Source
 from qdsl.syntax.automaton import Automaton
 from qdsl.syntax.brackets import pairs, partners
+from qdsl.syntax.grammar import END
 from qdsl.syntax.lexer import Token
 from qdsl.syntax.margins import Margin, margins
-from qdsl.syntax.tables import END
 
 LISTS = re.compile(r"__(file|members|statements|rules|properties|limits|variant)_star_[0-9]+")
 """What lark calls the repetition in a rule, where each repeated element may be dropped alone."""
@@ -21,11 +21,13 @@ class Group:
     """The inside of a bracket, or the whole file, where `opener` is -1.
 
     `floor` states stay whatever happens inside; `base` states hold its complete elements too.
+    `heights` are those to which the states may be cut back: not into a bracket that is closed.
     """
 
     opener: int
     floor: int
     base: int
+    heights: Sequence[int]
 
 
 class Recovery:
@@ -39,6 +41,7 @@ class Recovery:
         self.partner: Mapping[int, int] = partners(tokens, tables)
         self.margins = margins(source, tokens)
         self.openers = pairs(tables)
+        self.closers = frozenset(self.openers.values())
         self.brace, self.comma = tables.signs["{"], tables.signs[","]
         self.semicolon, self.stars = tables.signs[";"], (tables.signs["*"], tables.signs["**"])
         self.words = frozenset(tables.words.values()) | {tables.name}
@@ -93,17 +96,20 @@ class Recovery:
         opener = position - 1
         while opener >= 0 and self.tokens[opener].symbol not in self.openers:
             opener = self.partner.get(opener, opener) - 1
-        floors = [2]  # the edition
-        states = self.automaton.states
-        closers = frozenset(self.openers.values())
+        states, level = self.automaton.states, 0
+        heights: dict[int, list[int]] = {0: []}  # by how many brackets are open there
         for height, state in enumerate(states, start=1):
-            if self.entered.get(state) in self.openers:
-                floors.append(height)
-            elif self.entered.get(state) in closers:
-                floors.pop()
-        floor = floors[-1]
+            symbol = self.entered.get(state)
+            if symbol in self.openers:
+                level += 1
+                heights[level] = []
+            elif symbol in self.closers:
+                level -= 1
+            heights[level].append(height)
+        inside = [height for height in heights[level] if height > 1]  # behind the edition
+        floor = inside[0]
         listed = len(states) > floor and LISTS.fullmatch(self._symbol(states[floor]))
-        return Group(opener, floor, floor + bool(listed))
+        return Group(opener, floor, floor + bool(listed), inside)
 
     def is_aftermath(self, position: int, element: int | None) -> bool:
         """Whether an error in an element is but a consequence of one that was reported.
@@ -114,8 +120,7 @@ class Recovery:
         opener = self.group(position).opener
         if opener >= 0 and not self.tokens[self.partner[opener]].text:
             return self.tokens[opener].symbol != self.brace
-        closers = self.openers.values()
-        behind = position == self.resumed + 1 and self.tokens[position - 1].symbol in closers
+        behind = position == self.resumed + 1 and self.tokens[position - 1].symbol in self.closers
         return behind and element is not None
 
     def _margin(self, token: Token) -> Margin:
@@ -184,6 +189,7 @@ class Recovery:
         return group.opener < 0 or self.tokens[group.opener].symbol == self.brace
 
     def _search(self, group: Group, position: int) -> int | None:
+        """Where to go on in the group, with the stacks cut back for it; None: only behind it."""
         end = self.partner[group.opener] if group.opener >= 0 else len(self.tokens) - 1
         in_braces, error = self._in_braces(group), position
         while position < end:
@@ -200,21 +206,23 @@ class Recovery:
                 closed = self.tokens[self.partner[position]]
                 start = self.tokens[position : position + 3]
                 # the body of a broken head, be it empty, or else the branch of an `if`
-                if any(self._cut_to(body, group.base + 1) for body in ([token, closed], start)):
+                if any(
+                    self._cut_to(body, group, group.base + 1) for body in ([token, closed], start)
+                ):
                     return position
             elif not in_braces and token.symbol == self.comma:
-                if self._cut_to([token], group.floor):
+                if self._cut_to([token], group, group.floor):
                     return position
                 if self.automaton.takes([self.tokens[position + 1]], self._states(group.floor)):
                     self.automaton.cut(group.floor)
                     return position + 1
             position = self.partner[position] + 1 if token.symbol in self.openers else position + 1
-        return end if self._cut_to([self.tokens[end]], group.floor) else None
+        return end if self._cut_to([self.tokens[end]], group, group.floor) else None
 
-    def _cut_to(self, tokens: Sequence[Token], lowest: int) -> bool:
+    def _cut_to(self, tokens: Sequence[Token], group: Group, lowest: int) -> bool:
         """Cuts back to the highest states that take some tokens, if any from `lowest` up do."""
-        for height in range(len(self.automaton.states), lowest - 1, -1):
-            if self.automaton.takes(tokens, self._states(height)):
+        for height in reversed(group.heights):
+            if height >= lowest and self.automaton.takes(tokens, self._states(height)):
                 self.automaton.cut(height)
                 return True
         return False

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from qdsl.train import checkpoint
+from qdsl.train.replicas import average_gradients, rank
 from qdsl.train.schedule import Schedule
 
 BatchT = TypeVar("BatchT")
@@ -62,7 +63,7 @@ def train(job: Job[BatchT]) -> list[float]:
     for step in range(len(losses), job.stage.steps):
         losses.append(_step(job, optimizer, next(batches), step))
         job.progress(step + 1, losses[-1])
-        if job.path and ((step + 1) % job.stage.save_every == 0 or step + 1 == job.stage.steps):
+        if job.path and rank() == 0 and ((step + 1) % job.stage.save_every == 0 or step + 1 == job.stage.steps):
             _save(job.path, job.model, optimizer, losses)
     job.model.eval()
     return losses
@@ -78,6 +79,7 @@ def _step(job: Job[BatchT], optimizer: torch.optim.Optimizer, batch: BatchT, ste
         raise FloatingPointError(f"the loss of step {step} is {value}")
     optimizer.zero_grad(set_to_none=True)
     loss.backward()  # type: ignore[no-untyped-call]
+    average_gradients(job.model)
     nn.utils.clip_grad_norm_(job.model.parameters(), job.stage.clip)
     optimizer.step()
     return value

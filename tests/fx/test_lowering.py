@@ -76,6 +76,7 @@ def test_conv2d(make, stride, padding, groups):
     check(program(x), expected(padded).permute(0, 2, 3, 1))
 
 
+@pytest.mark.filterwarnings("ignore:LSTM with projections")
 @pytest.mark.parametrize("projection", [0, 3])
 def test_lstm(make, projection):
     layer = LSTM(5, 8, projection)

@@ -163,4 +163,11 @@ def test_colour_is_green_for_what_shrinks(found):
 
 
 EXPECTED = """\
-"""
+large → small: -1.25 KiB (-1,280 B), 27.41 KiB → 26.16 KiB (28,072 → 26,792 B)
+
+-768    1.88 KiB  →  1.13 KiB  blocks[0..3].up.weight    ×3  format     int8 → int4(group = 16)  specs/small.qspec:6:30
+-576    1.69 KiB  →  1.13 KiB  blocks[0..3].down.weight  ×3  format     int8 → int4(group = 16)  specs/small.qspec:6:30
+ +64    7.06 KiB  →  7.13 KiB  (header)                      structure
+
+size(blocks.**) <= 3 KiB  4.13 KiB (4,224 B) missed  →  2.81 KiB (2,880 B) held
+"""  # noqa: E501

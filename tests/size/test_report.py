@@ -77,7 +77,8 @@ def test_a_folded_norm_is_gone_and_leaves_a_bias(report):
 def test_json_has_the_keys_that_are_promised(report):
     found = json.loads(json.dumps(to_json(report)))
     assert list(found) == [
-        "variant", "total_bytes", "header_bytes", "float32_bytes", "bfloat16_bytes", "params", "rows"
+        "variant", "total_bytes", "header_bytes", "float32_bytes", "bfloat16_bytes", "params",
+        "rows",
     ]  # fmt: skip
     assert list(found["rows"][0]) == [
         "path", "kind", "shape", "params", "format", "kernel", "payload_bytes", "scale_bytes",

@@ -42,9 +42,7 @@ def tuples(of: st.SearchStrategy[Any], least: int = 0, most: int = 3) -> st.Sear
 def sparse(values: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
     """Values where a format may stand: some of them with `sparse`."""
     ratios = st.sampled_from([(2, 4), (1, 16)])
-    return values | st.builds(
-        lambda value, ratio: tree.Sparse(value, *ratio, SPAN), values, ratios
-    )
+    return values | st.builds(lambda value, ratio: tree.Sparse(value, *ratio, SPAN), values, ratios)
 
 
 def compound(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
@@ -117,7 +115,14 @@ def _members() -> st.SearchStrategy[Any]:
         st.builds(tree.ParameterMember, names, tensor_types, expressions, doc, span),
         st.builds(tree.Tie, paths, paths, span),
         st.builds(
-            tree.Function, st.sampled_from(["fn", "entry"]), names, inputs, results, bodies, doc, span
+            tree.Function,
+            st.sampled_from(["fn", "entry"]),
+            names,
+            inputs,
+            results,
+            bodies,
+            doc,
+            span,
         ),
         st.builds(tree.Function, st.just("forward"), forward, inputs, results, bodies, doc, span),
     )
@@ -145,9 +150,9 @@ def _selectors() -> st.SearchStrategy[Any]:
 def _rules() -> st.SearchStrategy[Any]:
     span = st.just(SPAN)
     properties = tuples(st.builds(tree.Property, plain_names, values, span))
-    return st.builds(
-        tree.Rule, selectors, st.booleans(), properties, span
-    ) | st.builds(tree.Rule, st.none(), st.just(False), properties, span)
+    return st.builds(tree.Rule, selectors, st.booleans(), properties, span) | st.builds(
+        tree.Rule, st.none(), st.just(False), properties, span
+    )
 
 
 def _limits() -> st.SearchStrategy[Any]:
@@ -176,9 +181,7 @@ rules, limits, members = tuples(_rules()), tuples(_limits()), tuples(_members())
 
 def _items() -> st.SearchStrategy[Any]:
     span, doc = st.just(SPAN), st.just("")
-    parameters = st.builds(
-        tree.Parameter, names, names, st.booleans(), st.none() | values, span
-    )
+    parameters = st.builds(tree.Parameter, names, names, st.booleans(), st.none() | values, span)
     settings = st.one_of(
         st.builds(tree.Setting, tuples(names.filter(lambda n: n.text != "x"), 1), values, span),
         st.builds(tree.PolicyAppend, rules, span),
@@ -186,9 +189,7 @@ def _items() -> st.SearchStrategy[Any]:
     )
     where = tuples(expressions, most=2)
     return st.one_of(
-        st.builds(
-            tree.Import, tuples(names, 1), st.integers(0, 4), tuples(names, 1), span
-        ),
+        st.builds(tree.Import, tuples(names, 1), st.integers(0, 4), tuples(names, 1), span),
         st.builds(tree.Const, names, values, doc, span),
         st.builds(tree.Format, names, values, doc, span),
         st.builds(tree.Block, names, st.booleans(), tuples(parameters), where, members, doc, span),

@@ -17,7 +17,7 @@ SPECS = sorted((ROOT / "specs").rglob("*.qspec"))
 CASES = sorted((Path(__file__).parent / "layout").glob("*.qspec"))
 
 slow = settings(
-    max_examples=1500, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=False
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True
 )
 
 
@@ -38,3 +38,51 @@ def test_what_is_printed_parses_to_the_same_tree(
     assert again == file
     assert format_file(again) == text
     assert all(line == line.rstrip() for line in text.split("\n"))
+
+
+GAP = re.compile(r"\n|(?<=[\w\])}\"])(?= )|(?<=[,;({\[])(?! )|(?<= )(?=[A-Za-z|+{(\[])")
+"""Places between tokens of a formatted text, where a comment may stand."""
+
+
+@settings(slow, max_examples=80)
+@given(st.data())
+def test_comments_are_kept_wherever_they_stand(data: st.DataObject) -> None:
+    path = data.draw(st.sampled_from(SPECS + CASES))
+    text = re.sub(r" *#.*", "", path.read_text(encoding="utf-8"))
+    gaps = [gap.start() for gap in GAP.finditer(text) if '"' not in text[: gap.start()]]
+    places = data.draw(st.lists(st.sampled_from(gaps), min_size=1, max_size=4, unique=True))
+    written = text
+    for i, place in enumerate(sorted(places, reverse=True)):
+        sign = data.draw(st.sampled_from(["#", "##"]))
+        written = f"{written[:place]} {sign} comment {i}\n{written[place:]}"
+    file = parsed(written)
+    again = format_file(file)
+    assert parsed(again) == file == parsed(text)
+    assert words(again) == words(written)
+    assert format_file(parsed(again)) == again
+
+
+def words(text: str) -> Counter[str]:
+    """The comments of a text."""
+    return Counter(comment.text for comment in parsed(text).comments)
+
+
+@pytest.mark.parametrize("path", SPECS, ids=lambda path: path.stem)
+def test_specs_are_formatted(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert format_file(parsed(text)) == text
+
+
+@pytest.mark.parametrize("path", CASES, ids=lambda path: path.stem)
+def test_layout(path: Path, golden: Callable[[Path, str], None]) -> None:
+    text = path.read_text(encoding="utf-8")
+    again = format_file(parsed(text))
+    golden(path.with_suffix(".formatted"), again)
+    assert parsed(again) == parsed(text)
+    assert words(again) == words(text)
+    assert format_file(parsed(again)) == again
+
+
+def test_line_ends_of_other_systems_are_made_plain() -> None:
+    text = 'qspec 1\r\n\r\nconst a = "x"  # note\r\nconst b = 2\r\n'
+    assert format_file(parsed(text)) == 'qspec 1\n\nconst a = "x"  # note\nconst b = 2\n'

@@ -13,6 +13,7 @@ def packed_bytes(description: Description) -> int: ...
 def repack(description: Description, tables: list[Table], out: int, size: int) -> None: ...
 def linear(
     x: int,
+    examples: int,
     rows: int,
     in_features: int,
     weight: int,

@@ -18,9 +18,9 @@ def linear(
 ) -> Tensor:
     """Float32 [..., out_features] = x [..., in_features] @ weight^T + bias [out_features].
 
-    weight: what `repack` returned. activations: "f32", or int8 with one dynamic scale per row
-    ("int8_token") or for all of x ("int8_tensor"). Raises ValueError where shapes or dtypes do not
-    fit and KeyError for unknown activations.
+    weight: what `repack` returned. activations: "f32", or int8 with a dynamic scale per row
+    ("int8_token") or per example, an entry of the first dimension ("int8_tensor"). Raises
+    ValueError where shapes or dtypes do not fit and KeyError for unknown activations.
     """
     x = _float32(x, "x")
     *leading, in_features = x.shape
@@ -31,9 +31,12 @@ def linear(
         if bias.numel() != out_features:
             raise ValueError(f"a bias of {bias.numel()} elements for {out_features} outputs")
         bias_address = bias.data_ptr()
+    rows = y.numel() // out_features if out_features else 0
+    examples = leading[0] if leading and activations == "int8_tensor" else 1
     _native.linear(
         x.data_ptr(),
-        y.numel() // out_features if out_features else 0,
+        examples,
+        rows // examples if examples else 0,
         in_features,
         weight.data_ptr(),
         _size(weight),

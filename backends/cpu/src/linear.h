@@ -10,7 +10,7 @@ namespace qdsl {
 enum class Activations {
   f32,
   int8_token,   // one scale per row
-  int8_tensor,  // one scale for all rows
+  int8_tensor,  // one scale for all rows: the caller gives an example at a time
 };
 
 // y [rows, outputs] = x [rows, in_features] @ w^T + bias. `threads`: how many, or 0 for as many as

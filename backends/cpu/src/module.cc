@@ -50,15 +50,18 @@ Weight weight_at(Address address, int64_t size, int64_t outputs, int64_t in_feat
   return w;
 }
 
-void bound_linear(Address x, int64_t rows, int64_t in_features, Address weight, int64_t size,
-                  Address bias, Address y, int64_t outputs, int activations, const Name& isa,
-                  int threads) {
+// Each of the `examples` has its own scale per tensor, and `rows` rows.
+void bound_linear(Address x, int64_t examples, int64_t rows, int64_t in_features, Address weight,
+                  int64_t size, Address bias, Address y, int64_t outputs, int activations,
+                  const Name& isa, int threads) {
   const Weight w = weight_at(weight, size, outputs, in_features);
   const Activations kind = activations_of(activations);
   const Isa chosen = isa_of(isa);
   nb::gil_scoped_release release;
-  linear(w, pointer<float>(x), rows, kind, {pointer<float>(y), pointer<float>(bias), 0}, chosen,
-         threads);
+  for (int64_t i = 0; i < examples; ++i) {
+    const Output out{pointer<float>(y) + i * rows * outputs, pointer<float>(bias), 0};
+    linear(w, pointer<float>(x) + i * rows * in_features, rows, kind, out, chosen, threads);
+  }
 }
 
 void bound_lstm(Address gates, int64_t time, int64_t batch, int64_t hidden, Address h, Address c,
@@ -159,8 +162,9 @@ NB_MODULE(_native, m) {
   m.def("kernels", bound_kernels);
   m.def("packed_bytes", bound_packed_bytes, "description"_a);
   m.def("repack", bound_repack, "description"_a, "tables"_a, "out"_a, "size"_a);
-  m.def("linear", bound_linear, "x"_a, "rows"_a, "in_features"_a, "weight"_a, "size"_a, "bias"_a,
-        "y"_a, "outputs"_a, "activations"_a, "isa"_a = nb::none(), "threads"_a = 0);
+  m.def("linear", bound_linear, "x"_a, "examples"_a, "rows"_a, "in_features"_a, "weight"_a,
+        "size"_a, "bias"_a, "y"_a, "outputs"_a, "activations"_a, "isa"_a = nb::none(),
+        "threads"_a = 0);
   m.def("lstm", bound_lstm, "gates"_a, "time"_a, "batch"_a, "hidden"_a, "h"_a, "c"_a, "state"_a,
         "recurrent"_a, "recurrent_size"_a, "projection"_a, "projection_size"_a, "outputs"_a,
         "activations"_a, "isa"_a = nb::none(), "threads"_a = 0);

@@ -29,5 +29,8 @@ def decode(codes: Tensor, scale: Tensor, grid: BinaryGrid) -> Tensor:
 
 
 def centered(groups: Tensor, kept: Tensor | None, grid: BinaryGrid) -> Tensor:
-    """With `center` the weights less their mean, which is not added back."""
-    return groups - mean(groups, kept) if grid.center else groups
+    """With `center` the weights less their mean, which is not added back; others stay 0."""
+    if not grid.center:
+        return groups
+    rest = groups - mean(groups, kept)
+    return rest if kept is None else torch.where(kept, rest, 0.0)

@@ -1,4 +1,4 @@
-"""Sees a weight matrix as groups that share a scale, and takes statistics over kept weights."""
+"""Sees a weight matrix as groups that share a scale, and takes their statistics."""
 
 from typing import assert_never
 
@@ -37,36 +37,35 @@ def merge(groups: Tensor, shape: torch.Size) -> Tensor:
     return groups.reshape(shape[0], -1)[:, : shape[1]]
 
 
-def kept(mask: Tensor | None, shape: torch.Size, grouping: Grouping) -> Tensor | None:
+def kept(mask: Tensor | None, matrix: Tensor, grouping: Grouping) -> Tensor | None:
     """Which entries of `split` are weights that stay, bool [R, G, L]; None is all."""
     if mask is not None:
         return split(mask, grouping)
-    if isinstance(grouping, PerGroup) and shape[1] % grouping.size:
+    if isinstance(grouping, PerGroup) and matrix.shape[1] % grouping.size:
         # broadcasts over rows
-        return split(torch.ones(1, shape[1], dtype=torch.bool), grouping)
+        return split(torch.ones_like(matrix[:1], dtype=torch.bool), grouping)
     return None
 
 
-def largest(groups: Tensor, kept: Tensor | None) -> Tensor:
+# Entries that are not kept are 0 in what the functions below are given: they are the least in a
+# maximum of magnitudes, the range has 0 anyway, and in a mean only their number is left out.
+
+
+def largest(groups: Tensor) -> Tensor:
     """max|w| [R, G, 1]; ties share the gradient."""
-    return _zeroed(groups.abs(), kept).amax(-1, keepdim=True)
+    return groups.abs().amax(-1, keepdim=True)
 
 
-def extent(groups: Tensor, kept: Tensor | None) -> tuple[Tensor, Tensor]:
+def extent(groups: Tensor) -> tuple[Tensor, Tensor]:
     """(min, max) [R, G, 1] of the weights and 0; ties share the gradient."""
-    zeroed = _zeroed(groups, kept)
-    low, high = zeroed.amin(-1, keepdim=True), zeroed.amax(-1, keepdim=True)
+    low, high = groups.amin(-1, keepdim=True), groups.amax(-1, keepdim=True)
     return low.clamp(max=0), high.clamp(min=0)
 
 
 def mean(groups: Tensor, kept: Tensor | None) -> Tensor:
     """Mean [R, G, 1] over kept entries, summed in float64 and rounded once; 0 of none."""
-    total = _zeroed(groups, kept).sum(-1, keepdim=True, dtype=torch.float64)
-    if kept is None:
-        return quotient(total, groups.shape[-1]).to(torch.float32)
-    count = kept.sum(-1, keepdim=True).clamp(min=1)
-    return (total / count).to(torch.float32)
-
-
-def _zeroed(values: Tensor, kept: Tensor | None) -> Tensor:
-    return values if kept is None else torch.where(kept.to(values.device), values, 0.0)
+    total = groups.sum(-1, keepdim=True, dtype=torch.float64)
+    count: Tensor | int = groups.shape[-1]
+    if kept is not None:
+        count = kept.sum(-1, keepdim=True).clamp(min=1)
+    return quotient(total, count).to(torch.float32)

@@ -11,7 +11,7 @@ from qdsl.ir.format import FloatZero, IntegerGrid, IntegerZero, Levels, Symmetri
 
 
 def parameters(
-    groups: Tensor, kept: Tensor | None, grid: IntegerGrid, format: WeightFormat, clip: Tensor
+    groups: Tensor, grid: IntegerGrid, format: WeightFormat, clip: Tensor
 ) -> tuple[Tensor, Tensor | None]:
     """Scale and zero [R, G, 1] of groups [R, G, L], rounded to their stored types.
 
@@ -23,9 +23,9 @@ def parameters(
     low, high = code_range(grid, format)
     if isinstance(zero, Symmetric):
         steps = grid.qmax + 0.5 if grid.levels is Levels.HALF else grid.qmax
-        scale = stored(quotient(clip * largest(groups, kept), steps), format.scale)
+        scale = stored(quotient(clip * largest(groups), steps), format.scale)
         return scale if grid.levels is Levels.HALF else torch.where(scale == 0, 1.0, scale), None
-    smallest, greatest = extent(groups, kept)
+    smallest, greatest = extent(groups)
     scale = stored(quotient(clip * (greatest - smallest), high - low), format.scale)
     # a scale that rounds to 0 becomes 1, with which every code is 0 and stands for 0
     dead = scale == 0

@@ -62,7 +62,7 @@ def quantize(weight: Tensor, format: WeightFormat, state: State) -> Quantized:
         codes = floats.encode(masked, format.grid) if fixed is None else fixed
         return Quantized(codes, masked.new_empty(0, 0), None)
     parts = groups.split(masked, format.grouping)
-    kept = groups.kept(state.mask, weight.shape, format.grouping)
+    kept = groups.kept(state.mask, weight, format.grouping)
     scale, zero = _parameters(parts, kept, format, state)
     if state.codes is not None:
         codes = state.codes.to(torch.float32)
@@ -131,7 +131,7 @@ def _parameters(
     grid = format.grid
     match grid:
         case IntegerGrid():
-            return integer.parameters(parts, kept, grid, format, _clip(parts, format, state))
+            return integer.parameters(parts, grid, format, _clip(parts, format, state))
         case TernaryGrid():
             return ternary.parameters(parts, kept, grid, format), None
         case BinaryGrid():

@@ -17,7 +17,7 @@ def parameters(
     magnitudes = groups.abs()
     if grid.rule == "threshold":
         above = magnitudes.detach() > _threshold(magnitudes, kept)
-        scale = mean(magnitudes, above if kept is None else above & kept)
+        scale = mean(torch.where(above, magnitudes, 0.0), above)
     else:
         scale = mean(magnitudes, kept)
     scale = stored(scale, format.scale)

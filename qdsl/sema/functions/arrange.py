@@ -44,9 +44,7 @@ def expand(b: Builder, x: Value, *shape: Dim) -> Value:
     return b.emit(op.Expand(tuple(shape)), x)
 
 
-def pad(
-    b: Builder, x: Value, axis: int, before: Dim, after: Dim, value: float = 0.0
-) -> Value:
+def pad(b: Builder, x: Value, axis: int, before: Dim, after: Dim, value: float = 0.0) -> Value:
     """Adds positions of a value before and after an axis."""
     return b.emit(op.Pad(axis_of(x, axis), before, after, float(value)), x)
 
@@ -68,8 +66,9 @@ def gather(b: Builder, x: Value, ids: Value, axis: int) -> Value:
 def index_update(b: Builder, x: Value, values: Value, position: Value, axis: int) -> Value:
     """x with values written along the axis from position (i64, shape []) on."""
     axis = axis_of(x, axis)
-    same = [m == n for i, (m, n) in enumerate(zip(x.type.shape, values.type.shape)) if i != axis]
-    if values.type.dtype != x.type.dtype or not all(same):
+    before, after = x.type.shape[:axis], x.type.shape[axis + 1 :]
+    same = values.type.shape[:axis] == before and values.type.shape[axis + 1 :] == after
+    if values.type.dtype != x.type.dtype or not same:
         raise ShapeError(f"cannot write {values.type} into {x.type} along axis {axis}")
     if position.type.dtype != "i64" or position.type.shape:
         raise ShapeError(f"position is i64[], not {position.type}")

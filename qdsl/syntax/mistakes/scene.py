@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from qdsl.source import Source, Span
 from qdsl.syntax.automaton import Automaton
+from qdsl.syntax.grammar import END
 from qdsl.syntax.lexer import STRAY, Token
 from qdsl.syntax.recovery import Recovery
-from qdsl.syntax.tables import END
 
 CLASSES = {
     "NAME": "a name",

@@ -2,10 +2,10 @@
 
 from qdsl.diagnostic.model import Diagnostic, error
 from qdsl.source import Span
+from qdsl.syntax.grammar import END
 from qdsl.syntax.mistakes.habits import HABITS, number
 from qdsl.syntax.mistakes.omissions import OMISSIONS
 from qdsl.syntax.mistakes.scene import Scene
-from qdsl.syntax.tables import END
 
 OPERATORS = frozenset(". ( [ + - * / // % == != < <= > >= and or is |> -> .. `sparse` ;".split())
 """What may follow any expression: no news where something else is missing."""

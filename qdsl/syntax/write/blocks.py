@@ -10,9 +10,11 @@ from qdsl.syntax.write.lists import body, bracketed
 
 
 def block(comments: Comments, node: tree.Block) -> Doc:
-    region = (node.name.span.end, node.span.end)
-    end = node.parameters[-1].span.end if node.parameters else node.name.span.end
-    head = bracketed(comments, "()", node.parameters, parameter, (node.name.span.end, end))
+    start = end = node.name.span.end
+    region = (start, node.span.end)
+    if node.parameters:
+        end = comments.closer(node.parameters[-1].span.end)
+    head = bracketed(comments, "()", node.parameters, parameter, (start, end))
     return [
         "model " if node.is_model else "block ",
         node.name.text,
@@ -60,22 +62,18 @@ def const(comments: Comments, node: tree.Const) -> Doc:
 
 
 def function(comments: Comments, node: tree.Function) -> Doc:
-    """A body of one `return` stands on the line of its head where it fits."""
+    """An entry of one `return`, most often a mere call, stands on one line where it fits."""
     name = "forward" if node.kind == "forward" else f"{node.kind} {node.name.text}"
-    start = node.name.span.end
-    end = node.inputs[-1].span.end if node.inputs else start
+    start = end = node.name.span.end
+    if node.inputs:
+        end = comments.closer(node.inputs[-1].span.end)
     head: list[Doc] = [name, bracketed(comments, "()", node.inputs, input_, (start, end))]
     if node.results is not None:
         results = [type_(comments, result) for result in node.results]
         head += [" -> ", Group(Nest(joined([",", Line()], results)))]
-    match node.body:
-        case (tree.Return(),):
-            inline = True
-        case _:
-            inline = False
-    return Group(
-        [head, body(comments, node.body, statement, (start, node.span.end), inline=inline)]
-    )
+    inline = node.kind == "entry" and len(node.body) == 1 and isinstance(node.body[0], tree.Return)
+    inside = body(comments, node.body, statement, (start, node.span.end), inline=inline)
+    return Group([head, inside])
 
 
 def input_(comments: Comments, node: tree.Input) -> Doc:

@@ -71,8 +71,9 @@ Literal = tree.Integer | tree.Float | tree.String | tree.Boolean | tree.NoneLite
 
 def _literal(node: Literal) -> str:
     match node:
-        case tree.Integer(value):
-            return str(value)
+        case tree.Integer(value, span):
+            written = span.text  # may have underscores
+            return written if written.replace("_", "") == str(value) else str(value)
         case tree.Float(_, text) | tree.Name(text):
             return text
         case tree.String(value):
@@ -87,14 +88,23 @@ def _literal(node: Literal) -> str:
 
 def _braced(comments: Comments, node: tree.If | tree.Repeat) -> Doc:
     match node:
-        case tree.If(condition, then, other):
-            head: Doc = ["if ", expression(comments, condition), branch(comments, then), " else"]
-            return Group([head, _otherwise(comments, other)])
+        case tree.If():
+            return Group(_choice(comments, node))
         case tree.Repeat(count, index, value):
             named = f" as {index.text}" if index else ""
             region = (count.span.end, node.span.end)
             inside = body(comments, [value], expression, region, inline=True)
             return Group(["repeat ", expression(comments, count), named, inside])
+
+
+def _choice(comments: Comments, node: tree.If) -> list[Doc]:
+    """All ways of an `if` with its `else if`s, to be broken together."""
+    way = ["if ", expression(comments, node.condition), branch(comments, node.then), " else"]
+    match node.other:
+        case tree.Branch((), (tree.If() as chained,)):
+            return [*way, " ", *_choice(comments, chained)]
+        case other:
+            return [*way, branch(comments, other)]
 
 
 def _postfix(
@@ -155,21 +165,13 @@ def branch(comments: Comments, node: tree.Branch) -> Doc:
     return body(comments, [*node.statements, final], write, region, inline=inline)
 
 
-def _otherwise(comments: Comments, node: tree.Branch) -> Doc:
-    match node:
-        case tree.Branch((), (tree.If() as chained,)):
-            return [" ", expression(comments, chained)]
-        case _:
-            return branch(comments, node)
-
-
 def statement(comments: Comments, node: tree.Statement) -> Doc:
     match node:
         case tree.Assign(targets, value):
             return [", ".join(name.text for name in targets), " = ", expression(comments, value)]
         case tree.Return(values):
-            docs = joined([",", Line()], [expression(comments, value) for value in values])
-            return Group(["return ", Nest(docs)])
+            first, *rest = [expression(comments, value) for value in values]
+            return Group(["return ", first, Nest([[",", Line(), value] for value in rest])])
         case tree.For(index, span, statements):
             head: Doc = [f"for {index.text} in ", range_(comments, span)]
             return [head, body(comments, statements, statement, (span.span.end, node.span.end))]

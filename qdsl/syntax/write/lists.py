@@ -65,10 +65,10 @@ def body(
     start, end = region
     beside = comments.beside(start, nodes[0].span.start if nodes else end)
     inside = lines(comments, nodes, docs, region, inline=inline)
-    if not inside and not beside:
+    if not inside and beside is None:
         return " {}"
     between: Doc = Line() if inline else Hard()
-    return [" {", [Suffix(c.text) for c in beside], Nest([between, inside]), between, "}"]
+    return [" {", Suffix(beside.text) if beside else "", Nest([between, inside]), between, "}"]
 
 
 def lines(

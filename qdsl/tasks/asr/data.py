@@ -22,7 +22,7 @@ FORGOTTEN = 0.4
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Utterance:
-    """Features f32[T, bins], the ids spoken, and the frames i64[U, 2] where each starts and ends."""
+    """Features f32[T, bins], the ids said, and the frames i64[U, 2] where each starts and ends."""
 
     features: Features
     ids: tuple[int, ...]

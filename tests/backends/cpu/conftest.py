@@ -184,6 +184,7 @@ def run_linear(
     y = torch.full((x.shape[0], weight.outputs), -7.0)
     _native.linear(
         x.data_ptr(),
+        1,
         x.shape[0],
         x.shape[1],
         weight.packed.data_ptr(),

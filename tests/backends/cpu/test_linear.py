@@ -172,9 +172,8 @@ def test_rows_of_extreme_size(
     weight = make_weight(make_format(group=32), 20, 40)
     x = torch.full((2, 40), value)
     x[1] = activations(1, 40)[0]
-    bias = torch.randn(20)
-    expected = torch.from_numpy(reference(x.numpy(), weight, bias.numpy(), tensor=False))
-    assert_same(linear(x, weight, TOKEN, isa, bias), expected)
+    expected = torch.from_numpy(reference(x.numpy(), weight, None, tensor=False))
+    assert_same(linear(x, weight, TOKEN, isa), expected)
 
 
 @settings(
@@ -203,6 +202,17 @@ def test_operation_takes_any_leading_shape_and_stride(make_format: Make, make_we
     expanded = x[0, 0].expand(4, 10)
     rows = operations.linear(expanded, weight.packed, None, 12, "int8_token")
     assert torch.equal(rows[0], rows[3])
+
+
+def test_a_scale_per_tensor_is_one_per_example(make_format: Make, make_weight: Make) -> None:
+    packed = make_weight(make_format(), 12, 10).packed
+    x = activations(24, 10).reshape(4, 2, 3, 10)
+    y = operations.linear(x, packed, None, 12, "int8_tensor")
+    for example, expected in zip(x, y, strict=True):
+        alone = operations.linear(example[None], packed, None, 12, "int8_tensor")
+        assert torch.equal(alone[0], expected)
+    one_row = operations.linear(x[0, 0, 0], packed, None, 12, "int8_tensor")
+    assert torch.equal(one_row, operations.linear(x[0, 0, 0], packed, None, 12, "int8_token"))
 
 
 @pytest.mark.parametrize("shape", [(0, 5, 7), (3, 0, 7), (3, 5, 0), (0, 0, 0)])

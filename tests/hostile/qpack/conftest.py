@@ -3,13 +3,16 @@
 import json
 from dataclasses import dataclass
 from hashlib import sha256
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from qdsl.artifact.bits import pack_codes, pack_index
-from qdsl.artifact.container import write
+from qdsl.artifact.container import read, write
 from qdsl.artifact.header import PLACES, blank, filled, header_digest
+from qdsl.diagnostic.model import QdslError
+from qdsl.diagnostic.render.full import full
 from qdsl.ir.builder import Builder
 from qdsl.ir.format import F32, IntegerGrid, Levels, WeightFormat
 from qdsl.ir.model import Assigned, Entry, EntryInput, Model, Module, Storage, TensorType
@@ -61,6 +64,18 @@ class Packed:
     def with_table(self, table, tensors=None):
         return self.with_text(json.dumps(table, separators=(",", ":")), tensors)
 
+    def with_entry(self, key, **changes):
+        """A tensor described otherwise."""
+        return self.with_table({**self.table, key: {**self.table[key], **changes}})
+
+    def with_metadata(self, **changes):
+        metadata = {**self.table["__metadata__"], **changes}
+        return self.with_table({**self.table, "__metadata__": metadata})
+
+    def with_part(self, name, value):
+        """Another value for one key of the model."""
+        return self.with_model(json.dumps({**self.model, name: value}, separators=(",", ":")))
+
     def with_model(self, text):
         """Another text for the model, its digest right."""
         table = self.table
@@ -100,6 +115,34 @@ TENSORS = {
     "up.weight.codes": pack_codes(np.array([[1, -3, 2, 0], [3, 3, -1, -2]]), INT3.grid),
     "up.weight.index": pack_index(np.array([[0, 1, 1, 2], [0, 2, 0, 1]], np.uint8), INT3.pattern),
 }
+
+
+HELP = {
+    "Q602": "a packed model is written by `qdsl compile` or `pack`",
+    "Q603": "read it with the version of qdsl that wrote it, or a later one",
+}
+
+
+@pytest.fixture
+def bad(tmp_path, monkeypatch):
+    """The name under which a spoilt file is read, in an empty folder."""
+    monkeypatch.chdir(tmp_path)
+    return Path("bad.qpack")
+
+
+@pytest.fixture
+def assert_refused(bad):
+    """assert_refused(packed, code, message): reading it says exactly that."""
+
+    def check(packed, code, message):
+        bad.write_bytes(packed.data)
+        with pytest.raises(QdslError) as caught:
+            read(bad)
+        help = HELP.get(code, "pack it again, or copy it again from where it came")
+        expected = f"error[{code}]: `bad.qpack`: {message}\n  = help: {help}\n"
+        assert full(caught.value.diagnostics, color=False) == expected
+
+    return check
 
 
 @pytest.fixture(scope="session")

@@ -27,20 +27,28 @@ __m256 decode(__m256i half, int shift, __m256 centre) {
   return _mm256_sub_ps(_mm256_cvtepi32_ps(_mm256_and_si256(word, mask)), centre);
 }
 
+// The two halves of a panel's 16 outputs.
+using Halves = __m256[2];
+
 // sums = the products of `steps` steps. Inlined, so that they stay in registers.
 template <int Bits, int Rows>
 QDSL_INLINE void multiply(const uint8_t* codes, const float* const (&x)[Rows], int64_t steps,
-                          __m256 centre, __m256 (&sums)[Rows]) {
+                          const Halves& centres, Halves (&sums)[Rows]) {
   constexpr int kPositions = 32 / Bits;  // in a word
-  for (__m256& sum : sums) sum = _mm256_setzero_ps();
+  for (Halves& sum : sums) sum[0] = sum[1] = _mm256_setzero_ps();
   for (int64_t s = 0; s < steps; ++s) {
     const auto* bytes = reinterpret_cast<const __m256i*>(codes + s * kStepBytes);
-    const __m256i half = _mm256_loadu_si256(bytes);
+    const __m256i step[2] = {_mm256_loadu_si256(bytes), _mm256_loadu_si256(bytes + 1)};
 #pragma GCC unroll 32
     for (int k = 0; k < kPositions; ++k) {
-      const __m256 value = decode<Bits>(half, 8 * (k % 4) + Bits * (k / 4), centre);
-      for (int r = 0; r < Rows; ++r)
-        sums[r] = _mm256_fmadd_ps(value, _mm256_set1_ps(x[r][s * kPositions + k]), sums[r]);
+      const int shift = 8 * (k % 4) + Bits * (k / 4);
+      const Halves values = {decode<Bits>(step[0], shift, centres[0]),
+                             decode<Bits>(step[1], shift, centres[1])};
+      for (int r = 0; r < Rows; ++r) {
+        const __m256 activation = _mm256_set1_ps(x[r][s * kPositions + k]);
+        for (int h = 0; h < 2; ++h)
+          sums[r][h] = _mm256_fmadd_ps(values[h], activation, sums[r][h]);
+      }
     }
   }
 }
@@ -85,14 +93,15 @@ void store(const Weight& w, const Output& out, int64_t row, int64_t n, __m256 to
 // many they are, and moves codes and x past them.
 template <int Bits, int Rows>
 QDSL_INLINE int64_t add_blocks(const uint8_t*& codes, const float* (&x)[Rows], int64_t left,
-                               __m256 centre, __m256 (&sums)[Rows]) {
+                               const Halves& centres, Halves (&sums)[Rows]) {
   constexpr int64_t kBlockSteps = kBlock * Bits / 32;
   int64_t done = 0;
   for (int64_t block = 0; block < kBlocks && done < left; ++block) {
     const int64_t steps = left - done < kBlockSteps ? left - done : kBlockSteps;
-    __m256 sum[Rows];
-    multiply<Bits, Rows>(codes, x, steps, centre, sum);
-    for (int r = 0; r < Rows; ++r) sums[r] = _mm256_add_ps(sums[r], sum[r]);
+    Halves sum[Rows];
+    multiply<Bits, Rows>(codes, x, steps, centres, sum);
+    for (int r = 0; r < Rows; ++r)
+      for (int h = 0; h < 2; ++h) sums[r][h] = _mm256_add_ps(sums[r][h], sum[r][h]);
     codes += steps * kStepBytes;
     for (auto& pointer : x) pointer += steps * (32 / Bits);
     done += steps;
@@ -100,39 +109,37 @@ QDSL_INLINE int64_t add_blocks(const uint8_t*& codes, const float* (&x)[Rows], i
   return done;
 }
 
-// Half a panel: the 8 outputs from lane 0 or 8.
 template <int Bits, int Rows>
-void tile(const Weight& w, const Tokens& t, int64_t row, int64_t panel, int lane,
-          const Output& out) {
-  Total totals[Rows] = {};
-  const uint8_t* codes = w.panel_codes(panel) + 4 * lane;
+void tile(const Weight& w, const Tokens& t, int64_t row, int64_t panel, const Output& out) {
+  Total totals[Rows][2] = {};
+  const uint8_t* codes = w.panel_codes(panel);
   const float* x[Rows];
   for (int r = 0; r < Rows; ++r) x[r] = t.values + (row + r) * t.stride;
 
   for (int64_t g = 0; g < w.groups; ++g) {
-    const int64_t entry = w.entry(panel, g) + lane;
-    const __m256 centre = centres_of(w, entry);
+    const int64_t entry = w.entry(panel, g);
+    const Halves centres = {centres_of(w, entry), centres_of(w, entry + 8)};
     for (int64_t left = w.steps_of(g); left > 0;) {
-      __m256 sums[Rows] = {};
-      const int64_t steps = add_blocks<Bits, Rows>(codes, x, left, centre, sums);
+      Halves sums[Rows] = {};
+      const int64_t steps = add_blocks<Bits, Rows>(codes, x, left, centres, sums);
       for (int r = 0; r < Rows; ++r)
-        totals[r].add(scaled(w, entry, sums[r], x[r], steps * w.step));
+        for (int h = 0; h < 2; ++h)
+          totals[r][h].add(scaled(w, entry + 8 * h, sums[r][h], x[r], steps * w.step));
       left -= steps;
     }
   }
   for (int r = 0; r < Rows; ++r)
-    store(w, out, row + r, panel * kLanes + lane, totals[r].value);
+    for (int h = 0; h < 2; ++h)
+      store(w, out, row + r, panel * kLanes + 8 * h, totals[r][h].value);
 }
 
 template <int Bits>
 void linear(const Weight& w, const Tokens& t, int64_t first, int64_t last, const Output& out) {
-  for (int64_t n = first * kLanes; n < last * kLanes && n < w.outputs; n += 8) {
-    const int64_t panel = n / kLanes;
-    const int lane = static_cast<int>(n % kLanes);
+  for (int64_t panel = first; panel < last; ++panel) {
     int64_t row = 0;
-    for (; row + 4 <= t.rows; row += 4) tile<Bits, 4>(w, t, row, panel, lane, out);
-    for (; row + 2 <= t.rows; row += 2) tile<Bits, 2>(w, t, row, panel, lane, out);
-    if (row < t.rows) tile<Bits, 1>(w, t, row, panel, lane, out);
+    for (; row + 4 <= t.rows; row += 4) tile<Bits, 4>(w, t, row, panel, out);
+    for (; row + 2 <= t.rows; row += 2) tile<Bits, 2>(w, t, row, panel, out);
+    if (row < t.rows) tile<Bits, 1>(w, t, row, panel, out);
   }
 }
 

@@ -14,16 +14,15 @@ int decode(uint8_t byte, int i) {
   return byte >> (Bits * i) & ((1 << Bits) - 1);
 }
 
-// Calls visit(k, u) for every position of group g of one output, k counted in the padded row.
+// Calls visit(k, u) for every position of group g of one output, k counted in its padded row.
 template <int Bits, class Visit>
 void for_codes(const Weight& w, int64_t output, int64_t g, Visit visit) {
+  constexpr uint64_t kStep = 4 * (8 / Bits);
   const uint8_t* bytes = w.panel_codes(output / kLanes) + output % kLanes * 4;
-  const int64_t first = g * w.group_steps * w.step;
-  const int64_t count = w.group_size(g);
-  for (int64_t k = 0; k < count; ++k) {
-    const int64_t at = first + k, within = at % w.step;
-    const uint8_t byte = bytes[at / w.step * kStepBytes + within % 4];
-    visit(at, decode<Bits>(byte, static_cast<int>(within / 4)));
+  const uint64_t first = g * w.group_steps * kStep, last = first + w.group_size(g);
+  for (uint64_t k = first; k < last; ++k) {
+    const uint8_t byte = bytes[k / kStep * kStepBytes + k % 4];
+    visit(k, decode<Bits>(byte, static_cast<int>(k % kStep / 4)));
   }
 }
 

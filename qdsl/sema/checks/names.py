@@ -1,0 +1,196 @@
+"""Reports names that stand for nothing, in whatever block, function or policy they are written."""
+
+from collections.abc import Iterable, Set
+
+from qdsl.diagnostic.model import error
+from qdsl.diagnostic.suggest import suggestion
+from qdsl.sema.check import Check
+from qdsl.sema.context import Context
+from qdsl.sema.language import DTYPES, format_names, language_name, language_names
+from qdsl.sema.scope import VALUE_ITEMS, FileScope
+from qdsl.sema.signature import dim_names
+from qdsl.sema.walk import Part, children
+from qdsl.syntax import tree
+
+Known = Set[str]
+
+
+def run(scope: FileScope, context: Context) -> None:
+    """Names are looked up as the evaluators do; a member's own members are left to those."""
+    names = _Names(scope, context)
+    for item in scope.file.items:
+        match item:
+            case tree.Block():
+                names.block(item)
+            case tree.Policy(model=model, base=base, rules=rules):
+                names.item(model, tree.Block, "model")
+                names.item(base, tree.Policy, "policy")
+                names.rules(rules)
+            case tree.Variant(base=base, settings=settings):
+                names.item(base, tree.Variant, "variant")
+                names.settings(settings)
+            case _:
+                pass  # every constant and format is evaluated
+
+
+class _Names:
+    """One file being checked; `known` are the names of the block and function at hand."""
+
+    def __init__(self, scope: FileScope, context: Context) -> None:
+        self.scope = scope
+        self.context = context
+
+    def item(self, name: tree.Name | None, kind: type, what: str) -> None:
+        """A name where only a kind of item can stand; another kind is told where it is used."""
+        if name is None or name.text in self.scope.broken or self.scope.find(name.text):
+            return
+        known = [n for n, e in self.scope.entries.items() if isinstance(e.item, kind)]
+        help = suggestion(name.text, known)
+        message = f"unknown {what} `{name.text}`"
+        self.context.report(error("Q101", message, name.span, "not found", help=help))
+
+    def settings(
+        self, settings: Iterable[tree.Setting | tree.PolicyAppend | tree.BudgetAppend]
+    ) -> None:
+        for setting in settings:
+            match setting:
+                case tree.Setting(path=(tree.Name(text="policy"),), value=tree.Name() as name):
+                    self.item(name, tree.Policy, "policy")
+                case tree.Setting(path=(tree.Name(text="budget"),), value=tree.Name() as name):
+                    self.item(name, tree.Budget, "budget")
+                case tree.Setting(path=(tree.Name(text="model"), *_), value=value):
+                    self.expression(value, frozenset())
+                case tree.PolicyAppend(rules=rules):
+                    self.rules(rules)
+                case _:
+                    pass
+
+    def rules(self, rules: Iterable[tree.Rule]) -> None:
+        for rule in rules:
+            for property in rule.properties:
+                self.expression(property.value, frozenset())
+
+    # ---- blocks ------------------------------------------------------------------------------
+
+    def block(self, block: tree.Block) -> None:
+        known: set[str] = set()
+        for parameter in block.parameters:
+            self._optional(parameter.default, known)
+            known.add(parameter.name.text)
+        for condition in block.where:
+            self.expression(condition, known)
+        functions = {m.name.text for m in block.members if isinstance(m, tree.Function)}
+        for member in block.members:
+            self._member(member, known)
+            if not isinstance(member, tree.Tie | tree.Function):
+                known.add(member.name.text)
+        for member in block.members:
+            if isinstance(member, tree.Function):
+                self._function(member, known | functions)
+
+    def _member(self, member: tree.BlockMember, known: Known) -> None:
+        match member:
+            case tree.Const(value=value) | tree.Member(value=value):
+                self.expression(value, known)
+            case tree.ParameterMember(type=type):
+                self._type(type, known)
+            case tree.Tie(alias=alias, owner=owner):
+                self.expression(alias, known)
+                self.expression(owner, known)
+            case tree.Function():
+                pass
+
+    def _function(self, function: tree.Function, known: set[str]) -> None:
+        results = function.results or ()
+        types = (*(i.type for i in function.inputs), *results)
+        known = known | dim_names(types)
+        for type in types:
+            self._type(type, known)
+        # the default of an input is a word, `none` or `zeros`
+        self._statements(function.body, known | {i.name.text for i in function.inputs})
+
+    def _type(self, type: tree.Type, known: Known) -> None:
+        match type:
+            case tree.TensorType(dims=dims):
+                for d in dims:
+                    self.expression(d, known)
+            case tree.ArrayType(element=element, count=count):
+                self._type(element, known)
+                self.expression(count, known)
+
+    # ---- statements and expressions ----------------------------------------------------------
+
+    def _statements(self, body: Iterable[tree.Statement], known: set[str]) -> None:
+        """Adds to `known` what the statements bind."""
+        for statement in body:
+            match statement:
+                case tree.Assign(targets=targets, value=value):
+                    self.expression(value, known)
+                    known |= {t.text for t in targets if t.text != "_"}
+                case tree.For(index=index, range=range, body=inner):
+                    self.expression(range, known)
+                    self._statements(inner, known | {index.text})
+                case tree.Return(values=values):
+                    for value in values:
+                        self.expression(value, known)
+
+    def expression(self, e: Part, known: Known) -> None:
+        match e:
+            case tree.Name():
+                self._name(e, known)
+            case tree.Call():
+                self._call(e, known, piped=False)
+            case tree.Pipe(value=value, call=tree.Call() as call):
+                self.expression(value, known)
+                self._call(call, known, piped=True)
+            case tree.If(condition=condition, then=then, other=other):
+                self.expression(condition, known)
+                for branch in (then, other):
+                    inner = set(known)
+                    self._statements(branch.statements, inner)
+                    for value in branch.values:
+                        self.expression(value, inner)
+            case tree.Repeat(count=count, index=index, body=body):
+                self.expression(count, known)
+                self.expression(body, known | {index.text} if index else known)
+            case _:
+                for child in children(e):
+                    self.expression(child, known)
+
+    def _call(self, e: tree.Call, known: Known, piped: bool) -> None:
+        self.expression(e.callee, known)
+        arguments = [a.value for a in e.arguments]
+        if isinstance(e.callee, tree.Name) and e.callee.text not in known:
+            if self._is_format(e.callee.text):
+                arguments = [a for a in arguments if not self._is_word(a)]
+            elif e.callee.text == "transpose":
+                # axes are words too
+                arguments = [] if piped else arguments[:1]
+        for argument in arguments:
+            if not (isinstance(argument, tree.Name) and argument.text in DTYPES):
+                self.expression(argument, known)
+
+    def _is_format(self, name: str) -> bool:
+        entry = self.scope.entries.get(name)
+        if entry and isinstance(entry.item, VALUE_ITEMS):
+            return isinstance(entry.item, tree.Format)
+        return name in format_names()
+
+    def _is_word(self, e: tree.Expr) -> bool:
+        """Options of formats are words, unless they are names of the file."""
+        return isinstance(e, tree.Name) and e.text not in self.scope.entries
+
+    def _optional(self, e: tree.Expr | None, known: Known) -> None:
+        if e is not None:
+            self.expression(e, known)
+
+    def _name(self, e: tree.Name, known: Known) -> None:
+        if e.text in known or self.scope.find(e.text) or e.text in self.scope.broken:
+            return
+        if language_name(e.text, e.span) is None:
+            help = suggestion(e.text, {*known, *self.scope.entries, *language_names()})
+            message = f"unknown name `{e.text}`"
+            self.context.report(error("Q101", message, e.span, "not found", help=help))
+
+
+CHECK = Check("names", run)

@@ -1,0 +1,10 @@
+"""Sets the task's own defaults: how long and how fast a recognizer of digits is trained."""
+
+from qdsl.train.loop import Stage
+
+BINS = 40
+WORDS = 32
+"""Words in a batch."""
+
+FLOAT = Stage(steps=2800, rate=1.5e-3, warmup=100)
+QAT = Stage(steps=350, rate=3e-4, warmup=20, seed=1)

@@ -1,0 +1,93 @@
+"""Takes programs out of Python's hands: export, graph modules, data-parallel training."""
+
+import pytest
+import torch
+import torch.distributed as dist
+from torch.export import Dim, export
+from torch.nn.parallel import DistributedDataParallel
+
+from qdsl import target
+from qdsl.fx import build, load
+from qdsl.ir.format import ActivationFormat
+from qdsl.layers.conv1d import Conv1d
+from qdsl.layers.embedding import Embedding
+from qdsl.layers.linear import Linear
+from qdsl.layers.lstm import LSTM
+
+
+@pytest.fixture
+def model(make):
+    maker = make.maker(
+        {"conv": Conv1d(8, 8, 3), "rnn": LSTM(8, 8), "out": Linear(8, 4), "emb": Embedding(5, 8)},
+        choose=lambda path: make.format("int4", group=4),
+        activations={"out": ActivationFormat(), "conv": ActivationFormat()},
+    )
+    inputs = {"x": make.type("f32", "B", "T", 8), "h": make.type("f32", "B", 8)}
+
+    def encode(body, x, h):
+        y, h, _ = body.calls("rnn", body.call("conv", x), h, h, function="step")
+        return body.call("out", y), h
+
+    maker.entry("encode", inputs, encode, frozenset(["h"]))
+    maker.entry("forward", {"ids": make.type("i64", "B")}, lambda body, x: body.call("emb", x))
+    return maker.model()
+
+
+X, H = torch.randn(2, 7, 8), torch.randn(2, 8)
+
+
+@pytest.mark.parametrize("backend", ["reference", "cpu"])
+def test_a_packed_entry_is_exported(model, tmp_path, backend):
+    if backend == "cpu" and not target.backends()["cpu"].availability().available:
+        pytest.skip("back end `cpu` is not here")
+    build(model).pack(tmp_path / "m")
+    packed = load(tmp_path / "m", backend)
+    time = Dim("time", min=4, max=64)
+    exported = export(
+        packed.graph_module("encode"), (X, H), dynamic_shapes={"x": {1: time}, "h": None}
+    )
+    names = {str(n.target) for n in exported.graph.nodes if n.op == "call_function"}
+    overload = "default" if backend == "cpu" else "reference"
+    assert {f"qdsl.linear.{overload}", f"qdsl.lstm.{overload}"} <= names
+    longer = torch.randn(2, 11, 8)
+    for expected, actual in zip(
+        packed.encode(longer, H), exported.module()(longer, H), strict=True
+    ):
+        assert torch.equal(actual, expected)
+
+
+def test_a_graph_module_shares_the_parameters(model):
+    program = build(model)
+    module = program.graph_module("encode")
+    assert module.get_parameter("conv.weight") is program.conv.weight
+    with torch.no_grad():
+        program.conv.weight.mul_(2)
+    for expected, actual in zip(program.encode(X), module(X), strict=True):
+        assert torch.equal(actual, expected)
+
+
+def test_generated_code_can_be_read(model):
+    code = build(model).graph("encode").python_code("self").src
+    assert "self.conv.weight" in code
+
+
+@pytest.fixture
+def process_group(tmp_path):
+    dist.init_process_group("gloo", f"file://{tmp_path}/store", rank=0, world_size=1)
+    yield
+    dist.destroy_process_group()
+
+
+@pytest.mark.usefixtures("process_group")
+def test_data_parallel_training(make):
+    model = make.layer_model(
+        Linear(4, 4), make.type("f32", "B", 4), format=make.format("int4", group=4)
+    )
+    program = build(model).to_qat()
+    wrapped = DistributedDataParallel(program)
+    wrapped(torch.randn(2, 4)).sum().backward()
+    assert program.layer.weight.grad is not None
+    keys = {f"module.{k}" for k in program.state_dict()}
+    assert set(wrapped.state_dict()) == keys
+    assert "module.layer.weight.q.step" in keys
+    wrapped.load_state_dict(wrapped.state_dict())

@@ -1,0 +1,111 @@
+"""Checks which operations layers ask of back ends, and what is said when one is missing."""
+
+from dataclasses import dataclass
+
+import pytest
+
+from qdsl.diagnostic.model import QdslError
+from qdsl.fx import build, load
+from qdsl.fx.ops import backend
+from qdsl.fx.reference import BACKEND
+from qdsl.fx.serve import unserved
+from qdsl.ir.format import F32, ActivationFormat
+from qdsl.ir.need import needs
+from qdsl.layers.conv1d import Conv1d
+from qdsl.layers.embedding import Embedding
+from qdsl.layers.linear import Linear
+from qdsl.layers.lstm import LSTM
+from qdsl.target import Availability, activation_word
+
+MEMBERS = {
+    "lin": Linear(8, 8),
+    "conv": Conv1d(8, 8, 3),
+    "grouped": Conv1d(8, 8, 3, groups=8),
+    "emb": Embedding(5, 8),
+    "rnn": LSTM(8, 9, 8),
+}
+
+
+def model(make, choose, activations=(), states=()):
+    maker = make.maker(
+        MEMBERS,
+        choose=choose,
+        activations=dict.fromkeys(activations, ActivationFormat()),
+        states=dict.fromkeys(states, ActivationFormat()),
+    )
+
+    def forward(body, x, ids):
+        for name in ("lin", "conv", "grouped", "rnn", "lin"):
+            x = body.call(name, x)
+        return x, body.call("emb", ids)
+
+    inputs = {"x": make.type("f32", "B", "T", 8), "ids": make.type("i64", "B")}
+    return maker.entry("forward", inputs, forward).model()
+
+
+def asked(model):
+    return [(n.storage.path, n.operation, activation_word(n.activations)) for n in needs(model)]
+
+
+def test_needs_of_every_kind(make):
+    found = asked(model(make, lambda path: make.format("int8"), ["lin", "conv"], ["rnn"]))
+    assert found == [
+        ("lin.weight", "linear", "int8_token"),
+        ("conv.weight", "linear", "int8_token"),
+        ("grouped.weight", "dequantize", "f32"),
+        ("rnn.weight_ih", "linear", "f32"),
+        ("rnn.weight_hh", "lstm", "int8_token"),
+        ("rnn.weight_hr", "lstm", "int8_token"),
+        ("emb.weight", "embedding", "f32"),
+    ]
+
+
+def test_floats_need_nothing(make):
+    assert asked(model(make, lambda path: F32)) == []
+
+
+def test_an_lstm_half_in_float_is_read_back(make):
+    found = asked(model(make, lambda path: make.format("int8") if "hh" in path else F32))
+    assert found == [("rnn.weight_hh", "dequantize", "f32")]
+
+
+def test_float_weights_cannot_round_their_activations(make):
+    (finding,) = unserved(model(make, lambda path: F32, ["lin"]), BACKEND)
+    assert finding.code == "Q510"
+    assert "`lin`" in finding.message
+
+
+@dataclass(frozen=True)
+class Poor:
+    """A back end that is here and serves nothing."""
+
+    name: str = "poor"
+
+    def availability(self):
+        return BACKEND.availability()
+
+    def capabilities(self):
+        return ()
+
+    def repack(self, weight):
+        raise AssertionError("asked to repack what it cannot run")
+
+    def register(self, library):
+        pass
+
+
+def test_every_layer_without_a_kernel_is_named_before_loading(make, tmp_path, monkeypatch):
+    build(model(make, lambda path: make.format("int8"))).pack(tmp_path / "m")
+    for name in ("installed", "backends"):
+        monkeypatch.setattr(f"qdsl.fx.ops.{name}", lambda: {"poor": Poor()})
+    with pytest.raises(QdslError) as raised:
+        load(tmp_path / "m", "poor")
+    messages = [d.message for d in raised.value.diagnostics]
+    assert len(messages) == 7
+    assert all("back end `poor` has no kernel" in m for m in messages)
+
+
+def test_a_back_end_that_is_not_here_says_why(monkeypatch):
+    monkeypatch.setattr("qdsl.fx.ops.installed", lambda: {"gone": Availability(False, "no driver")})
+    with pytest.raises(QdslError, match="Q503: back end `gone` is not available: no driver"):
+        backend("gone")
