@@ -11,7 +11,7 @@ import qdsl
 from demo.plan import FLOAT_VARIANT, Plan
 from demo.training import trained
 from qdsl.fx import Program, Report, verify
-from qdsl.tasks.asr.data import Utterance, collate, test_set
+from qdsl.tasks.asr.data import Utterance, collate, evaluation_set
 from qdsl.tasks.asr.decode import greedy
 from qdsl.tasks.asr.entries import state_shape
 from qdsl.tasks.asr.recordings import HELD_OUT_SPEAKER, find_recordings
@@ -38,7 +38,7 @@ class Evaluation:
 
 
 def held_out(plan: Plan) -> list[Utterance]:
-    return test_set(find_recordings(plan.data), HELD_OUT_SPEAKER, bins=BINS)
+    return evaluation_set(find_recordings(plan.data), HELD_OUT_SPEAKER, bins=BINS)
 
 
 def evaluate_float(plan: Plan) -> Score:

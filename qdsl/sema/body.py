@@ -199,6 +199,7 @@ class FunctionEvaluator(MemberEvaluator, FunctionRunner):
             names = functions_of(of) if of is not None else []
             if e.name.text in names:
                 return BoundFunction(value.unit, value.path, e.name.text)
+            return self.member(value, e, names)
         return self.member(value, e)
 
     def element(self, value: Val, e: tree.Subscript) -> Val:

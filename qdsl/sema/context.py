@@ -64,7 +64,7 @@ class Context:
         `at_call`: what is wrong is the innermost call itself, which then needs no mention.
         """
         chain = self._chain[:-1] if at_call else self._chain
-        calls = reversed(chain[-SHOWN_CALLS:])
+        calls = [(place, what) for place, what in reversed(chain[-SHOWN_CALLS:]) if what]
         self.report(error(code, message, span, label, secondary=[*secondary, *calls], help=help))
         return Stop()
 

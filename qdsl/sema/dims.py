@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 def result_dim(evaluator: "FunctionEvaluator", e: tree.Name) -> Dim:
     """What a new dim of the results stands for: that of the value bound last which fits a result.
 
-    Computed values come before inputs, so that S of `-> f32[B, S, d]` is not an input's T.
+    Inputs do not count: S of `-> f32[B, S, d]` names what was computed from them.
     """
     types = [
         t
@@ -46,10 +46,9 @@ def result_dim(evaluator: "FunctionEvaluator", e: tree.Name) -> Dim:
 
 
 def _candidates(evaluator: "FunctionEvaluator") -> Iterable[Val]:
-    inputs = list(evaluator.given.values())
-    values = list(reversed(evaluator.locals.values()))
-    yield from (v for v in values if not any(v is i for i in inputs))
-    yield from inputs
+    inputs = evaluator.given.values()
+    values = reversed(evaluator.locals.values())
+    return (v for v in values if not any(v is i for i in inputs))
 
 
 def _fitting(

@@ -52,17 +52,20 @@ class Elaborator:
         """Emits the call and gives its results; raises Stop after reporting."""
         if isinstance(unit, Repeated):
             return self._repeat(b, unit, path, function, arguments)
-        made = self.body(unit, function, arguments, f"`{path or function}`", b.span)
+        made = self.body(unit, function, arguments, f"in this call of `{path or function}`", b.span)
         return _invoke(b, made, path, arguments)
 
     def body(
         self, unit: Unit, function: str, arguments: Arguments, what: str, span: Span
     ) -> Elaborated:
-        """The body of a function for these input types, made once; `what` is called at `span`."""
+        """The body of a function for these input types, made once.
+
+        `what` tells of the call at `span` where something is wrong inside.
+        """
         key = (unit, function, arguments.structure())
         if key not in self.made:
             self.made[key] = None  # stays None when it fails, which is reported once
-            with self.context.within(span, f"in this call of {what}"):
+            with self.context.within(span, what):
                 self.made[key] = self._make(unit, function, arguments, span)
         made = self.made[key]
         if made is None:
@@ -89,7 +92,7 @@ class Elaborator:
             self.context.tick(b.span, ELEMENT)
             given = _element(arguments, threaded, i)
             if made is None or following is not unit or arguments.each:
-                what = f"`{path}[{i}]`"
+                what = f"in this call of `{path}[{i}]`"
                 unit, made = following, self.body(following, function, given, what, b.span)
                 self._check_threaded(path, threaded, made.results, b.span)
             result = _invoke(b, made, f"{path}[{i}]", given)

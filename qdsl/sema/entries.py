@@ -37,7 +37,8 @@ def _entry(elaborator: Elaborator, root: Unit, function: tree.Function) -> Entry
         for i in function.inputs
     ]
     span = function.name.span
-    made = elaborator.body(root, name, Arguments(tuple(given)), f"entry `{name}`", span)
+    # an entry is called by nobody: the chain of calls begins inside it
+    made = elaborator.body(root, name, Arguments(tuple(given)), "", span)
     return Entry(name, tuple(inputs), made.types, made.body)
 
 

@@ -1,5 +1,7 @@
 """Reaches members of members, and elements of a `repeat`."""
 
+from collections.abc import Iterable
+
 from qdsl.diagnostic.suggest import suggestion
 from qdsl.sema.context import Stop
 from qdsl.sema.static import StaticEvaluator
@@ -27,8 +29,10 @@ class MemberEvaluator(StaticEvaluator):
             raise self.context.stop("Q202", message, index.span)
         return MemberValue(value.unit.units[i % count], f"{value.path}[{i % count}]")
 
-    def member(self, value: Val, e: tree.Attribute) -> MemberValue:
-        """`value.name` of a member; reports Q101 when there is none."""
+    def member(
+        self, value: Val, e: tree.Attribute, functions: Iterable[str] = ()
+    ) -> MemberValue:
+        """`value.name` of a member; reports Q101 when there is none, nor one of the functions."""
         if not isinstance(value, MemberValue):
             raise self.expected("a member", value, e.value.span)
         if isinstance(value.unit, Repeated):
@@ -40,7 +44,8 @@ class MemberEvaluator(StaticEvaluator):
             raise Stop
         if isinstance(inner, Unit | Repeated):
             return MemberValue(inner, f"{value.path}.{e.name.text}")
-        known = [n for n, v in value.unit.names.items() if isinstance(v, Unit | Repeated)]
-        help = suggestion(e.name.text, known)
-        message = f"`{value.unit.kind}` has no member `{e.name.text}`"
+        members = [n for n, v in value.unit.names.items() if isinstance(v, Unit | Repeated)]
+        help = suggestion(e.name.text, [*members, *functions])
+        what = "member or function" if functions else "member"
+        message = f"`{value.unit.kind}` has no {what} `{e.name.text}`"
         raise self.context.stop("Q101", message, e.name.span, "not found", help=help)

@@ -7,7 +7,7 @@ from qdsl.diagnostic.suggest import suggestion
 from qdsl.sema.check import Check
 from qdsl.sema.context import Context
 from qdsl.sema.language import DTYPES, format_names, language_name, language_names
-from qdsl.sema.scope import VALUE_ITEMS, FileScope
+from qdsl.sema.scope import FileScope
 from qdsl.sema.signature import dim_names
 from qdsl.sema.walk import Part, children
 from qdsl.syntax import tree
@@ -171,14 +171,12 @@ class _Names:
                 self.expression(argument, known)
 
     def _is_format(self, name: str) -> bool:
-        entry = self.scope.entries.get(name)
-        if entry and isinstance(entry.item, VALUE_ITEMS):
-            return isinstance(entry.item, tree.Format)
-        return name in format_names()
+        entry = self.scope.value(name)
+        return name in format_names() if entry is None else isinstance(entry.item, tree.Format)
 
     def _is_word(self, e: tree.Expr) -> bool:
         """Options of formats are words, unless they are names of the file."""
-        return isinstance(e, tree.Name) and e.text not in self.scope.entries
+        return isinstance(e, tree.Name) and self.scope.value(e.text) is None
 
     def _optional(self, e: tree.Expr | None, known: Known) -> None:
         if e is not None:
