@@ -13,25 +13,28 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import date
+from functools import partial
 from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from qdsl_cpu import _native
-from qdsl_cpu.backend import isa
-from qdsl_cpu.weights import repack
+from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 from torch import Tensor
 
 from qdsl.fx.ops import backend, operation
+from qdsl_cpu import _native
+from qdsl_cpu.backend import isa
+from qdsl_cpu.weights import repack
 
 RESULTS = Path(__file__).parent / "results"
 SIZES = (128, 256, 512, 1024)  # outputs and inputs
 ROWS = (1, 4, 32)
 WIDTHS = {"int8": (8, 0), "int4": (4, 128), "int2": (2, 64), "binary": (1, 64)}  # bits, group
 CODES = {"f32": 0, "int8_token": 1}
-TURN = 2e-3  # seconds of calls in one turn
+WIDTH = 120  # characters of the table
+TURN = 3e-4  # seconds of calls in one turn: short, so that most are not interrupted
 
 Call = Callable[[], object]
 
@@ -53,9 +56,9 @@ class Row:
     def ratios(self) -> dict[str, float | None]:
         kernel, int8 = self.kernel_us, self.int8_us
         return {
-            "call_over_float32": self.float32_us / self.call_us,
-            "kernel_over_float32": None if kernel is None else self.float32_us / kernel,
-            "call_over_int8": None if int8 is None else int8 / self.call_us,
+            "float32_over_call": self.float32_us / self.call_us,
+            "float32_over_kernel": None if kernel is None else self.float32_us / kernel,
+            "int8_over_call": None if int8 is None else int8 / self.call_us,
         }
 
 
@@ -97,7 +100,7 @@ def torch_int8(weight: Tensor, bias: Tensor) -> Callable[[Tensor], Tensor] | Non
         prepacked = torch.ops.quantized.linear_prepack(codes, bias)
     except (AttributeError, RuntimeError):
         return None
-    return lambda x: torch.ops.quantized.linear_dynamic(x, prepacked)  # type: ignore[no-any-return]
+    return lambda x: torch.ops.quantized.linear_dynamic(x, prepacked)
 
 
 def linear_rows(size: int, rows: int, rounds: int) -> Iterable[Row]:
@@ -110,22 +113,22 @@ def linear_rows(size: int, rows: int, rounds: int) -> Iterable[Row]:
         output = (bias.data_ptr(), y.data_ptr(), size, CODES[activations])
         return lambda: _native.linear(*arguments, *output)
 
+    def dispatched(weight: Tensor, activations: str) -> Call:
+        return lambda: linear(x, weight, bias, size, activations)
+
     for weights in WIDTHS:
         weight = packed(weights, size, size)
         for activations in CODES:
             contenders: dict[str, Call] = {
-                "call": lambda w=weight, a=activations: linear(x, w, bias, size, a),
+                "call": dispatched(weight, activations),
                 "kernel": direct(weight, activations),
                 "float32": lambda: F.linear(x, dense, bias),
             }
             if int8 is not None:
-                contenders["int8"] = lambda: int8(x)
+                contenders["int8"] = partial(int8, x)
             t = medians(contenders, rounds)
-            shape = f"{rows} x {size} x {size}"
-            yield Row(
-                "linear", weights, activations, shape,
-                t["call"], t["kernel"], t["float32"], t.get("int8"),
-            )  # fmt: skip
+            times = (t["call"], t["kernel"], t["float32"], t.get("int8"))
+            yield Row("linear", weights, activations, f"{rows} x {size} x {size}", *times)
 
 
 def lstm_rows(hidden: int, batch: int, rounds: int, time_steps: int = 50) -> Iterable[Row]:
@@ -152,17 +155,19 @@ def processor() -> str:
 
 
 def table(rows: Iterable[Row]) -> Table:
-    shown = Table("operation", "weights", "activations", "shape", title="microseconds, ratios")
+    shown = Table(title="microseconds of a call, and ratios to those of torch", box=SIMPLE)
+    for name in ("operation", "weights", "activations", "shape"):
+        shown.add_column(name, no_wrap=True)
     for name in (
         "call",
         "kernel",
         "torch f32",
         "torch int8",
-        "call/f32",
-        "kernel/f32",
-        "call/int8",
+        "f32/call",
+        "f32/kernel",
+        "int8/call",
     ):
-        shown.add_column(name, justify="right")
+        shown.add_column(name, justify="right", no_wrap=True)
     for row in rows:
         times = (row.call_us, row.kernel_us, row.float32_us, row.int8_us)
         cells = [*(_cell(t, ".1f") for t in times), *(_cell(r, ".2f") for r in row.ratios.values())]
@@ -177,7 +182,7 @@ def _cell(value: float | None, style: str) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--rounds", type=int, default=21)
+    parser.add_argument("--rounds", type=int, default=101)
     parser.add_argument("--out", type=Path, default=RESULTS / f"cpu-{date.today()}.json")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
@@ -189,7 +194,7 @@ def main() -> None:
                 rows += linear_rows(size, count, options.rounds)
         for hidden, batch in ((128, 1), (256, 1), (256, 8)):
             rows += lstm_rows(hidden, batch, options.rounds)
-    Console().print(table(rows))
+    Console(width=WIDTH).print(table(rows))
     result = {
         "machine": {"processor": processor(), "isa": isa(), "threads": options.threads},
         "versions": {"torch": torch.__version__, "python": platform.python_version()},

@@ -109,7 +109,9 @@ def _timed(program: Program, utterances: Sequence[Utterance]) -> float:
     return time.perf_counter() - start
 
 
-def _inputs(program: Program, utterances: Sequence[Utterance]) -> list[tuple[str, list[torch.Tensor]]]:
+def _inputs(
+    program: Program, utterances: Sequence[Utterance]
+) -> list[tuple[str, list[torch.Tensor]]]:
     """What the entries are given for these utterances, each once."""
     batch = collate(utterances)
     frames, _ = program.encode(batch.audio, batch.lengths)

@@ -1,12 +1,13 @@
 """Says what the demo trains, how long, and where it puts what it makes."""
 
+import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from qdsl.tasks.asr.stages import FLOAT, QAT
 from qdsl.train.loop import Stage
 
-SPEC = Path(__file__).parent.parent / "specs" / "digits.qspec"
+SPEC = Path(os.path.relpath(Path(__file__).parent.parent / "specs" / "digits.qspec"))
 FLOAT_VARIANT = "float"
 COMPARED = ("int4", "usm_lite")  # the two that `diff` is shown for
 

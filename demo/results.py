@@ -8,6 +8,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -15,6 +16,12 @@ from demo.evaluation import Evaluation
 from demo.plan import FLOAT_VARIANT
 from qdsl.size.report import Report
 from qdsl.tasks.asr.score import Score, interval, paired_interval
+
+HEADINGS = (
+    *("variant", "WER float", "QAT", "packed", "95 %", "predicted B", "on disk B", "of f32"),
+    *("bits/w", "RTF", "speed", "same", "verify"),
+)
+WIDTH = 118  # of the table: it is not squeezed to a narrower terminal
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +69,13 @@ class Row:
 
 def show(rows: Sequence[Row], console: Console) -> None:
     """The table; WER of the float graph is that of the float variant, for all."""
-    table = Table(title="Held-out speaker theo: 500 words spliced into strings of 1 to 7 digits")
-    for heading in ("variant", "WER float", "QAT", "packed", "95 %", "bytes predicted", "on disk"):
-        table.add_column(heading, justify="left" if heading == "variant" else "right")
-    for heading in ("of f32", "bits/weight", "RTF", "speed", "same ids", "verify"):
-        table.add_column(heading, justify="right")
+    table = Table(
+        title="Held-out speaker theo: 500 words spliced into strings of 1 to 7 digits",
+        box=box.SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+    )
+    for heading in HEADINGS:
+        table.add_column(heading, justify="left" if heading == "variant" else "right", no_wrap=True)
     for row in rows:
         found = row.evaluation
         low, high = interval(found.packed)
@@ -84,10 +93,12 @@ def show(rows: Sequence[Row], console: Console) -> None:
             f"{found.same_exact}/{total}",
             "ok" if found.report.ok else "MISMATCH",
         )
-    console.print(table)
+    console.print(table, width=WIDTH, crop=False, soft_wrap=False)
     console.print(
-        "WER float: the float graph with as many steps. Speed: packed over float graph, batch 1, one "
-        "thread, features to ids.\nSame ids: utterances on which exact mode and packed graph agree."
+        "WER float: the float graph after as many steps. RTF, speed (packed graph over float graph): "
+        "batch 1, one thread, features to ids.\nsame: utterances on which the exact mode of the QAT "
+        "graph and the packed graph give the same ids.",
+        highlight=False,
     )
 
 

@@ -9,7 +9,6 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-
 class RegistryError(Exception):
     """A member file that does not define exactly one member: a bug in this program or a plugin."""
 

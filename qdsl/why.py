@@ -88,8 +88,10 @@ def _storage(variant: Variant, path: str) -> tuple[str, Storage]:
     message = f"no weight `{path}` in `{variant.label}`"
     help = suggestion(path, [*storages, *variant.source.ties])
     if below:
-        help = "it is a block: name one of " + ", ".join(f"`{p}`" for p in below[:4]) + (
-            ", …" if len(below) > 4 else ""
+        help = (
+            "it is a block: name one of "
+            + ", ".join(f"`{p}`" for p in below[:4])
+            + (", …" if len(below) > 4 else "")
         )
     raise QdslError([error("Q101", message, help=help)])
 

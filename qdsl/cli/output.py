@@ -10,7 +10,6 @@ from qdsl.diagnostic.model import Diagnostic
 from qdsl.diagnostic.render import concise, full, json
 
 
-
 def use_color(stream: TextIO) -> bool:
     """Colours on a terminal only, and never with NO_COLOR."""
     return stream.isatty() and not os.environ.get("NO_COLOR")

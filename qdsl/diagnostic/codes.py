@@ -12,7 +12,7 @@ from qdsl.diagnostic.model import Diagnostic
 
 MANUAL = Path(__file__).parent / "manual"
 
-INPUT_OUTPUT = frozenset(["Q001", "Q002", "Q003"])
+INPUT_OUTPUT = frozenset(["Q001", "Q002", "Q003", "Q601", "Q612", "Q720"])
 """Codes that say that a file could not be read: the command ends with 2, not with 1."""
 
 

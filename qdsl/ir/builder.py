@@ -43,7 +43,9 @@ class Builder:
         (result,) = self.emit_many(op, *inputs, parameters=parameters)
         return result
 
-    def emit_many(self, op: Op, *inputs: Value, parameters: Sequence[str] = ()) -> tuple[Value, ...]:
+    def emit_many(
+        self, op: Op, *inputs: Value, parameters: Sequence[str] = ()
+    ) -> tuple[Value, ...]:
         """An operation with any number of results; raises ShapeError."""
         shapes = tuple(self._parameters[p] for p in parameters)
         types = infer(op, tuple(v.type for v in inputs), shapes)

@@ -3,6 +3,7 @@
 from typing import assert_never
 
 from qdsl.ir import op as ops
+from qdsl.ir.infer_shape import ShapeError as ShapeError
 from qdsl.ir.infer_shape import (
     broadcast,
     cat,
@@ -14,7 +15,6 @@ from qdsl.ir.infer_shape import (
     stacked,
     windowed,
 )
-from qdsl.ir.infer_shape import ShapeError as ShapeError
 from qdsl.ir.model import TensorType
 from qdsl.ir.op import Op
 from qdsl.ir.shape import Dim, dim

@@ -210,7 +210,9 @@ def _atom_names(atom: Atom) -> frozenset[str]:
 
 def _term_text(p: Product, c: int) -> str:
     factors = [str(c)] if c != 1 or not p else []
-    factors += [f"({a})" if isinstance(a, FloorDiv) and (factors or len(p) > 1) else str(a) for a in p]
+    factors += [
+        f"({a})" if isinstance(a, FloorDiv) and (factors or len(p) > 1) else str(a) for a in p
+    ]
     return "·".join(factors)
 
 

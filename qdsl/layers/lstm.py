@@ -24,7 +24,7 @@ class LSTM(Layer):
 
     def __post_init__(self) -> None:
         positive(in_features=self.in_features, hidden=self.hidden)
-        if self.projection < 0 or self.projection >= self.hidden > 0 and self.projection:
+        if self.projection < 0 or (self.projection >= self.hidden > 0 and self.projection):
             raise LayerError(
                 f"`projection` is {self.projection}, must be 0 (none) or below hidden {self.hidden}"
             )

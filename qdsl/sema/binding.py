@@ -18,11 +18,12 @@ def bind_inputs(evaluator: "FunctionEvaluator", arguments: Arguments) -> dict[st
     """Inputs by name, their types matched and the dims of the signature bound."""
     function, context = evaluator.frame.function, evaluator.context
     names = [i.name.text for i in function.inputs]
-    what, call = function.name.text, evaluator.frame.builder.span
+    what, call = _called(evaluator), evaluator.frame.builder.span
     if len(arguments.positional) > len(names):
-        message = f"`{what}` takes {len(names)} inputs, given {len(arguments.positional)}"
+        message, label = f"too many arguments for `{what}`", "not taken"
         span = arguments.spans.get(len(names), call)
-        raise context.stop("Q205", message, span, "one too many", at_call=True)
+        help = f"it takes {', '.join(f'`{n}`' for n in names)}" if names else "it takes none"
+        raise context.stop("Q205", message, span, label, help=help, at_call=True)
     bound = dict(zip(names, arguments.positional, strict=False))
     places = {n: arguments.spans.get(i, call) for i, n in enumerate(names)}
     for name, value in arguments.named:
@@ -49,7 +50,7 @@ def _input(
     value = bound.get(name)
     if value is None:
         if declared.default is None:
-            message = f"`{evaluator.frame.function.name.text}` is missing `{name}`"
+            message = f"`{_called(evaluator)}` is missing `{name}`"
             if name in bound:
                 message = f"`{name}` may not be `none`"
             call = span if name in bound else evaluator.frame.builder.span
@@ -61,6 +62,12 @@ def _input(
 
     evaluator.signature.match(declared.type, value, fail)
     return value
+
+
+def _called(evaluator: "FunctionEvaluator") -> str:
+    """What the caller named: a block for its `forward`, else a function of it."""
+    kind, function = evaluator.frame.unit.kind, evaluator.frame.function.name.text
+    return kind if function == "forward" else f"{kind}.{function}"
 
 
 def check_results(evaluator: "FunctionEvaluator", values: tuple[Val, ...], span: Span) -> Val:

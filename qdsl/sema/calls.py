@@ -136,8 +136,16 @@ def _parameters(name: str) -> tuple[Parameter, ...]:
 
 
 def _usage(name: str) -> str:
-    text = [str(p.replace(annotation=Parameter.empty)) for p in _parameters(name)]
-    return f"`{name}({', '.join(text)})`"
+    return f"`{name}({', '.join(map(_shown, _parameters(name)))})`"
+
+
+def _shown(parameter: Parameter) -> str:
+    """`axis = -1`, as a spec would say it."""
+    if parameter.kind is Parameter.VAR_POSITIONAL:
+        return f"{parameter.name}, …"
+    if parameter.default is Parameter.empty:
+        return parameter.name
+    return f"{parameter.name} = {str(parameter.default).lower()}"
 
 
 def _transpose(evaluator: "FunctionEvaluator", e: tree.Call, first: tuple[Val, ...]) -> Val:

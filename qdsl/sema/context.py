@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 from qdsl.diagnostic.model import Diagnostic, error
 from qdsl.sema.limits import EXPRESSION, MAX_CLAIMS, MAX_DEPTH, MAX_PARTS, MAX_WORK
-from qdsl.source import Span
+from qdsl.source import Source, Span
 
 SHOWN_CALLS = 8  # of a chain, the innermost
 
@@ -18,6 +18,7 @@ class Context:
     """Diagnostics, each reported once, with the chain of calls that led there."""
 
     def __init__(self) -> None:
+        self.library: set[Source] = set()  # sources of std modules
         self._found: dict[tuple[object, ...], Diagnostic] = {}
         self._chain: list[tuple[Span, str]] = []
         self._work = 0
@@ -65,7 +66,14 @@ class Context:
         """
         chain = self._chain[:-1] if at_call else self._chain
         calls = [(place, what) for place, what in reversed(chain[-SHOWN_CALLS:]) if what]
-        self.report(error(code, message, span, label, secondary=[*secondary, *calls], help=help))
+        notes = [*secondary, *calls]
+        if span.source in self.library:
+            # nobody edits the library: the place is where the spec uses it
+            own = next((call for call in calls if call[0].source not in self.library), None)
+            if own is not None:
+                notes = [(span, label or "here"), *(n for n in notes if n is not own)]
+                span, label = own
+        self.report(error(code, message, span, label, secondary=notes, help=help))
         return Stop()
 
     @contextmanager

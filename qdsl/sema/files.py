@@ -74,6 +74,8 @@ class Loader:
             self.scopes[path] = None
             source, findings = self.read(path, self._name(path))
             if source is not None:
+                if path.parent == STD:
+                    self.context.library.add(source)
                 return self._scope(path, source)
             self._report_unreadable(item, path, findings)
         return self.scopes[path]

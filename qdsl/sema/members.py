@@ -29,9 +29,7 @@ class MemberEvaluator(StaticEvaluator):
             raise self.context.stop("Q202", message, index.span)
         return MemberValue(value.unit.units[i % count], f"{value.path}[{i % count}]")
 
-    def member(
-        self, value: Val, e: tree.Attribute, functions: Iterable[str] = ()
-    ) -> MemberValue:
+    def member(self, value: Val, e: tree.Attribute, functions: Iterable[str] = ()) -> MemberValue:
         """`value.name` of a member; reports Q101 when there is none, nor one of the functions."""
         if not isinstance(value, MemberValue):
             raise self.expected("a member", value, e.value.span)

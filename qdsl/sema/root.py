@@ -22,10 +22,12 @@ def root_of(settled: Settled, scope: FileScope, units: Units) -> Unit:
     _check_policy(settled, block, units)
     call = call or tree.Call(expression, (), expression.span)
     given = _overridden(settled, block, positional_and_named(call, evaluator), units)
+    what = f"of variant `{settled.name.text}`"
     if settled.model is settled.name:
         _check_defaults(settled, block, units)
+        what = ""
     arguments = bind_block(block, given, call.span, evaluator)
-    return units.block(block, arguments, call.span)
+    return units.block(block, arguments, call.span, what)
 
 
 def _overridden(settled: Settled, block: BlockValue, given: Given, units: Units) -> Given:

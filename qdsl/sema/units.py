@@ -30,10 +30,11 @@ class Units:
         if isinstance(callee, LayerKind):
             return self._layer(callee, given, call.span)
         arguments = bind_block(callee, given, call.span, evaluator)
-        return self.block(callee, arguments, call.span)
+        what = f"in this `{callee.definition.name.text}`"
+        return self.block(callee, arguments, call.span, what)
 
-    def block(self, block: BlockValue, arguments: dict[str, Static], span: Span) -> Unit:
-        """The unit of a block with all its arguments known."""
+    def block(self, block: BlockValue, arguments: dict[str, Static], span: Span, what: str) -> Unit:
+        """The unit of a block with all its arguments known; `what` is made of it at `span`."""
         key = (block, *arguments.items())
         if key in self.making:
             message = f"`{block.definition.name.text}` contains itself"
@@ -43,7 +44,7 @@ class Units:
             self._check_where(block, arguments, span)
             self.making.add(key)
             try:
-                with self.context.within(span, f"in this `{block.definition.name.text}`"):
+                with self.context.within(span, what):
                     self.made[key] = self._make(block, arguments)
             finally:
                 self.making.discard(key)

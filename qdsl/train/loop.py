@@ -63,7 +63,11 @@ def train(job: Job[BatchT]) -> list[float]:
     for step in range(len(losses), job.stage.steps):
         losses.append(_step(job, optimizer, next(batches), step))
         job.progress(step + 1, losses[-1])
-        if job.path and rank() == 0 and ((step + 1) % job.stage.save_every == 0 or step + 1 == job.stage.steps):
+        if (
+            job.path
+            and rank() == 0
+            and ((step + 1) % job.stage.save_every == 0 or step + 1 == job.stage.steps)
+        ):
             _save(job.path, job.model, optimizer, losses)
     job.model.eval()
     return losses

@@ -2,7 +2,6 @@
 
 import json
 from argparse import ArgumentParser, Namespace
-
 from typing import TYPE_CHECKING
 
 from qdsl.cli.command import Command

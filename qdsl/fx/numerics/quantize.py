@@ -83,7 +83,7 @@ def dequantize(quantized: Quantized, format: WeightFormat, mask: Tensor | None) 
 
 
 def fake_quantize(weight: Tensor, format: WeightFormat, state: State) -> Tensor:
-    """`dequantize(quantize(weight))`, f32 [N, K], with the gradients of CONTRACTS 5."""
+    """`dequantize(quantize(weight))`, f32 [N, K], and its gradient for training."""
     return dequantize(quantize(weight, format, state), format, state.mask)
 
 

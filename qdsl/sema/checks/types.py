@@ -16,7 +16,7 @@ def run(scope: FileScope, context: Context) -> None:
     """Both sets of types are closed."""
     for block in scope.own(tree.Block):
         for parameter in block.parameters:
-            _check(parameter.type, TYPES, "type of a parameter", context)
+            _check(parameter.type, TYPES, "parameter type", context)
         for member in block.members:
             match member:
                 case tree.Function(inputs=inputs, results=results):

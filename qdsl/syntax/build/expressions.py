@@ -7,7 +7,6 @@ from qdsl.source import Span
 from qdsl.syntax import tree
 from qdsl.syntax.build.context import Build, Context
 
-
 DIGITS = 18
 """Digits of the longest integer: what fits in 64 bits, and in no more memory than it takes."""
 
