@@ -95,9 +95,9 @@ def show(rows: Sequence[Row], console: Console) -> None:
         )
     console.print(table, width=WIDTH, crop=False, soft_wrap=False)
     console.print(
-        "WER float: the float graph after as many steps. RTF, speed (packed graph over float graph): "
-        "batch 1, one thread, features to ids.\nsame: utterances on which the exact mode of the QAT "
-        "graph and the packed graph give the same ids.",
+        "WER float: the float graph after as many steps. RTF, speed (packed over float graph): batch "
+        "1, one thread, features to ids.\nsame: utterances with the same ids in the exact mode of "
+        "the QAT graph and in the packed graph.",
         highlight=False,
     )
 

@@ -55,7 +55,8 @@ def unserved(model: Model, backend: Backend) -> list[Diagnostic]:
 
 def _diagnostic(need: Need, backend: str) -> Diagnostic:
     word = activation_word(need.activations)
-    message = f"no `{backend}` kernel for {need.operation} of {need.storage.format} with {word} activations"
+    what = f"{need.operation} of {need.storage.format} with {word} activations"
+    message = f"no `{backend}` kernel for {what}"
     help = f"give `{need.path}` another weight format, or f32 activations"
     return error("Q510", message, need.storage.assigned.span, f"for `{need.path}`", help=help)
 

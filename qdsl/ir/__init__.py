@@ -1,1 +1,1 @@
-"""The intermediate representation: shapes, formats, operations and models, all torch-free values."""
+"""The intermediate representation: shapes, formats, operations, models; values without torch."""

@@ -10,7 +10,7 @@ from qdsl.ir.op import Conv
 def padding_of(
     word: str, kernel: tuple[int, ...], dilation: tuple[int, ...]
 ) -> tuple[tuple[int, int], ...]:
-    """`valid`: none. `same`: the length stays (stride 1). `causal`: all before. `half`: (k-1)//2."""
+    """`valid`: none. `same`: length kept (stride 1). `causal`: all before. `half`: (k - 1)//2."""
     spans = [d * (k - 1) for k, d in zip(kernel, dilation, strict=True)]
     match word:
         case "valid":

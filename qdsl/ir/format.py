@@ -197,7 +197,7 @@ class WeightFormat:
 
 @dataclass(frozen=True, slots=True)
 class ActivationFormat:
-    """How the inputs of a product are rounded at run time: dynamic symmetric int8, narrow levels."""
+    """How inputs of a product are rounded at run time: dynamic symmetric int8, narrow levels."""
 
     grouping: PerToken | PerTensor = PerToken()
 

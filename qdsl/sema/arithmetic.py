@@ -83,5 +83,6 @@ def _of_dims(
 
 
 def _depends(operator: str, span: Span, context: Context) -> Exception:
-    help = "whether it holds depends on the input; `if` is decided at compile time"
-    return context.stop("Q201", f"`{operator}` of dims is not known", span, help=help)
+    help = "whether it holds depends on the input, and `if` is decided before there is one"
+    message = f"`{operator}` of dims is not known at compile time"
+    return context.stop("Q201", message, span, help=help)

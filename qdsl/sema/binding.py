@@ -22,8 +22,8 @@ def bind_inputs(evaluator: "FunctionEvaluator", arguments: Arguments) -> dict[st
     if len(arguments.positional) > len(names):
         message, label = f"too many arguments for `{what}`", "not taken"
         span = arguments.spans.get(len(names), call)
-        help = f"it takes {', '.join(f'`{n}`' for n in names)}" if names else "it takes none"
-        raise context.stop("Q205", message, span, label, help=help, at_call=True)
+        known = f"it takes {', '.join(f'`{n}`' for n in names)}" if names else "it takes none"
+        raise context.stop("Q205", message, span, label, help=known, at_call=True)
     bound = dict(zip(names, arguments.positional, strict=False))
     places = {n: arguments.spans.get(i, call) for i, n in enumerate(names)}
     for name, value in arguments.named:
@@ -80,7 +80,8 @@ def check_results(evaluator: "FunctionEvaluator", values: tuple[Val, ...], span:
     declared = function.results
     if declared is not None:
         if len(declared) != len(values):
-            message = f"returns {len(values)} values, declared {len(declared)}"
+            results = "result" if len(values) == 1 else "results"
+            message = f"returns {len(values)} {results}, declares {len(declared)}"
             place = [(declared[0].span.to(declared[-1].span), "declared here")]
             raise context.stop("Q211", message, span, secondary=place)
         for type, value in zip(declared, values, strict=True):

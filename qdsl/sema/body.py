@@ -8,7 +8,7 @@ from qdsl.sema.arithmetic import simplest
 from qdsl.sema.binding import bind_inputs, check_results
 from qdsl.sema.calls import apply_function
 from qdsl.sema.context import Stop
-from qdsl.sema.describe import describe
+from qdsl.sema.describe import describe, shape_message
 from qdsl.sema.dims import result_dim
 from qdsl.sema.elaborate import FunctionFrame, FunctionRunner, functions_of
 from qdsl.sema.functions.operand import operand
@@ -233,7 +233,7 @@ class FunctionEvaluator(MemberEvaluator, FunctionRunner):
 
     def tensor_operation(self, operator: str, operands: tuple[Val, ...], span: Span) -> Val:
         if operator in ("neg", "not"):
-            return self.emit(span, op.Unary(operator), *operands, name=f"`{operator}`")
+            return self.emit(span, op.Unary(operator), *operands, name=operator)
         left, right = operands
         for side in operands:
             if not isinstance(side, Value | int | float):
@@ -243,8 +243,8 @@ class FunctionEvaluator(MemberEvaluator, FunctionRunner):
         try:
             pair = operand(b, left, right), operand(b, right, left)  # type: ignore[arg-type]
         except ShapeError as wrong:
-            raise self.context.stop("Q210", f"`{operator}` {wrong}", span) from None
-        return self.emit(span, op.Binary(OPERATORS[operator]), *pair, name=f"`{operator}`")
+            raise self.context.stop("Q210", shape_message(operator, wrong), span) from None
+        return self.emit(span, op.Binary(OPERATORS[operator]), *pair, name=operator)
 
     def emit(
         self,
@@ -260,9 +260,9 @@ class FunctionEvaluator(MemberEvaluator, FunctionRunner):
         try:
             return b.emit(operation, *inputs, parameters=parameters)  # type: ignore[arg-type]
         except ShapeError as wrong:
-            raise self.context.stop("Q210", f"{name} {wrong}".strip(), span) from None
+            raise self.context.stop("Q210", shape_message(name, wrong), span) from None
 
     def _no_instances(self, callee: object, call: tree.Call, evaluator: object) -> Unit:
-        message = f"{describe(callee)} is made inside a function"
+        message = f"`{call.callee.span.text}` is made inside a function"
         help = "make it a member of the block, and call the member"
         raise self.context.stop("Q214", message, call.span, help=help)

@@ -11,6 +11,7 @@ from qdsl.ir.infer_shape import ShapeError
 from qdsl.ir.shape import Dim, dim
 from qdsl.sema.arguments import check_order
 from qdsl.sema.context import Context
+from qdsl.sema.describe import shape_message
 from qdsl.sema.dims import formula
 from qdsl.sema.functions import table
 from qdsl.sema.functions.arrange import permuted
@@ -62,7 +63,7 @@ def _apply(evaluator: "FunctionEvaluator", name: str, e: tree.Call, first: tuple
     try:
         return table()[name].apply(b, *positional, **keywords)  # type: ignore[return-value]
     except ShapeError as wrong:
-        raise evaluator.context.stop("Q210", f"`{name}` {wrong}", e.span) from None
+        raise evaluator.context.stop("Q210", shape_message(name, wrong), e.span) from None
 
 
 def _argument(evaluator: "FunctionEvaluator", e: tree.Expr) -> Val:
@@ -168,7 +169,8 @@ def _transpose(evaluator: "FunctionEvaluator", e: tree.Call, first: tuple[Val, .
     try:
         return permuted(b, x, _words(before), _words(after))
     except ShapeError as wrong:
-        raise evaluator.context.stop("Q210", f"`transpose` {wrong}", e.span) from None
+        message = shape_message("transpose", wrong)
+        raise evaluator.context.stop("Q210", message, e.span) from None
 
 
 def _words(expressions: list[tree.Expr]) -> tuple[str, ...]:
@@ -193,4 +195,4 @@ def _length(evaluator: "FunctionEvaluator", e: tree.Call, first: tuple[Val, ...]
         help = "`len` applies a formula of one dim, such as T, to data"
         raise evaluator.context.stop("Q215", message, arguments[0].span, help=help)
     length = op.Length(found, next(iter(names)))
-    return evaluator.emit(e.span, length, lengths, name="`len`")
+    return evaluator.emit(e.span, length, lengths, name="len")

@@ -1,6 +1,7 @@
 """Says what a value is, in a few words, for messages."""
 
 from qdsl.ir.builder import Value
+from qdsl.ir.infer_shape import ShapeError
 from qdsl.ir.shape import Dim
 from qdsl.sema.values import (
     BlockValue,
@@ -34,6 +35,12 @@ def describe(value: object) -> str:
             return f"{len(value)} values"
         case _:
             return _named(value)
+
+
+def shape_message(what: str, wrong: ShapeError) -> str:
+    """The message for a shape that an operation does not take."""
+    text = str(wrong)
+    return text if text.startswith(f"`{what}`") else f"`{what}`: {text}"
 
 
 def _named(value: object) -> str:

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field, replace
 from qdsl.ir.builder import Builder, Value
 from qdsl.ir.infer_shape import ShapeError
 from qdsl.ir.layer import Layer
-from qdsl.ir.model import Body, TensorType
+from qdsl.ir.model import Body, TensorType, join
 from qdsl.ir.shape import Dim
 from qdsl.sema.context import Context, Stop
-from qdsl.sema.describe import describe
+from qdsl.sema.describe import describe, shape_message
 from qdsl.sema.language import layer_functions, layer_results
 from qdsl.sema.limits import ELEMENT, MAX_OPERATIONS
 from qdsl.sema.metered_builder import MeteredBuilder
@@ -52,7 +52,8 @@ class Elaborator:
         """Emits the call and gives its results; raises Stop after reporting."""
         if isinstance(unit, Repeated):
             return self._repeat(b, unit, path, function, arguments)
-        made = self.body(unit, function, arguments, f"in this call of `{path or function}`", b.span)
+        what = f"in this call of `{_called(path, function)}`"
+        made = self.body(unit, function, arguments, what, b.span)
         return _invoke(b, made, path, arguments)
 
     def body(
@@ -92,7 +93,7 @@ class Elaborator:
             self.context.tick(b.span, ELEMENT)
             given = _element(arguments, threaded, i)
             if made is None or following is not unit or arguments.each:
-                what = f"in this call of `{path}[{i}]`"
+                what = f"in this call of `{_called(f'{path}[{i}]', function)}`"
                 unit, made = following, self.body(following, function, given, what, b.span)
                 self._check_threaded(path, threaded, made.results, b.span)
             result = _invoke(b, made, f"{path}[{i}]", given)
@@ -158,7 +159,7 @@ class Elaborator:
         try:
             return layer.functions()[function](layer, b, *inputs)  # type: ignore[operator, no-any-return]
         except ShapeError as wrong:
-            message = f"`{kind}` {wrong}"
+            message = shape_message(kind, wrong)
             raise self.context.stop("Q210", message, span, at_call=True) from None
 
 
@@ -215,6 +216,11 @@ def others_of(repeated: Repeated, function: str) -> int:
 
 def shapes_of(unit: Unit) -> dict[str, tuple[int, ...]]:
     return {p.name: p.shape for p in unit.module.parameters}
+
+
+def _called(path: str, function: str) -> str:
+    """What a spec writes before the arguments: a member for its `forward`."""
+    return path if function == "forward" and path else join(path, function)
 
 
 def _element(arguments: Arguments, threaded: Val, i: int) -> Arguments:

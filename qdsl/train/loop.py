@@ -32,6 +32,10 @@ class Stage:
     def schedule(self) -> Schedule:
         return Schedule(self.steps, self.rate, self.warmup)
 
+    def saves(self, step: int) -> bool:
+        """Whether the state is saved after that many steps."""
+        return step % self.save_every == 0 or step == self.steps
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job(Generic[BatchT]):
@@ -63,11 +67,7 @@ def train(job: Job[BatchT]) -> list[float]:
     for step in range(len(losses), job.stage.steps):
         losses.append(_step(job, optimizer, next(batches), step))
         job.progress(step + 1, losses[-1])
-        if (
-            job.path
-            and rank() == 0
-            and ((step + 1) % job.stage.save_every == 0 or step + 1 == job.stage.steps)
-        ):
+        if job.path and rank() == 0 and job.stage.saves(step + 1):
             _save(job.path, job.model, optimizer, losses)
     job.model.eval()
     return losses

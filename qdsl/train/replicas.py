@@ -6,7 +6,6 @@ not by DistributedDataParallel's hooks around one.
 
 import torch
 from torch import distributed, nn
-from torch._utils import _flatten_dense_tensors, _unflatten_dense_tensors
 
 
 def rank() -> int:
@@ -36,8 +35,8 @@ def average_gradients(model: nn.Module) -> None:
     gradients = [p.grad for p in model.parameters() if p.grad is not None]
     if count() == 1 or not gradients:
         return
-    flat = _flatten_dense_tensors(gradients)
+    flat = torch.cat([g.flatten() for g in gradients])
     distributed.all_reduce(flat)
     flat /= count()
-    for gradient, mean in zip(gradients, _unflatten_dense_tensors(flat, gradients), strict=True):
-        gradient.copy_(mean)
+    for gradient, mean in zip(gradients, flat.split([g.numel() for g in gradients]), strict=True):
+        gradient.copy_(mean.view_as(gradient))
