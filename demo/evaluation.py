@@ -6,11 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
+from safetensors.torch import save
 
 import qdsl
 from demo.plan import FLOAT_VARIANT, Plan
 from demo.training import trained
 from qdsl.fx import Program, Report, verify
+from qdsl.replacing import replacing
 from qdsl.tasks.asr.data import Utterance, collate, evaluation_set
 from qdsl.tasks.asr.decode import greedy
 from qdsl.tasks.asr.entries import state_shape
@@ -76,6 +78,20 @@ def recognize(program: Program, utterances: Sequence[Utterance]) -> Ids:
     return found
 
 
+def record_inputs(plan: Plan) -> None:
+    """Writes what the entries are given for a few utterances, for `qdsl verify`."""
+    program = trained(plan, FLOAT_VARIANT)
+    tensors = {
+        f"{entry.name}.{given.name}": tensor
+        for entry, (_, values) in zip(
+            program.ir.entries, _inputs(program, held_out(plan)[:VERIFIED]), strict=True
+        )
+        for given, tensor in zip(entry.inputs, values, strict=True)
+    }
+    with replacing(plan.inputs) as file:
+        file.write(save({k: v.contiguous() for k, v in tensors.items()}))
+
+
 def real_time_factors(plan: Plan, variants: Sequence[str]) -> dict[str, tuple[float, float]]:
     """Of each variant at batch 1 on one thread: seconds per second of speech of the packed graph,
     and how many times as fast as the float graph it is.
@@ -109,6 +125,7 @@ def _timed(program: Program, utterances: Sequence[Utterance]) -> float:
     return time.perf_counter() - start
 
 
+@torch.no_grad()
 def _inputs(
     program: Program, utterances: Sequence[Utterance]
 ) -> list[tuple[str, list[torch.Tensor]]]:

@@ -40,7 +40,17 @@ class Plan:
         return (self.out / "checkpoints" / ".replicas").resolve()
 
     def checkpoint(self, variant: str) -> Path:
+        """State of the fine-tuning, to go on from."""
         return self.out / "checkpoints" / f"{variant}.pt"
+
+    def frozen(self, variant: str) -> Path:
+        """Frozen state of the QAT program: what `qdsl verify` compares the packed file with."""
+        return self.out / f"{variant}.safetensors"
+
+    @property
+    def inputs(self) -> Path:
+        """Recorded inputs of the entries, for `qdsl verify`."""
+        return self.out / "inputs.safetensors"
 
     def packed(self, variant: str) -> Path:
         return self.out / f"{variant}.qpack"

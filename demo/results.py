@@ -1,7 +1,6 @@
 """Shows what came of it: a table, a picture, and rows of JSON."""
 
 import json
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -14,6 +13,7 @@ from rich.table import Table
 
 from demo.evaluation import Evaluation
 from demo.plan import FLOAT_VARIANT
+from qdsl.replacing import replacing
 from qdsl.size.report import Report
 from qdsl.tasks.asr.score import Score, interval, paired_interval
 
@@ -95,7 +95,7 @@ def show(rows: Sequence[Row], console: Console) -> None:
         )
     console.print(table, width=WIDTH, crop=False, soft_wrap=False)
     console.print(
-        "WER float: the float graph after as many steps. RTF, speed (packed over float graph): batch "
+        "WER float: the float graph after as many steps. RTF, speed (packed over float): batch "
         "1, one thread, features to ids.\nsame: utterances with the same ids in the exact mode of "
         "the QAT graph and in the packed graph.",
         highlight=False,
@@ -104,9 +104,8 @@ def show(rows: Sequence[Row], console: Console) -> None:
 
 def write_json(rows: Sequence[Row], path: Path) -> None:
     text = json.dumps({"rows": [row.to_json() for row in rows]}, indent=1) + "\n"
-    temporary = path.with_suffix(".tmp")
-    temporary.write_text(text)
-    os.replace(temporary, path)
+    with replacing(path) as file:
+        file.write(text.encode())
 
 
 def plot(rows: Sequence[Row], path: Path) -> None:

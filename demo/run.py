@@ -65,6 +65,7 @@ def _run(plan: Plan) -> None:
         _train_base(plan, bars)
         _in_processes(plan, variants, training.fine_tune, bars, "fine-tune")
         evaluations = _in_processes(plan, variants, _evaluate, bars, "evaluate")
+    evaluation.record_inputs(plan)
     rows = _rows(plan, variants, evaluations)
     show(rows, console)
     write_json(rows, plan.out / "demo.json")

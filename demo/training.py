@@ -8,6 +8,7 @@ import torch
 from demo.plan import FLOAT_VARIANT, SPEC, Plan
 from qdsl import load_spec
 from qdsl.fx import Program
+from qdsl.fx.restore import restore_frozen, save_frozen
 from qdsl.tasks.asr.data import batches
 from qdsl.tasks.asr.objective import transducer
 from qdsl.tasks.asr.recordings import TRAINING_SPEAKERS, find_recordings
@@ -30,24 +31,22 @@ def train_base(plan: Plan, replica: int, count: int, progress: Progress) -> None
 
 
 def fine_tune(plan: Plan, variant: str, progress: Progress) -> None:
-    """Trains a variant as it will be packed, freezes it and packs it."""
-    program = trained(plan, variant, fresh=True)
-    state = plan.checkpoint(variant).with_suffix(".training.pt")
-    _train(program, plan, plan.fine_tune, state, progress)
-    program.freeze()
-    checkpoint.save(plan.checkpoint(variant), {"program": program.state_dict()})
+    """Trains a variant from the float weights as it will be packed, freezes it and packs it."""
+    program = _from_base(plan, variant).to_qat()
+    _train(program, plan, plan.fine_tune, plan.checkpoint(variant), progress)
+    save_frozen(program, plan.frozen(variant))
     program.pack(plan.packed(variant))
 
 
-def trained(plan: Plan, variant: str, *, fresh: bool = False) -> Program:
-    """The QAT program of a variant: `fresh` from the float weights, else as it was frozen."""
+def trained(plan: Plan, variant: str) -> Program:
+    """The QAT program of a variant as it was frozen."""
+    return restore_frozen(load_spec(SPEC).variants[variant].program(), plan.frozen(variant))
+
+
+def _from_base(plan: Plan, variant: str) -> Program:
     program = load_spec(SPEC).variants[variant].program()
     program.load_state_dict(checkpoint.load(plan.base)["model"])
-    program = program.to_qat()
-    if not fresh:
-        program.freeze()  # makes the fields that the frozen state fills
-        program.load_state_dict(checkpoint.load(plan.checkpoint(variant))["program"])
-    return program.eval()
+    return program
 
 
 def _train(program: Program, plan: Plan, stage: Stage, path: Path, progress: Progress) -> None:

@@ -1,8 +1,7 @@
 """Writes a packed file, tensor by tensor, and seals it; it appears only when it is whole."""
 
-import os
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
@@ -13,6 +12,7 @@ from qdsl.artifact.reader import Artifact as Artifact
 from qdsl.artifact.reader import read as read
 from qdsl.artifact.refusal import unwritable
 from qdsl.ir.model import Model
+from qdsl.replacing import replacing
 
 if TYPE_CHECKING:
     import numpy as np
@@ -81,26 +81,9 @@ def _bytes(placed: Placed, data: "Data") -> memoryview:
 
 @contextmanager
 def _replacing(path: Path) -> Iterator[BinaryIO]:
-    """A file that takes the place of `path` when the block ends, and vanishes when it fails."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    """As `replacing`; a failure is a diagnostic."""
     try:
-        with temporary.open("wb") as file:
+        with replacing(path) as file:
             yield file
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-        _sync_folder(path.parent)
     except OSError as failure:
         raise unwritable(path, failure) from failure
-    finally:
-        with suppress(OSError):
-            temporary.unlink()
-
-
-def _sync_folder(folder: Path) -> None:
-    """Makes the new name survive a power cut."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

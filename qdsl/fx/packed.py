@@ -13,10 +13,10 @@ from qdsl.fx.canonical import to_numpy
 from qdsl.fx.ops import REFERENCE, backend
 from qdsl.fx.packed_layers import PackedLayers
 from qdsl.fx.program import Program
-from qdsl.fx.serve import unserved
 from qdsl.fx.storages import Storages
 from qdsl.fx.tree import build_tree
 from qdsl.ir.model import Storage
+from qdsl.plan import unserved
 from qdsl.target import Backend, CanonicalWeight
 
 _DTYPES = {

@@ -12,12 +12,12 @@ from qdsl.fx.packed_layers import PackedLayers
 from qdsl.fx.program import Program
 from qdsl.fx.quantizer import QUANTIZER, Quantizer, Schedule
 from qdsl.fx.reference import BACKEND, repack
-from qdsl.fx.serve import unserved
 from qdsl.fx.storages import Storages
 from qdsl.fx.trained import TrainedLayers
 from qdsl.fx.tree import build_tree, empty
 from qdsl.ir.format import F32
 from qdsl.ir.model import Model, state_key
+from qdsl.plan import unserved
 
 
 @torch.no_grad()

@@ -38,9 +38,13 @@ class Claim:
 
 @dataclass(slots=True)
 class Claims:
-    """Every claim by (property, path), in the order of the rules: the last one wins."""
+    """Every claim by (property, path), in the order of the rules: the last one wins.
+
+    sound: each rule was understood, so that a weight without a claim is one that no rule means.
+    """
 
     found: dict[tuple[str, str], list[Claim]] = field(default_factory=dict)
+    sound: bool = True
 
     def winner(self, property: str, path: str) -> Claim | None:
         claims = self.found.get((property, path))
@@ -85,8 +89,8 @@ def resolve(
     claims = Claims()
     for (rule, body), matches in zip(placed, match_all(selectors, root), strict=True):
         if not matches:
-            if whole:
-                report_no_match(rule, body.strict, body.scope, root, context)
+            if whole and report_no_match(rule, body.strict, body.scope, root, context):
+                claims.sound = False
             continue
         _claim(rule, matches, ties, claims, context, whole)
     shadows.note([body.rules for body in bodies], claims.found.values())
@@ -104,7 +108,8 @@ def _claim(
     for property in rule.properties:
         name = property.name.text
         if name not in PROPERTIES:
-            continue  # reported by a check
+            claims.sound = False  # reported by a check
+            continue
         paths = list(_paths(name, matches))
         context.count_claims(len(paths), property.span)
         for path in paths:
@@ -112,6 +117,7 @@ def _claim(
             claims.found.setdefault((name, ties.get(path, path)), []).append(claim)
         if not paths and rule.selector is not None and whole:
             report_no_property(rule.selector, property, matches, context)
+            claims.sound = False
 
 
 def _paths(property: str, matches: Iterable[Match]) -> Iterable[str]:

@@ -15,6 +15,9 @@ class OfRule(Protocol):
     @property
     def rule(self) -> tree.Rule: ...
 
+    @property
+    def name(self) -> str: ...
+
 
 @dataclass(slots=True)
 class Shadows:
@@ -32,14 +35,15 @@ class Shadows:
         """Adds one variant: its bodies of rules, and the claims on each path in their order."""
         body_of = {id(rule): i for i, body in enumerate(bodies) for rule in body}
         for found in claims:
-            last: dict[int, tree.Rule] = {}
+            # of rules on a tied weight only those that name it alike shadow each other
+            last: dict[tuple[int, str], tree.Rule] = {}
             for claim in reversed(found):
-                body = body_of[id(claim.rule)]
-                if body not in last:
-                    last[body] = claim.rule
+                key = body_of[id(claim.rule)], claim.name
+                if key not in last:
+                    last[key] = claim.rule
                     self.needed.add(id(claim.rule))
-                elif last[body] is not claim.rule:
-                    self.shadowed.setdefault(id(claim.rule), (claim.rule, last[body]))
+                elif last[key] is not claim.rule:
+                    self.shadowed.setdefault(id(claim.rule), (claim.rule, last[key]))
 
     def report(self, context: Context) -> None:
         for key, (rule, later) in self.shadowed.items():

@@ -59,7 +59,7 @@ class Assigner:
                 if policy and parameter.role is Role.WEIGHT and claim is None:
                     unclaimed.append(name)
         self._report_unfitting()
-        if unclaimed and policy:
+        if unclaimed and policy and self.claims.sound:
             self._report_unclaimed(unclaimed, policy)
         self._check_ties(ties)
         return tuple(found)
@@ -128,7 +128,7 @@ class Assigner:
             return activation_format(value, expression.span, self.context)
         format = weight_format(value, expression.span, self.context)
         if what in ("bias", "norm") and not format.is_float:
-            message = f"`{what}` in `{format.name}`"
+            message = f"`{what}` cannot be `{format.name}`"
             floats = "a bias and the numbers of a norm are f32, f16 or bf16"
             raise self.context.stop("Q308", message, expression.span, help=floats)
         if unlikely := format_warning(format):

@@ -15,24 +15,25 @@ from qdsl.syntax import tree
 
 def report_no_match(
     rule: tree.Rule, strict: bool, scope: FileScope, root: Module, context: Context
-) -> None:
-    """An error, unless the rule is optional or by nature one for whatever it meets."""
+) -> bool:
+    """Whether it is an error: not where the rule is optional or one for whatever it meets."""
     selector = rule.selector
     if selector is None or rule.optional:
-        return
+        return False
     if selector.kind is not None and not _is_kind(selector.kind.text, scope, root):
         kinds = {k.name for k in layer_kinds()} | {m.kind for _, m in root.walk()}
         message = f"unknown kind `{selector.kind.text}`"
         help = suggestion(selector.kind.text, kinds)
         span = selector.kind.span
         context.report(error("Q318", message, span, "no layer or block", help=help))
-        return
+        return True
     open_ended = any(s.globs == ("**",) for s in selector.segments)
     if not strict and selector.kind is not None and open_ended:
-        return
+        return False
     message = f"selector `{selector.span.text}` matches nothing"
     help = _nearest(selector, root) or "mark the rule `optional` where that is meant"
     context.report(error("Q304", message, selector.span, "no such path", help=help))
+    return True
 
 
 def _is_kind(kind: str, scope: FileScope, root: Module) -> bool:

@@ -170,7 +170,8 @@ def _cycle(ring: list[E], context: Context) -> Stop:
     message = f"{word} `{last.name.text}` extends itself"
     if len(ring) > 1:
         message += " through " + ", ".join(f"`{x.name.text}`" for x in ring if x is not last)
-    return context.stop("Q313", message, last.base.span, "closes the cycle")
+    help = f"a chain of `extends` ends with a {word} that extends none"
+    return context.stop("Q313", message, last.base.span, "closes the cycle", help=help)
 
 
 def lookup(

@@ -8,13 +8,13 @@ from qdsl.diagnostic.model import QdslError
 from qdsl.fx import build, load
 from qdsl.fx.ops import backend
 from qdsl.fx.reference import BACKEND
-from qdsl.fx.serve import unserved
 from qdsl.ir.format import F32, ActivationFormat
 from qdsl.ir.need import needs
 from qdsl.layers.conv1d import Conv1d
 from qdsl.layers.embedding import Embedding
 from qdsl.layers.linear import Linear
 from qdsl.layers.lstm import LSTM
+from qdsl.plan import unserved
 from qdsl.target import Availability, activation_word
 
 MEMBERS = {

@@ -13,12 +13,14 @@
 namespace qdsl {
 namespace {
 
-constexpr int64_t kRowsAtOnce = 256;               // bounds the scratch memory of a thread
-constexpr double kWorkPerThread = 1 << 20;         // multiplications that outweigh a fork
-constexpr int64_t kPanelsAtOnce = 4;               // what the widest kernels take together
+constexpr int64_t kBytesAtOnce = 1 << 18;  // of prepared rows, so that they stay in a core's cache
+constexpr int64_t kFewestRows = 24;        // at once; both are multiples of what kernels take
+constexpr int64_t kMostRows = 240;
+constexpr int64_t kPanelsAtOnce = 4;       // what the widest kernels take together
+constexpr double kWorkPerThread = 1 << 20;  // multiplications that outweigh a fork
 constexpr uint32_t kInfinity = 0x7f800000;
 
-// Activations of up to kRowsAtOnce rows in the layout of a weight; grown, never shrunk.
+// Activations of some rows in the layout of a weight; grown, never shrunk.
 struct Scratch {
   std::vector<int8_t> codes;
   std::vector<float> values;
@@ -100,6 +102,11 @@ struct Job {
   const uint32_t* shared;
   bool integer;
 
+  int64_t rows_at_once() const {
+    const int64_t bytes = std::max<int64_t>(1, w.padded() * (integer ? 1 : sizeof(float)));
+    return std::clamp(kBytesAtOnce / bytes / 12 * 12, kFewestRows, kMostRows);
+  }
+
   Tokens prepare(const float* x, int64_t rows) const {
     thread_local Scratch scratch;
     return integer ? quantized(w, kernels, x, rows, shared, scratch) : padded(w, x, rows, scratch);
@@ -113,8 +120,9 @@ Output from_row(const Output& out, const Weight& w, int64_t row) {
 
 // Rows first..last - 1, all outputs, on this thread.
 void run_rows(const Job& job, const float* x, int64_t first, int64_t last, const Output& out) {
-  for (int64_t row = first; row < last; row += kRowsAtOnce) {
-    const int64_t rows = std::min(kRowsAtOnce, last - row);
+  const int64_t at_once = job.rows_at_once();
+  for (int64_t row = first; row < last; row += at_once) {
+    const int64_t rows = std::min(at_once, last - row);
     const Tokens tokens = job.prepare(x + row * job.w.in_features, rows);
     job.kernel(job.w, tokens, 0, job.w.panels, from_row(out, job.w, row));
   }
@@ -163,7 +171,7 @@ void linear(const Weight& w, const float* x, int64_t rows, Activations activatio
 
   if (threads <= 0) threads = worthwhile_threads(w, rows);
   if (threads == 1) return run_rows(job, x, 0, rows, out);
-  if (rows < std::min<int64_t>(kRowsAtOnce, 16 * threads))
+  if (rows < std::min<int64_t>(kMostRows, 16 * threads))
     share_outputs(job, x, rows, out, threads);
   else
     share_rows(job, x, rows, out, threads);

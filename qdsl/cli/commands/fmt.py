@@ -5,6 +5,7 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
 from qdsl.cli.command import Command
+from qdsl.replacing import replacing
 
 
 def configure(parser: ArgumentParser) -> None:
@@ -44,27 +45,10 @@ def _differs(arguments: Namespace, path: Path, old: str, new: str) -> int:
         lines = unified_diff(old.splitlines(True), new.splitlines(True), str(path), str(path))
         sys.stdout.writelines(lines)
         return 1
-    _replace(path, new)
+    with replacing(path) as file:
+        file.write(new.encode())
     print(f"reformatted {path}")
     return 0
-
-
-def _replace(path: Path, text: str) -> None:
-    """All or nothing: a temporary file in the same folder takes the name."""
-    import os
-    from tempfile import NamedTemporaryFile
-
-    mode = path.stat().st_mode & 0o777
-    with NamedTemporaryFile("w", dir=path.parent, delete=False, encoding="utf-8") as temporary:
-        try:
-            temporary.write(text)
-            temporary.flush()
-            os.fsync(temporary.fileno())
-            os.chmod(temporary.name, mode)
-            os.replace(temporary.name, path.resolve())
-        except BaseException:
-            os.unlink(temporary.name)
-            raise
 
 
 COMMAND = Command("format specs in the one layout there is", configure, run)

@@ -1,0 +1,57 @@
+"""Gives the tests of diagnostics everything that is found in a file, budgets and kernels included."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from qdsl.cli.selection import open_spec
+from qdsl.diagnostic.model import Diagnostic, QdslError
+from qdsl.plan import unserved
+from qdsl.spec import Variant, check_spec
+from qdsl.target import Availability, Capability
+
+Find = Callable[..., tuple[Diagnostic, ...]]
+
+
+class Bare:
+    """A back end whose kernels multiply int8 weights by floats, and nothing else."""
+
+    name = "bare"
+
+    def availability(self) -> Availability:
+        return Availability(True)
+
+    def capabilities(self) -> tuple[Capability, ...]:
+        return (Capability("int8", "linear", "integer", (8,), ("f32",)),)
+
+
+@pytest.fixture
+def find() -> Find:
+    """`find(path, variant, kernels=…)`: what commands on `path#variant` find.
+
+    kernels: plan for a back end of this test, so that nothing depends on what is built.
+    """
+
+    def found(
+        path: Path, variant: str | None = None, *, kernels: bool = False
+    ) -> tuple[Diagnostic, ...]:
+        spec = check_spec(path)
+        if not spec.compiled.ok:
+            return spec.diagnostics
+        try:
+            _, variants = open_spec(f"{path}#{variant}" if variant else str(path))
+        except QdslError as failure:
+            return failure.diagnostics
+        return (*spec.diagnostics, *_of_variants(variants, kernels))
+
+    return found
+
+
+def _of_variants(variants: tuple[Variant, ...], kernels: bool) -> list[Diagnostic]:
+    found: list[Diagnostic] = []
+    for variant in variants:
+        found += [d for judged in variant.budgets() for d in judged.diagnostics]
+        if kernels:
+            found += unserved(variant.model, Bare())  # type: ignore[arg-type]
+    return found
