@@ -1,7 +1,8 @@
 """Times the processor's kernels beside torch in one run: linear layers and LSTM layers.
 
-Contenders take turns, and a figure is the median of its rounds. Weights stay in the caches, as
-those of a small recognizer do. `call` is the operation through torch's dispatcher, `kernel` the
+Contenders take turns, and a figure is the median of its rounds; with one thread it is time on the
+processor, which a busy machine lengthens less. Weights stay in the caches, as those of a small
+recognizer do. `call` is the operation through torch's dispatcher, `kernel` the
 same without Python's share of it. Ratios above 1 are in favour of qdsl.
 """
 
@@ -73,10 +74,11 @@ def medians(contenders: Mapping[str, Call], rounds: int) -> dict[str, float]:
 
 
 def _seconds(call: Call, count: int) -> float:
-    begin = time.perf_counter()
+    clock = time.thread_time if torch.get_num_threads() == 1 else time.perf_counter
+    begin = clock()
     for _ in range(count):
         call()
-    return (time.perf_counter() - begin) / count
+    return (clock() - begin) / count
 
 
 def packed(weights: str, outputs: int, in_features: int) -> Tensor:
@@ -143,7 +145,7 @@ def lstm_rows(hidden: int, batch: int, rounds: int, time_steps: int = 50) -> Ite
             def layer(a: str = activations, ih: Tensor = w_ih, hh: Tensor = w_hh) -> object:
                 return lstm(linear(x, ih, bias, 4 * hidden, a), state, state, hh, None, a)
 
-            t = medians({"call": layer, "float32": lambda: module(x)}, max(3, rounds // 4))
+            t = medians({"call": layer, "float32": lambda: module(x)}, max(5, rounds // 4))
             shape = f"{time_steps} x {batch} x {hidden}"
             yield Row("lstm", weights, activations, shape, t["call"], None, t["float32"], None)
 

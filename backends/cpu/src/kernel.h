@@ -18,7 +18,9 @@ struct Tokens {
   const float* scales;    // [rows], integer activations only; NaN makes its row NaN
   const int32_t* sums;    // [rows, groups] of codes, integer activations only
   const float* values;    // [rows, stride], float activations only
+  float* workspace;       // kWorkspacePanels * kLanes * stride floats for a kernel's use, or null
 };
+inline constexpr int64_t kWorkspacePanels = 2;
 
 struct Output {
   float* values;       // [rows, outputs]

@@ -17,6 +17,7 @@ constexpr int64_t kBytesAtOnce = 1 << 18;  // of prepared rows, so that they sta
 constexpr int64_t kFewestRows = 24;        // at once; both are multiples of what kernels take
 constexpr int64_t kMostRows = 240;
 constexpr int64_t kPanelsAtOnce = 4;       // what the widest kernels take together
+constexpr int64_t kLongestExpanded = 4096;  // positions: two panels as floats stay in the cache
 constexpr double kWorkPerThread = 1 << 20;  // multiplications that outweigh a fork
 constexpr uint32_t kInfinity = 0x7f800000;
 
@@ -26,6 +27,7 @@ struct Scratch {
   std::vector<float> values;
   std::vector<float> scales;
   std::vector<int32_t> sums;
+  std::vector<float> workspace;
 };
 
 template <class T>
@@ -75,12 +77,12 @@ Tokens quantized(const Weight& w, const Kernels& k, const float* x, int64_t rows
     quantize_row(w, k, values, scale.multiplier, codes + row * w.padded(), sums + row * w.groups);
   }
   return {.rows = rows, .stride = w.padded(), .codes = codes, .scales = scales, .sums = sums,
-          .values = nullptr};
+          .values = nullptr, .workspace = nullptr};
 }
 
 Tokens padded(const Weight& w, const float* x, int64_t rows, Scratch& scratch) {
   Tokens tokens{.rows = rows, .stride = w.padded(), .codes = nullptr, .scales = nullptr,
-                .sums = nullptr, .values = x};
+                .sums = nullptr, .values = x, .workspace = nullptr};
   if (w.padded() == w.in_features) return tokens;
   float* to = room(scratch.values, rows * w.padded());
   tokens.values = to;
@@ -107,11 +109,15 @@ struct Job {
     return std::clamp(kBytesAtOnce / bytes / 12 * 12, kFewestRows, kMostRows);
   }
 
-  Tokens prepare(const float* x, int64_t rows) const {
-    thread_local Scratch scratch;
+  Tokens prepare(const float* x, int64_t rows, Scratch& scratch) const {
     return integer ? quantized(w, kernels, x, rows, shared, scratch) : padded(w, x, rows, scratch);
   }
 };
+
+Scratch& own_scratch() {
+  thread_local Scratch scratch;
+  return scratch;
+}
 
 Output from_row(const Output& out, const Weight& w, int64_t row) {
   const float* bias = out.bias ? out.bias + row * out.bias_stride : nullptr;
@@ -120,17 +126,20 @@ Output from_row(const Output& out, const Weight& w, int64_t row) {
 
 // Rows first..last - 1, all outputs, on this thread.
 void run_rows(const Job& job, const float* x, int64_t first, int64_t last, const Output& out) {
+  Scratch& scratch = own_scratch();
   const int64_t at_once = job.rows_at_once();
   for (int64_t row = first; row < last; row += at_once) {
     const int64_t rows = std::min(at_once, last - row);
-    const Tokens tokens = job.prepare(x + row * job.w.in_features, rows);
+    Tokens tokens = job.prepare(x + row * job.w.in_features, rows, scratch);
+    if (!job.integer && job.w.padded() <= kLongestExpanded)
+      tokens.workspace = room(scratch.workspace, kWorkspacePanels * kLanes * job.w.padded());
     job.kernel(job.w, tokens, 0, job.w.panels, from_row(out, job.w, row));
   }
 }
 
 // Few rows: they are prepared once and the outputs are shared out.
 void share_outputs(const Job& job, const float* x, int64_t rows, const Output& out, int threads) {
-  const Tokens tokens = job.prepare(x, rows);
+  const Tokens tokens = job.prepare(x, rows, own_scratch());
   const int64_t blocks = (job.w.panels + kPanelsAtOnce - 1) / kPanelsAtOnce;
 #pragma omp parallel for num_threads(threads) schedule(static)
   for (int64_t block = 0; block < blocks; ++block) {

@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from qdsl.tasks.asr import tokens
-from qdsl.tasks.asr.augment import STANDARD, Augmentation, noisy, resampled, vary
-from qdsl.tasks.asr.features import Features, Samples, fbank
-from qdsl.tasks.asr.recordings import SAMPLE_RATE, Clip, Recordings, levelled
+from qdsl.tasks.asr.augment import STANDARD, Augmentation, vary
+from qdsl.tasks.asr.features import FRAME_SECONDS, Features, Samples, fbank, normalised
+from qdsl.tasks.asr.recordings import SAMPLE_RATE, Clip, Recordings
+from qdsl.tasks.asr.takes import CONDITIONS, Takes
 
 MAX_DIGITS = 7
 GAP_SECONDS = (0.03, 0.25)
@@ -61,15 +62,13 @@ def batches(
     was broken off. The next batches are made by a thread while the caller uses the last.
     """
 
+    takes = Takes(recordings, speakers, bins, seed, augmentation)
+
     def make(number: int) -> Batch:
         rng = np.random.default_rng((seed, number))
         digits = int(rng.integers(1, max_digits + 1))
-        utterances = []
-        for _ in range(max(1, round(words / digits))):
-            clips = recordings.clips[speakers[int(rng.integers(len(speakers)))]]
-            chosen = [clips[int(i)] for i in rng.integers(len(clips), size=digits)]
-            utterances.append(_varied(chosen, augmentation, rng, bins=bins))
-        return collate(utterances, rng)
+        count = max(1, round(words / digits))
+        return collate([_varied(takes, digits, rng) for _ in range(count)], rng)
 
     return _ahead(make, start)
 
@@ -128,14 +127,15 @@ def collate(utterances: Sequence[Utterance], rng: np.random.Generator | None = N
     return Batch(audio, lengths, targets, target_lengths, history, spans)
 
 
-def _varied(
-    clips: Sequence[Clip], amount: Augmentation, rng: np.random.Generator, *, bins: int
-) -> Utterance:
-    speed = rng.uniform(1 - amount.speed, 1 + amount.speed)
-    clean, places = splice([levelled(resampled(clip.samples, speed)) for clip in clips], rng)
-    samples = noisy(clean, rng.uniform(*amount.noise), rng)
-    features = vary(fbank(samples, SAMPLE_RATE, bins=bins), amount, rng)
-    return _utterance(features, samples, places, clips)
+def _varied(takes: Takes, digits: int, rng: np.random.Generator) -> Utterance:
+    speaker = int(rng.integers(len(takes.speakers)))
+    condition = int(rng.integers(CONDITIONS))
+    clips = rng.integers(len(takes.recordings.clips[takes.speakers[speaker]]), size=digits)
+    energies, spans, said = takes.splice(speaker, condition, clips)
+    features = vary(normalised(energies), takes.amount, rng)
+    # tempo has stretched the frames
+    spans = spans * len(features) // len(energies)
+    return Utterance(features, tuple(tokens.encode(said)), spans, len(energies) * FRAME_SECONDS)
 
 
 def _utterance(

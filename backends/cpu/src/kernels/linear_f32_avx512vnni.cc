@@ -33,9 +33,10 @@ __m512 centres_of(const Weight& w, int64_t entry) {
   return Bits == 8 ? _mm512_add_ps(centres, _mm512_set1_ps(8388608.0f)) : centres;
 }
 
-// The code at bit `shift` of each 32-bit word, as a float less its centre.
+// The code at bit `shift` of each 32-bit word, as a float less its centre; 32 bits are one already.
 template <int Bits, bool PerGroup>
 __m512 decode(__m512i step, int shift, __m512 table, __m512 centres) {
+  if constexpr (Bits == 32) return _mm512_castsi512_ps(step);
   const __m512i word = reinterpret_cast<__m512i>(reinterpret_cast<__v16su>(step) >> shift);
   if constexpr (Bits == 8) {  // the low byte as the end of the significand of 2^23 + u
     const __m512i low = _mm512_set1_epi32(0xff), exponent = _mm512_set1_epi32(0x4b000000);
@@ -128,13 +129,20 @@ QDSL_INLINE int64_t add_blocks(const uint8_t* (&codes)[Panels], const float* (&x
   return done;
 }
 
+// Where the codes of a panel begin: those of the weight, or floats that they were expanded to.
+template <int Bits>
+const uint8_t* codes_of(const Weight& w, const Tokens& t, int64_t panel, int p) {
+  if (Bits < 32) return w.panel_codes(panel + p);
+  return reinterpret_cast<const uint8_t*>(t.workspace + p * t.stride * kLanes);
+}
+
 template <int Bits, bool PerGroup, int Rows, int Panels>
 void tile(const Weight& w, const Tokens& t, int64_t row, int64_t panel, const Output& out) {
   const __m512 table = table_of<Bits, PerGroup>(w);
   Total totals[Rows][Panels] = {};
   const uint8_t* codes[Panels];
   const float* x[Rows];
-  for (int p = 0; p < Panels; ++p) codes[p] = w.panel_codes(panel + p);
+  for (int p = 0; p < Panels; ++p) codes[p] = codes_of<Bits>(w, t, panel, p);
   for (int r = 0; r < Rows; ++r) x[r] = t.values + (row + r) * t.stride;
 
   for (int64_t g = 0; g < w.groups; ++g) {
@@ -142,13 +150,13 @@ void tile(const Weight& w, const Tokens& t, int64_t row, int64_t panel, const Ou
     __m512 centres[Panels];
     for (int p = 0; p < Panels; ++p) entries[p] = w.entry(panel + p, g);
     for (int p = 0; p < Panels; ++p) centres[p] = centres_of<Bits, PerGroup>(w, entries[p]);
-    for (int64_t left = w.steps_of(g); left > 0;) {
+    for (int64_t left = w.steps_of(g) * (Bits < 32 ? 1 : w.step); left > 0;) {
       __m512 sums[Rows][Panels] = {};
       const int64_t steps =
           add_blocks<Bits, PerGroup, Rows, Panels>(codes, x, left, table, centres, sums);
       for (int r = 0; r < Rows; ++r)
         for (int p = 0; p < Panels; ++p)
-          totals[r][p].add(scaled(w, entries[p], sums[r][p], x[r], steps * w.step));
+          totals[r][p].add(scaled(w, entries[p], sums[r][p], x[r], steps * (32 / Bits)));
       left -= steps;
     }
   }
@@ -165,12 +173,37 @@ void all_rows(const Weight& w, const Tokens& t, int64_t row, int64_t panel, cons
     all_rows<Bits, PerGroup, Panels, Fewer...>(w, t, row, panel, out);
 }
 
+// Writes the codes of a panel, less their centres, to the workspace as floats [positions, 16].
+template <int Bits, bool PerGroup>
+void expand(const Weight& w, const Tokens& t, int64_t panel, int p) {
+  const __m512 table = table_of<Bits, PerGroup>(w);
+  const uint8_t* codes = w.panel_codes(panel + p);
+  float* to = t.workspace + p * t.stride * kLanes;
+  for (int64_t g = 0; g < w.groups; ++g) {
+    const __m512 centres = centres_of<Bits, PerGroup>(w, w.entry(panel + p, g));
+    for (int64_t s = 0; s < w.steps_of(g); ++s, codes += kStepBytes) {
+      const __m512i step = _mm512_loadu_si512(codes);
+#pragma GCC unroll 32
+      for (int k = 0; k < 32 / Bits; ++k, to += kLanes) {
+        const int shift = 8 * (k % 4) + Bits * (k / 4);
+        _mm512_storeu_ps(to, decode<Bits, PerGroup>(step, shift, table, centres));
+      }
+    }
+  }
+}
+
 template <int Bits, bool PerGroup>
 void all_panels(const Weight& w, const Tokens& t, int64_t first, int64_t last, const Output& out) {
   if (t.rows < 4)
     for (; first + 4 <= last; first += 4) all_rows<Bits, PerGroup, 4, 2, 1>(w, t, 0, first, out);
+  if (t.workspace && t.rows >= 24)
+    for (; first + 2 <= last; first += 2) {
+      expand<Bits, PerGroup>(w, t, first, 0);
+      expand<Bits, PerGroup>(w, t, first, 1);
+      all_rows<32, false, 2, 12, 8, 4, 2, 1>(w, t, 0, first, out);
+    }
   for (; first + 2 <= last; first += 2)
-    all_rows<Bits, PerGroup, 2, 12, 8, 4, 2, 1>(w, t, 0, first, out);
+    all_rows<Bits, PerGroup, 2, 8, 4, 2, 1>(w, t, 0, first, out);
   if (first < last) all_rows<Bits, PerGroup, 1, 4, 2, 1>(w, t, 0, first, out);
 }
 
