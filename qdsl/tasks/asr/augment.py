@@ -20,9 +20,9 @@ class Augmentation:
     """Shift of either end of the mel axis, in bins."""
     tempo: float = 0.15
     """Stretch of time alone, from 1 - tempo to 1 + tempo."""
-    band: int = 6
+    band: int = 3
     """Widest masked band, in bins."""
-    pause: int = 10
+    pause: int = 5
     """Longest masked stretch, in frames."""
 
 

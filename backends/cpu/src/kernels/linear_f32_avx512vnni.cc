@@ -55,6 +55,7 @@ QDSL_INLINE void multiply(const uint8_t* const (&codes)[Panels], const float* co
   constexpr int kPositions = 32 / Bits;  // in a word
   for (auto& of_row : sums)
     for (__m512& sum : of_row) sum = _mm512_setzero_ps();
+#pragma GCC unroll 4
   for (int64_t s = 0; s < steps; ++s) {
     __m512i step[Panels];
     for (int p = 0; p < Panels; ++p) step[p] = _mm512_loadu_si512(codes[p] + s * kStepBytes);
