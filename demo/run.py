@@ -5,6 +5,7 @@ decode the held-out speaker. A run that was broken off goes on where it stopped.
 """
 
 import argparse
+import signal
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -41,6 +42,7 @@ def main() -> int:
     parser.add_argument("--scale", type=float, default=1.0, help="share of the steps to train")
     arguments = parser.parse_args()
     plan = Plan(arguments.data, arguments.out, arguments.scale)
+    signal.signal(signal.SIGTERM, _interrupt)
     try:
         find_recordings(plan.data)
         _run(plan)
@@ -55,6 +57,10 @@ def main() -> int:
         print("interrupted; run again to go on", file=sys.stderr)
         return 130
     return 0
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
 
 
 def _run(plan: Plan) -> None:

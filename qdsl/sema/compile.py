@@ -89,6 +89,10 @@ class _Compiler:
                 found[settled.name.text] = self._variant(settled)
             except Stop:
                 assert self.context.failed, "stopped without a finding"
+            except RecursionError:
+                message = "blocks and expressions are nested too deep together"
+                help = "give parts of the deepest expressions names of their own"
+                self.context.stop("Q208", message, settled.name.span, help=help)
         self.shadows.report(self.context)
         return found
 

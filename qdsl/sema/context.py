@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 from qdsl.diagnostic.model import Diagnostic, error
-from qdsl.sema.limits import EXPRESSION, MAX_CLAIMS, MAX_DEPTH, MAX_PARTS, MAX_WORK
+from qdsl.sema.limits import EXPRESSION, MAX_MATCHES, MAX_DEPTH, MAX_PARTS, MAX_WORK
 from qdsl.source import Source, Span
 
 SHOWN_CALLS = 8  # of a chain, the innermost
@@ -23,7 +23,7 @@ class Context:
         self._chain: list[tuple[Span, str]] = []
         self._work = 0
         self._parts = 0
-        self._claims = 0
+        self._matches = 0
         self._limits: dict[str, Span] = {}  # where each was reached
 
     @property
@@ -113,11 +113,11 @@ class Context:
             help = "a file's variants count together: repeat less, or split the file"
             raise self._exhausted(message, span, help)
 
-    def count_claims(self, claims: int, span: Span) -> None:
-        """Counts weights that a rule matched; raises Stop beyond the limit of a file."""
-        self._claims += claims
-        if self._claims > MAX_CLAIMS:
-            message = f"rules match more than {MAX_CLAIMS:,} times"
+    def count_matches(self, matches: int, span: Span) -> None:
+        """Counts what rules match; raises Stop beyond the limit of a file."""
+        self._matches += matches
+        if self._matches > MAX_MATCHES:
+            message = f"rules match more than {MAX_MATCHES:,} times"
             raise self._exhausted(message, span, "write fewer or narrower rules")
 
     def _exhausted(self, message: str, span: Span, help: str) -> Stop:

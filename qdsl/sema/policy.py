@@ -86,8 +86,12 @@ def resolve(
     selectors = [rule.selector or _EVERYTHING for rule, _ in placed]
     for rule, _ in placed:
         context.tick(rule.span, RULE)
+    if not placed:
+        return Claims()
+    last = placed[-1][0].span
+    found = match_all(selectors, root, lambda n: context.count_matches(n, last))
     claims = Claims()
-    for (rule, body), matches in zip(placed, match_all(selectors, root), strict=True):
+    for (rule, body), matches in zip(placed, found, strict=True):
         if not matches:
             if whole and report_no_match(rule, body.strict, body.scope, root, context):
                 claims.sound = False
@@ -111,7 +115,7 @@ def _claim(
             claims.sound = False  # reported by a check
             continue
         paths = list(_paths(name, matches))
-        context.count_claims(len(paths), property.span)
+        context.count_matches(len(paths), property.span)
         for path in paths:
             claim = Claim(rule, property, path)
             claims.found.setdefault((name, ties.get(path, path)), []).append(claim)

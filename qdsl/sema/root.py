@@ -42,10 +42,9 @@ def _overridden(settled: Settled, block: BlockValue, given: Given, units: Units)
         n: (v, tree.Name(n, span)) for n, (v, span) in bound.items()
     }
     overrides: dict[str, tuple[Val, tree.Name]] = {}
-    for setting, scope in settled.overrides:
+    for name, (setting, scope) in settled.overrides.items():
         evaluator = StaticEvaluator(context, scope, {}, units.instantiate)
-        name = setting.path[1]
-        overrides[name.text] = (evaluator.value(setting.value), name)
+        overrides[name] = (evaluator.value(setting.value), setting.path[1])
     match_names(what, names, Given((), overrides), context)
     return Given((), {**named, **overrides})
 

@@ -5,7 +5,7 @@ selectors reach it, and prefixed with the path of each place where it stands.
 """
 
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from qdsl.ir.model import Module, Parameter, join
@@ -27,9 +27,16 @@ class Match:
     parameter: Parameter | None = None
 
 
-def match_all(selectors: Sequence[tree.Selector], root: Module) -> list[list[Match]]:
-    """For each selector what it matches, in the order of the tree."""
-    matcher = _Matcher(selectors)
+def match_all(
+    selectors: Sequence[tree.Selector],
+    root: Module,
+    count: Callable[[int], None] = lambda matches: None,
+) -> list[list[Match]]:
+    """For each selector what it matches, in the order of the tree.
+
+    `count` is told how many matches were made since it was told last, and may raise.
+    """
+    matcher = _Matcher(selectors, count)
     start = tuple((i, _close(s, {0})) for i, s in enumerate(selectors))
     found: list[list[Match]] = [[] for _ in selectors]
     for i, path, module, parameter in matcher.below(root, start):
@@ -64,6 +71,7 @@ def index_fits(segment: tree.Segment, index: int, count: int) -> bool:
 @dataclass(eq=False)
 class _Matcher:
     selectors: Sequence[tree.Selector]
+    count: Callable[[int], None]
     found: dict[tuple[int, States], list[Hit]] = field(default_factory=dict)
 
     def below(self, module: Module, states: States) -> list[Hit]:
@@ -71,6 +79,7 @@ class _Matcher:
         key = (id(module), states)
         if key not in self.found:
             self.found[key] = list(self._hits(module, states)) if states else []
+            self.count(len(self.found[key]))
         return self.found[key]
 
     def _hits(self, module: Module, states: States) -> Iterator[Hit]:
@@ -96,7 +105,9 @@ class _Matcher:
             interval = bisect_right(borders, i)
             if interval not in reached:
                 reached[interval] = self._advance(states, name, i, len(elements))
-            yield from _below(f"{name}[{i}]", self.below(element, reached[interval]))
+            hits = self.below(element, reached[interval])
+            self.count(len(hits))
+            yield from _below(f"{name}[{i}]", hits)
 
     def _borders(self, states: States, count: int) -> list[int]:
         borders: set[int] = set()

@@ -1,5 +1,6 @@
 """Settles variants: what each takes from the one it extends, and what it overrides."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
@@ -24,7 +25,7 @@ class Settled:
     name: tree.Name
     model: tree.Expr | None = None
     model_scope: FileScope | None = None
-    overrides: tuple[tuple[tree.Setting, FileScope], ...] = ()
+    overrides: Mapping[str, tuple[tree.Setting, FileScope]] = field(default_factory=dict)
     policy: tree.Policy | None = None
     bodies: Bodies = ()
     limits: tuple[tree.Limit, ...] = ()
@@ -84,9 +85,10 @@ class Settler:
         path, value = [n.text for n in setting.path], setting.value
         match path:
             case ["model"]:
-                return replace(settled, model=value, model_scope=scope, overrides=())
-            case ["model", _]:
-                return replace(settled, overrides=(*settled.overrides, (setting, scope)))
+                return replace(settled, model=value, model_scope=scope, overrides={})
+            case ["model", name]:
+                overrides = {**settled.overrides, name: (setting, scope)}
+                return replace(settled, overrides=overrides)
             case ["policy"]:
                 policy, bodies = self._policy(value, scope)
                 return replace(settled, policy=policy, bodies=bodies)

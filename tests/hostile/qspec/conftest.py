@@ -57,14 +57,20 @@ def depths() -> Iterator[tuple[str, str, list[str]]]:
 
 def numbers() -> Iterator[tuple[str, str, list[str]]]:
     """Sizes that no machine has."""
-    yield "10^9 repeats", model("return a(x)", "a = repeat 1_000_000_000 { Linear(d -> d) }"), [
-        "Q208"
-    ]
-    yield "fewer than no repeats", model("return a(x)", "a = repeat 0 - 1 { Linear(d -> d) }"), [
-        "Q208"
-    ]
+    yield (
+        "10^9 repeats",
+        model("return a(x)", "a = repeat 1_000_000_000 { Linear(d -> d) }"),
+        ["Q208"],
+    )
+    yield (
+        "fewer than no repeats",
+        model("return a(x)", "a = repeat 0 - 1 { Linear(d -> d) }"),
+        ["Q208"],
+    )
     inner = "block In(d: int) { m = repeat 100000 { Linear(d -> d) } forward(x: f32[B, T, d]) { return m(x) } }"
-    outer = "block Out(d: int) { m = repeat 100000 { In(d) } forward(x: f32[B, T, d]) { return m(x) } }"
+    outer = (
+        "block Out(d: int) { m = repeat 100000 { In(d) } forward(x: f32[B, T, d]) { return m(x) } }"
+    )
     nested = model("return m(x)", "m = repeat 100000 { Out(d) }", lines(inner, outer))
     yield "10^5 repeats of 10^5 of 10^5", nested, ["Q208"]
     doubled = ["block C0(d: int) { m = Linear(d -> d) forward(x: f32[B, T, d]) { return m(x) } }"]
@@ -76,9 +82,11 @@ def numbers() -> Iterator[tuple[str, str, list[str]]]:
     yield "10^30 parameters", model("return x", wide), ["Q208"]
     table = "block P { parameter p: f32[1_000_000_000, 1_000_000_000] = zeros  forward(x: f32[B]) { return x } }"
     yield "10^18 numbers in a parameter", model("return x", "p = P()", table), ["Q208"]
-    yield "an integer beyond all", "qspec 1\nconst a = 900_000_000_000_000_000 * 900_000_000_000_000_000", [
-        "Q203"
-    ]
+    yield (
+        "an integer beyond all",
+        "qspec 1\nconst a = 900_000_000_000_000_000 * 900_000_000_000_000_000",
+        ["Q203"],
+    )
     yield "a float beyond all", "qspec 1\nconst a = 1e308 * 1e308", ["Q203"]
     yield "no number at all", "qspec 1\nconst a = (1e308 * 10.0) - (1e308 * 10.0)", ["Q203"]
     for operator in ("/", "//", "%"):
@@ -90,38 +98,53 @@ def numbers() -> Iterator[tuple[str, str, list[str]]]:
     yield "a stride of nothing", model("return windows(x, 1, 0)"), ["Q210"]
     yield "10^9 parts", model("return split(x, 1_000_000_000)[0]"), ["Q210"]
     yield "a negative kernel", model("return c(x)", "c = Conv1d(d -> d, 0 - 3)"), ["Q206"]
-    arrays = lines("qspec 1", "model Net(d: int = 8) {",
-        "entry run(x: [[f32[B, d]; 100000]; 100000]) { return x } }")
+    arrays = lines(
+        "qspec 1",
+        "model Net(d: int = 8) {",
+        "entry run(x: [[f32[B, d]; 100000]; 100000]) { return x } }",
+    )
     yield "10^10 inputs", arrays, ["Q208"]
 
 
 def loops() -> Iterator[tuple[str, str, list[str]]]:
     """Work that is written in few words."""
-    yield "nested loops", model(
-        "for i in 0..100000 { for j in 0..100000 { for k in 0..100000 { } } } return x"
-    ), ["Q208"]
+    yield (
+        "nested loops",
+        model("for i in 0..100000 { for j in 0..100000 { for k in 0..100000 { } } } return x"),
+        ["Q208"],
+    )
     yield "a long loop", model("for i in 0..100000 { x = x + 1.0 } return x"), ["Q208"]
     yield "a loop without end", model("for i in 0..900_000_000_000_000_000 { } return x"), ["Q208"]
     yield "a loop backwards", model("for i in 10..0 { x = x + 1.0 } return x"), []
-    calls = [
-        f"fn f{i}(x: f32[B, T, d]) {{ return f{i - 1}(f{i - 1}(x)) }}" for i in range(1, 30)
-    ]
+    calls = [f"fn f{i}(x: f32[B, T, d]) {{ return f{i - 1}(f{i - 1}(x)) }}" for i in range(1, 30)]
     block = lines("block Twice(d: int) {", "fn f0(x: f32[B, T, d]) { return x + x }", *calls, "}")
     yield "2^29 calls", model("return t.f29(x)", "t = Twice(d)", block), ["Q208"]
-    yield "a dim of degree 2^40", model(
-        "y = T  for i in 0..40 { y = y * y } return reshape(x, B, y, d)"
-    ), ["Q203"]
-    yield "a dim of 2^40 terms", model(
-        "y = T  for i in 0..40 { y = y * (y + B) } return reshape(x, B, y, d)"
-    ), ["Q203"]
-    yield "a formula of 10^4 floors", model(
-        "for i in 0..10000 { x = max_pool(cat(x, x, axis = 1), 3) } return x"
-    ), ["Q210"]
-    yield "an axis that doubles", model(
-        "for i in 0..1000 { x = cat(x, x, axis = 1) } return x"
-    ), ["Q210"]
+    yield (
+        "a dim of degree 2^40",
+        model("y = T  for i in 0..40 { y = y * y } return reshape(x, B, y, d)"),
+        ["Q203"],
+    )
+    yield (
+        "a dim of 2^40 terms",
+        model("y = T  for i in 0..40 { y = y * (y + B) } return reshape(x, B, y, d)"),
+        ["Q203"],
+    )
+    yield (
+        "a formula of 10^4 floors",
+        model("for i in 0..10000 { x = max_pool(cat(x, x, axis = 1), 3) } return x"),
+        ["Q210"],
+    )
+    yield (
+        "an axis that doubles",
+        model("for i in 0..1000 { x = cat(x, x, axis = 1) } return x"),
+        ["Q210"],
+    )
     yield "a thousand axes", model("for i in 0..1000 { x = x[none] } return x"), ["Q210"]
-    yield "an array that doubles", model("y = [x]  for i in 0..60 { y = [y, y] } return x"), ["Q208"]
+    yield (
+        "an array that doubles",
+        model("y = [x]  for i in 0..60 { y = [y, y] } return x"),
+        ["Q208"],
+    )
     doubling = [f"const a{i} = [a{i - 1}, a{i - 1}]" for i in range(1, 60)]
     yield "constants of arrays that double", lines("qspec 1", "const a0 = 1", *doubling), ["Q208"]
     repeated = "for i in 0..1000 { x = a(x) } return x"
@@ -153,12 +176,18 @@ def circles() -> Iterator[tuple[str, str, list[str]]]:
     yield "a constant of itself", "qspec 1\nconst a = a + 1", ["Q109"]
     yield "constants of each other", "qspec 1\nconst a = b + 1\nconst b = a + 1", ["Q109"]
     yield "formats of each other", "qspec 1\nformat a = b\nformat b = a", ["Q109"]
-    yield "a function of itself", model("return f(x)", before=lines(
-        "block F(d: int) { fn f(x: f32[B, T, d]) { return f(x) } }")).replace(
-        "return f(x) }\n}\n", "return g.f(x) }\n    g = F(d)\n}\n"), ["Q213"]
-    yield "a default of itself", "qspec 1\nmodel M(a: int = a) { entry run(x: f32[B]) { return x } }", [
-        "Q101"
-    ]
+    yield (
+        "a function of itself",
+        model(
+            "return f(x)", before=lines("block F(d: int) { fn f(x: f32[B, T, d]) { return f(x) } }")
+        ).replace("return f(x) }\n}\n", "return g.f(x) }\n    g = F(d)\n}\n"),
+        ["Q213"],
+    )
+    yield (
+        "a default of itself",
+        "qspec 1\nmodel M(a: int = a) { entry run(x: f32[B]) { return x } }",
+        ["Q101"],
+    )
     yield "a member of itself", model("return m(x)", "m = Linear(m -> d)"), ["Q101"]
 
 
@@ -169,21 +198,33 @@ def policies() -> Iterator[tuple[str, str, list[str]]]:
     used = "variant v { model = Net  policy = p }"
     yield "3000 rules of 10^4 layers", lines(many, f"policy p {{ {rules} }}", used), ["Q208"]
     stars = ".".join(["**"] * 200)
-    yield "200 times any path", lines(
-        model("return a(x)", "a = Linear(d -> d)"), f"policy p {{ {stars} {{ weights = int8 }} }}", used
-    ), []
+    yield (
+        "200 times any path",
+        lines(
+            model("return a(x)", "a = Linear(d -> d)"),
+            f"policy p {{ {stars} {{ weights = int8 }} }}",
+            used,
+        ),
+        [],
+    )
     glob = "*".join("a" * 300) + "b"
-    yield "300 stars in a name", lines(
-        model("return " + "a" * 2000 + "(x)", "a" * 2000 + " = Linear(d -> d)"),
-        f"policy p {{ default {{ weights = f32 }} {glob} {{ weights = int8 }} }}",
-        used,
-    ), ["Q304"]
+    yield (
+        "300 stars in a name",
+        lines(
+            model("return " + "a" * 2000 + "(x)", "a" * 2000 + " = Linear(d -> d)"),
+            f"policy p {{ default {{ weights = f32 }} {glob} {{ weights = int8 }} }}",
+            used,
+        ),
+        ["Q304"],
+    )
     variants = [f"variant v{i} {{ model = Net }}" for i in range(2000)]
     yield "2000 variants of 10^4 layers", lines(many, *variants), ["Q208"]
     huge = "policy p { default { weights = int4(group = 900_000_000_000_000_000) } }"
-    yield "a group beyond all", lines(
-        model("return a(x)", "a = Linear(d -> d)"), huge, used
-    ), ["Q301"]
+    yield (
+        "a group beyond all",
+        lines(model("return a(x)", "a = Linear(d -> d)"), huge, used),
+        ["Q301"],
+    )
 
 
 SPECS: Specs = {

@@ -55,7 +55,6 @@ QDSL_INLINE void multiply(const uint8_t* const (&codes)[Panels], const float* co
   constexpr int kPositions = 32 / Bits;  // in a word
   for (auto& of_row : sums)
     for (__m512& sum : of_row) sum = _mm512_setzero_ps();
-#pragma GCC unroll 4
   for (int64_t s = 0; s < steps; ++s) {
     __m512i step[Panels];
     for (int p = 0; p < Panels; ++p) step[p] = _mm512_loadu_si512(codes[p] + s * kStepBytes);
@@ -201,7 +200,7 @@ void all_panels(const Weight& w, const Tokens& t, int64_t first, int64_t last, c
     for (; first + 2 <= last; first += 2) {
       expand<Bits, PerGroup>(w, t, first, 0);
       expand<Bits, PerGroup>(w, t, first, 1);
-      all_rows<32, false, 2, 12, 8, 4, 2, 1>(w, t, 0, first, out);
+      all_rows<32, false, 2, 8, 4, 2, 1>(w, t, 0, first, out);
     }
   for (; first + 2 <= last; first += 2)
     all_rows<Bits, PerGroup, 2, 8, 4, 2, 1>(w, t, 0, first, out);
