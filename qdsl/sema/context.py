@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 from qdsl.diagnostic.model import Diagnostic, error
-from qdsl.sema.limits import EXPRESSION, MAX_MATCHES, MAX_DEPTH, MAX_PARTS, MAX_WORK
+from qdsl.sema.limits import EXPRESSION, MAX_DEPTH, MAX_MATCHES, MAX_PARTS, MAX_WORK
 from qdsl.source import Source, Span
 
 SHOWN_CALLS = 8  # of a chain, the innermost

@@ -9,7 +9,7 @@ MAX_DEPTH = 32  # blocks within blocks, calls within calls
 MAX_IMPORTS = 32  # files that import each other in a row
 MAX_REPEAT = 100_000  # elements of one `repeat`, rounds of one `for`
 MAX_PARTS = 300_000  # layers, blocks and weights of all variants of a file, unrolled
-MAX_MATCHES = 2_000_000  # what rules match, over all variants of a file
+MAX_MATCHES = 700_000  # what rules match, over all variants of a file
 MAX_PARAMETERS = 10**12  # numbers in the weights of one model
 MAX_OPERATIONS = 500_000  # operations of one entry, unrolled
 MAX_WORK = 1_000_000  # expressions evaluated and operations made, weighted
@@ -19,7 +19,7 @@ MAX_DIM = 100  # names and numbers in the formula of one dim
 MAX_INTEGER = 1 << 62
 
 # what each step adds to the work
-EXPRESSION, ELEMENT, OPERATION, RULE = 1, 3, 20, 20
+EXPRESSION, ELEMENT, OPERATION, RULE = 1, 8, 20, 20
 
 
 def dim_size(d: Dim) -> int:

@@ -1,4 +1,4 @@
-"""Gives the tests of diagnostics everything that is found in a file, budgets and kernels included."""
+"""Gives the tests all that is found in a file, budgets and kernels included."""
 
 from collections.abc import Callable
 from pathlib import Path

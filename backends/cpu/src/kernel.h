@@ -10,6 +10,8 @@
 
 namespace qdsl {
 
+inline constexpr int64_t kWorkspacePanels = 2;
+
 // Rows of activations in the layout of one weight: every group padded with zeros to whole steps.
 struct Tokens {
   int64_t rows;
@@ -18,9 +20,8 @@ struct Tokens {
   const float* scales;    // [rows], integer activations only; NaN makes its row NaN
   const int32_t* sums;    // [rows, groups] of codes, integer activations only
   const float* values;    // [rows, stride], float activations only
-  float* workspace;       // kWorkspacePanels * kLanes * stride floats for a kernel's use, or null
+  float* workspace;       // of a kernel, kWorkspacePanels * kLanes * stride floats, or null
 };
-inline constexpr int64_t kWorkspacePanels = 2;
 
 struct Output {
   float* values;       // [rows, outputs]

@@ -106,7 +106,7 @@ struct Job {
 
   int64_t rows_at_once() const {
     const int64_t bytes = std::max<int64_t>(1, w.padded() * (integer ? 1 : sizeof(float)));
-    return std::clamp(kBytesAtOnce / bytes / 12 * 12, kFewestRows, kMostRows);
+    return std::clamp(kBytesAtOnce / bytes / 8 * 8, kFewestRows, kMostRows);
   }
 
   Tokens prepare(const float* x, int64_t rows, Scratch& scratch) const {

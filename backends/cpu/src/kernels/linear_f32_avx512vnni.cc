@@ -11,15 +11,21 @@ namespace {
 constexpr int64_t kBlock = 64;
 constexpr int64_t kBlocks = 8;
 
-// Codes below 16 as floats, less the centre where the whole weight has one.
+// From so many rows on, a panel's codes become floats once for all, rather than with every 8 rows.
+constexpr int64_t kRowsToExpand = 24;
+
+// Floats that stand for the codes below 16, less the centre where the whole weight has one.
 template <int Bits, bool PerGroup>
 __m512 table_of(const Weight& w) {
-  alignas(64) float table[16];
-  for (int i = 0; i < 16; ++i) {
-    const int code = Bits == 1 ? (i & 1) * 2 : i & ((1 << Bits) - 1);
-    table[i] = static_cast<float>(PerGroup ? code : code - w.centre);
+  if constexpr (Bits >= 8) return _mm512_setzero_ps();
+  else {
+    alignas(64) float table[16];
+    for (int i = 0; i < 16; ++i) {
+      const int code = Bits == 1 ? (i & 1) * 2 : i & ((1 << Bits) - 1);
+      table[i] = static_cast<float>(PerGroup ? code : code - w.centre);
+    }
+    return _mm512_load_ps(table);
   }
-  return _mm512_load_ps(table);
 }
 
 // Of each output, as decode() takes it: at 8 bits with 2^23 added.
@@ -196,12 +202,13 @@ template <int Bits, bool PerGroup>
 void all_panels(const Weight& w, const Tokens& t, int64_t first, int64_t last, const Output& out) {
   if (t.rows < 4)
     for (; first + 4 <= last; first += 4) all_rows<Bits, PerGroup, 4, 2, 1>(w, t, 0, first, out);
-  if (t.workspace && t.rows >= 24)
+  if (t.workspace && t.rows >= kRowsToExpand) {
     for (; first + 2 <= last; first += 2) {
       expand<Bits, PerGroup>(w, t, first, 0);
       expand<Bits, PerGroup>(w, t, first, 1);
       all_rows<32, false, 2, 8, 4, 2, 1>(w, t, 0, first, out);
     }
+  }
   for (; first + 2 <= last; first += 2)
     all_rows<Bits, PerGroup, 2, 8, 4, 2, 1>(w, t, 0, first, out);
   if (first < last) all_rows<Bits, PerGroup, 1, 4, 2, 1>(w, t, 0, first, out);
