@@ -34,7 +34,7 @@ SIZES = (128, 256, 512, 1024)  # outputs and inputs
 ROWS = (1, 4, 32)
 WIDTHS = {"int8": (8, 0), "int4": (4, 128), "int2": (2, 64), "binary": (1, 64)}  # bits, group
 CODES = {"f32": 0, "int8_token": 1}
-WIDTH = 130  # characters of the table
+WIDTH = 150  # characters of the table
 TURN = 3e-4  # seconds of calls in one turn: short, so that most are not interrupted
 
 Call = Callable[[], object]

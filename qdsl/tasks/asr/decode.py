@@ -69,36 +69,42 @@ def hypotheses(
     emission are joined in one call: there are U + 1 rounds, not one for each frame.
     """
     frames, ends = model.encode(audio, lengths)
-    batch, steps = frames.shape[:2]
+    batch = len(frames)
     found = [Hypothesis() for _ in range(batch)]
     h, c = frames.new_zeros(batch, *state), frames.new_zeros(batch, *state)
     states, h, c = model.step(torch.full((batch, 1), BLANK), h, c)
-    at, emitted = torch.zeros(batch, dtype=torch.int64), torch.zeros(batch, dtype=torch.int64)
-    numbers = torch.arange(steps)
-    while bool((at < ends).any()):
-        first = int(at.min())
-        logits = model.join(frames[:, first:], states)[:, :, 0]
-        best = logits.argmax(-1)
-        open_ = (numbers[first:] >= at[:, None]) & (numbers[first:] < ends[:, None])
-        emits = open_ & (best != BLANK)
-        emitting = emits.any(1)
-        stop = torch.where(emitting, first + emits.int().argmax(1), ends)
+    at, emitted = torch.zeros_like(ends), torch.zeros_like(ends)
+    while True:
+        start = int(at.min())
+        logits = model.join(frames[:, start:], states)[:, :, 0]
+        stop, symbols = _next(logits.argmax(-1), at - start, ends - start)
+        stop = stop + start
+        emitting = stop < ends
         if margins:
-            _record(found, logits, at - first, torch.minimum(stop + 1, ends) - first)
-        symbols = best.gather(1, (stop - first).clamp(max=best.shape[1] - 1)[:, None])
+            _record(found, logits, at - start, torch.minimum(stop + 1, ends) - start)
         for row in emitting.nonzero()[:, 0].tolist():
             found[row].ids.append(int(symbols[row]))
-        emitted = torch.where(stop == at, emitted, 0) + 1
-        at = torch.where(emitting & (emitted >= max_symbols), stop + 1, stop)
-        emitted = torch.where(at == stop, emitted, 0)
         if not emitting.any():
-            break
+            return found
+        emitted = torch.where(stop == at, emitted, 0) + 1
+        full = emitting & (emitted >= max_symbols)
+        at, emitted = torch.where(full, stop + 1, stop), torch.where(full, 0, emitted)
+        if bool((at >= ends).all()):
+            return found
         moved = model.step(symbols, h, c)
         states, h, c = (
             torch.where(_like(emitting, new), new, old)
             for new, old in zip(moved, (states, h, c), strict=True)
         )
-    return found
+
+
+def _next(best: Tensor, at: Tensor, ends: Tensor) -> tuple[Tensor, Tensor]:
+    """The first frame i64[B] from `at` on that emits, `ends` where none does, and the symbol
+    i64[B, 1] that it emits; best i64[B, S] are the best symbols of all frames."""
+    numbers = torch.arange(best.shape[1])
+    emits = (numbers >= at[:, None]) & (numbers < ends[:, None]) & (best != BLANK)
+    stop = torch.where(emits.any(1), emits.int().argmax(1), ends)
+    return stop, best.gather(1, stop.clamp(max=best.shape[1] - 1)[:, None])
 
 
 def _like(flags: Tensor, values: Tensor) -> Tensor:
