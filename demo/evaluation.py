@@ -89,7 +89,8 @@ def record_inputs(plan: Plan) -> None:
         for given, tensor in zip(entry.inputs, values, strict=True)
     }
     with replacing(plan.inputs) as file:
-        file.write(save({k: v.contiguous() for k, v in tensors.items()}))
+        copies = {k: v.clone(memory_format=torch.contiguous_format) for k, v in tensors.items()}
+        file.write(save(copies))
 
 
 def real_time_factors(plan: Plan, variants: Sequence[str]) -> dict[str, tuple[float, float]]:

@@ -67,7 +67,7 @@ class Row:
         }
 
 
-def show(rows: Sequence[Row], console: Console) -> None:
+def show(rows: Sequence[Row]) -> None:
     """The table; WER of the float graph is that of the float variant, for all."""
     table = Table(
         title="Held-out speaker theo: 500 words spliced into strings of 1 to 7 digits",
@@ -93,7 +93,8 @@ def show(rows: Sequence[Row], console: Console) -> None:
             f"{found.same_exact}/{total}",
             "ok" if found.report.ok else "MISMATCH",
         )
-    console.print(table, width=WIDTH, crop=False, soft_wrap=False)
+    console = Console(width=max(Console().width, WIDTH))
+    console.print(table)
     console.print(
         "WER float: the float graph after as many steps. RTF, speed (packed over float): batch "
         "1, one thread, features to ids.\nsame: utterances with the same ids in the exact mode of "

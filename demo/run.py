@@ -73,7 +73,7 @@ def _run(plan: Plan) -> None:
         evaluations = _in_processes(plan, variants, _evaluate, bars, "evaluate")
     evaluation.record_inputs(plan)
     rows = _rows(plan, variants, evaluations)
-    show(rows, console)
+    show(rows)
     write_json(rows, plan.out / "demo.json")
     plot(rows, plan.out / "demo.png")
     first, second = (load_spec(SPEC).variants[name] for name in COMPARED)

@@ -1,7 +1,10 @@
-"""Reads a folder as a mapping: one file is one member, and the file name is the member's name."""
+"""Finds members of open sets: the files of a folder by name, and what packages offer."""
 
-from collections.abc import Callable, Mapping
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from importlib import import_module
+from os import scandir
 from pkgutil import iter_modules
 from types import MappingProxyType, ModuleType
 from typing import TypeVar
@@ -48,3 +51,41 @@ def _one(package: ModuleType, name: str, accept: Callable[[object], bool]) -> ob
     if len(found) != 1:
         raise RegistryError(f"{module.__name__} defines {len(found)} members, not one")
     return found[0]
+
+
+def entry_points(group: str) -> Mapping[str, str]:
+    """What installed packages offer to the group: `name` → `module:attribute`.
+
+    Reads `entry_points.txt` as the packaging guide specifies it; importlib.metadata does the same
+    at a tenth of the time that a command may take. Where names meet, the first on sys.path counts.
+    """
+    found: dict[str, str] = {}
+    for text in _entry_point_files():
+        section = ""
+        for line in map(str.strip, text.splitlines()):
+            if line.startswith("["):
+                section = line[1:-1].strip()
+            elif section == group and "=" in line and line[0] not in "#;":
+                name, _, value = line.partition("=")
+                found.setdefault(name.strip(), value.strip())
+    return MappingProxyType(found)
+
+
+def _entry_point_files() -> Iterator[str]:
+    for folder in dict.fromkeys(sys.path):
+        try:
+            entries = sorted(e.path for e in scandir(folder or ".") if e.name.endswith(_METADATA))
+        except OSError:  # a zip file, or not there
+            continue
+        for path in entries:
+            with suppress(OSError), open(f"{path}/entry_points.txt", encoding="utf-8") as file:
+                yield file.read()
+
+
+_METADATA = (".dist-info", ".egg-info")
+
+
+def load_entry_point(value: str) -> object:
+    """The object that `module:attribute` names; raises what importing it raises."""
+    module, _, attribute = value.partition(":")
+    return getattr(import_module(module), attribute)

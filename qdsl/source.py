@@ -4,6 +4,8 @@ from bisect import bisect_right
 from dataclasses import dataclass
 from functools import cached_property
 
+from qdsl.record import record
+
 
 @dataclass(frozen=True, eq=False)
 class Source:
@@ -28,7 +30,7 @@ class Source:
         return self.text[start : end if end >= 0 else len(self.text)].rstrip("\r")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Location:
     """Line and column, both from 1, in characters."""
 
@@ -36,7 +38,7 @@ class Location:
     column: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Span:
     """Half-open range `[start, end)` of character offsets in a source."""
 

@@ -1,10 +1,8 @@
 """Defines what a back end promises: capabilities without torch, kernels with it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cache
-from importlib.metadata import entry_points
-from typing import TYPE_CHECKING, Protocol, assert_never
+from typing import TYPE_CHECKING, Protocol, assert_never, cast
 
 from qdsl.ir.format import (
     ActivationFormat,
@@ -16,6 +14,8 @@ from qdsl.ir.format import (
     TernaryGrid,
     WeightFormat,
 )
+from qdsl.record import record
+from qdsl.registry import entry_points, load_entry_point
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 GROUP = "qdsl.backends"  # entry points: name = module:BACKEND
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Availability:
     """Whether kernels can run here, and if not, why."""
 
@@ -32,7 +32,7 @@ class Availability:
     reason: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Capability:
     """One kernel family: what it computes, from which weights and activations.
 
@@ -47,7 +47,7 @@ class Capability:
     activations: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class CanonicalWeight:
     """A weight as the artifact stores it; the arrays are torch tensors.
 
@@ -94,11 +94,11 @@ def backends() -> Mapping[str, Backend]:
 def installed() -> Mapping[str, Backend | Availability]:
     """Every entry point: the back end, or why it could not be imported."""
     found: dict[str, Backend | Availability] = {}
-    for point in entry_points(group=GROUP):
+    for name, value in entry_points(GROUP).items():
         try:
-            found[point.name] = point.load()
+            found[name] = cast(Backend, load_entry_point(value))
         except Exception as failure:  # a third party's package may fail in any way
-            found[point.name] = Availability(False, f"{type(failure).__name__}: {failure}")
+            found[name] = Availability(False, f"{type(failure).__name__}: {failure}")
     return found
 
 

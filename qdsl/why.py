@@ -1,17 +1,17 @@
 """Answers `why PATH`: every rule that matched, which won, and what it costs."""
 
-from dataclasses import dataclass
 from typing import Any
 
 from qdsl.diagnostic.model import QdslError, error
 from qdsl.diagnostic.suggest import suggestion
 from qdsl.ir.model import Storage, join
+from qdsl.record import record
 from qdsl.sema.policy import Claim
 from qdsl.source import Span
 from qdsl.spec import Variant
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Matched:
     """A rule's word on one property, in the order of the policy."""
 
@@ -21,7 +21,7 @@ class Matched:
     wins: bool
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Answer:
     """What a path is, and by which rules; `owner` is another path where it is tied."""
 
@@ -88,23 +88,23 @@ def _storage(variant: Variant, path: str) -> tuple[str, Storage]:
     message = f"no weight `{path}` in `{variant.label}`"
     help = suggestion(path, [*storages, *variant.source.ties])
     if below:
-        help = (
-            "it is a block: name one of "
-            + ", ".join(f"`{p}`" for p in below[:4])
-            + (", …" if len(below) > 4 else "")
-        )
+        named = ", ".join(f"`{p}`" for p in below[:4]) + (", …" if len(below) > 4 else "")
+        is_layer = dict(variant.source.root.walk())[path].is_layer
+        help = f"it {'has no `weight`' if is_layer else 'is a block'}: name one of {named}"
     raise QdslError([error("Q101", message, help=help)])
 
 
 def _matched(claims: list[Claim]) -> tuple[Matched, ...]:
+    # a rule that matches a tied weight by several of its names claims it once
+    once = {id(c.property): c for c in claims}.values()
     return tuple(
         Matched(
             rule=c.rule.selector.span.text if c.rule.selector else "default",
             value=c.property.value.span.text,
             place=c.property.span,
-            wins=c is claims[-1],
+            wins=c.property is claims[-1].property,
         )
-        for c in claims
+        for c in once
     )
 
 

@@ -6,7 +6,6 @@ scale for all.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
 from math import prod
@@ -30,6 +29,7 @@ from qdsl.ir.format import (
 )
 from qdsl.ir.model import Model, Parameter, Storage, state_key
 from qdsl.ir.pattern import NM, Dense, Pattern
+from qdsl.record import record
 
 _DTYPES = {FloatType.F32: "F32", FloatType.F16: "F16", FloatType.BF16: "BF16"}
 ELEMENT_BYTES = {"F32": 4, "F16": 2, "BF16": 2, "U8": 1}
@@ -45,7 +45,7 @@ class Part(StrEnum):
     INDEX = "index"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class TensorEntry:
     """A tensor of the file; `dtype` is F32, F16, BF16 or U8."""
 
@@ -56,7 +56,7 @@ class TensorEntry:
     nbytes: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Placed:
     """A tensor and its bytes, counted from the end of the header; `end` is exclusive."""
 
@@ -65,7 +65,7 @@ class Placed:
     end: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Layout:
     """A whole file; `header` has its digests and certificate blank, which keep their length."""
 

@@ -7,6 +7,7 @@ stdout, diagnostics to stderr.
 import os
 import sys
 from argparse import ArgumentParser
+from io import TextIOWrapper
 
 import qdsl.cli.commands
 from qdsl.cli.command import Command
@@ -19,8 +20,14 @@ CLEAN, FINDINGS, USAGE, BUG = 0, 1, 2, 101
 
 def run(arguments: list[str]) -> int:
     """Runs one command; no traceback reaches the user for anything but our own bugs."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            # a terminal that knows no `→` shows `?`
+            stream.reconfigure(errors="replace")
     try:
-        return _run(arguments)
+        status = _run(arguments)
+        sys.stdout.flush()  # here, where a reader that has gone is no failure
+        return status
     except QdslError as failure:
         return report(failure.diagnostics)
     except KeyboardInterrupt:
@@ -40,18 +47,18 @@ def run(arguments: list[str]) -> int:
 
 def _run(arguments: list[str]) -> int:
     known = names(qdsl.cli.commands)
-    word = next((a for a in arguments if not a.startswith("-")), None)
+    word = arguments[0] if arguments else None
     if word in known:
         # only the command asked for is imported: start-up is a budget
         parser = ArgumentParser(prog=f"qdsl {word}")
         command = member(qdsl.cli.commands, word, Command)
         parser.description = command.help
         command.configure(parser)
-        return command.run(parser.parse_args(arguments[arguments.index(word) + 1 :]))
-    return _usage(arguments, word, known)
+        return command.run(parser.parse_args(arguments[1:]))
+    return _usage(word, known)
 
 
-def _usage(arguments: list[str], word: str | None, known: tuple[str, ...]) -> int:
+def _usage(word: str | None, known: tuple[str, ...]) -> int:
     parser = ArgumentParser(
         prog="qdsl", description="A language and compiler for neural networks with a size budget."
     )
@@ -59,21 +66,22 @@ def _usage(arguments: list[str], word: str | None, known: tuple[str, ...]) -> in
     commands = parser.add_subparsers(metavar="COMMAND")
     for name in known:
         commands.add_parser(name, help=member(qdsl.cli.commands, name, Command).help)
-    if word is not None:
-        from qdsl.diagnostic.suggest import suggestion
+    match word:
+        case "--version":
+            from importlib.metadata import version
 
-        print(f"error: no command `{word}`", file=sys.stderr)
-        print(f"  help: {suggestion(word, known) or 'see `qdsl --help`'}", file=sys.stderr)
-        return USAGE
-    if "--version" in arguments:
-        from importlib.metadata import version
+            print(f"qdsl {version('qdsl')}")
+            return CLEAN
+        case "-h" | "--help":
+            parser.print_help()
+            return CLEAN
+        case None:
+            parser.print_help(sys.stderr)
+        case _:
+            from qdsl.diagnostic.suggest import suggestion
 
-        print(f"qdsl {version('qdsl')}")
-        return CLEAN
-    if any(a in ("-h", "--help") for a in arguments):
-        parser.print_help()
-        return CLEAN
-    parser.print_help(sys.stderr)
+            print(f"error: no command `{word}`", file=sys.stderr)
+            print(f"  help: {suggestion(word, known) or 'see `qdsl --help`'}", file=sys.stderr)
     return USAGE
 
 

@@ -2,10 +2,11 @@
 
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from qdsl.record import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Command:
     """`run` returns the exit status; it imports what it needs when it runs."""
 

@@ -1,9 +1,9 @@
 """Defines the diagnostic: a value that says what is wrong, where, and what to write instead."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from enum import StrEnum
 
+from qdsl.record import record
 from qdsl.source import Span
 
 
@@ -12,7 +12,7 @@ class Severity(StrEnum):
     WARNING = "warning"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Label:
     """A place with a few words on what it has to do with the matter."""
 
@@ -20,7 +20,7 @@ class Label:
     text: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Edit:
     """A replacement of the text at `span` that would settle the matter."""
 
@@ -28,7 +28,7 @@ class Edit:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Diagnostic:
     """One finding.
 

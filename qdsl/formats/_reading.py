@@ -8,7 +8,7 @@ from typing import TypeVar
 from qdsl.diagnostic.suggest import suggestion
 from qdsl.ir.family import Family, FormatError
 
-Value = str | int | float
+Value = str | int | float | None  # None is the `none` of a spec
 Word = TypeVar("Word", bound=StrEnum)
 
 

@@ -93,19 +93,17 @@ def _zero(given: Options) -> Zero:
 def _clip(given: Options) -> Clip:
     value = given.values.get("clip", "none")
     match value:
-        case "none":
+        case "none" | None:
             return NoClip()
         case "search":
             return SearchedClip()
         case "learned":
             return LearnedClip()
-        case bool() | str():
-            known = "`none`, `search`, `learned` or a number from 0.3 to 1.0"
-            raise Refused("clip", f"`clip` is `{value}`", known)
-        case int() | float():
+        case int() | float() if not isinstance(value, bool):
             return FixedClip(float(value))
         case _:
-            assert_never(value)
+            known = "`none`, `search`, `learned` or a number from 0.3 to 1.0"
+            raise Refused("clip", f"`clip` is `{value}`", known)
 
 
 def _grid(grid: Grid, zero: Zero, given: Options) -> Grid:

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 class LayerReport:
     """One operation on packed weights, given the same inputs in both graphs.
 
-    `max_error` is the largest difference of its outputs, `bound` what is allowed there: 0 where the
-    sums are integers. `codes_equal`: the file has the frozen codes, scales, zeros and masks.
+    `max_error` is the difference that is largest beside its `bound`: what is allowed for that
+    output, 0 where the sums are integers. `codes_equal`: the file has the frozen codes, scales,
+    zeros and masks.
     """
 
     path: str

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save
+from torch import Size
 
 from qdsl.diagnostic.model import QdslError, error
 from qdsl.fx.program import Program
@@ -21,15 +22,27 @@ def save_frozen(program: Program, path: Path) -> None:
 def restore_frozen(program: Program, path: Path) -> Program:
     """The QAT program of a float one with the frozen state of a file, in evaluation mode.
 
-    Raises QdslError (Q713) for a file that is not the frozen state of this variant.
+    Raises QdslError: Q001 for a file that cannot be read, Q713 for one that is not the frozen state
+    of this variant.
     """
     quantized = program.to_qat().freeze()  # freezing makes the fields that the state fills
+    shapes = {key: value.shape for key, value in quantized.state_dict().items()}
     try:
-        quantized.load_state_dict(load_file(path))
-    except (OSError, SafetensorError) as failure:
-        raise QdslError([error("Q713", f"cannot read state `{path}`: {failure}")]) from None
+        state = load_file(path)
+        # fields of quantizers take any shape
+        for key in (k for k, v in state.items() if v.shape != shapes.get(k, v.shape)):
+            raise RuntimeError(f"`{key}` is {_text(state[key].shape)}, not {_text(shapes[key])}")
+        quantized.load_state_dict(state)
+    except OSError as failure:
+        raise QdslError([error("Q001", f"cannot read state `{path}`: {failure}")]) from None
+    except SafetensorError as failure:
+        raise QdslError([error("Q713", f"`{path}` is no state dict: {failure}")]) from None
     except RuntimeError as failure:
         first = str(failure).splitlines()[-1].strip()
         message = f"`{path}` is not the frozen state of this variant: {first}"
         raise QdslError([error("Q713", message)]) from None
     return quantized.eval()
+
+
+def _text(shape: Size) -> str:
+    return "×".join(map(str, shape)) or "scalar"

@@ -1,5 +1,6 @@
 """Compares a trained program with its packed file, layer by layer, on the same recorded inputs."""
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, replace
@@ -24,6 +25,7 @@ from qdsl.ir.op import Conv, Linear, Lstm
 
 Inputs = tuple[str, Sequence[Tensor | None]]  # an entry and what it is given
 Tensors = tuple[Tensor, ...]
+SMALLEST = 2.0**-149  # a bound of 0 allows no difference at all
 
 
 @torch.no_grad()
@@ -83,7 +85,7 @@ class _Session:
         )
 
     def _layer(self, flat: FlatNode, differences: list[_Difference]) -> LayerReport:
-        worst = max(differences, key=lambda d: (not d.ok, d.error))
+        worst = max(differences, key=lambda d: d.error / max(d.bound, SMALLEST))
         storages = Storages(self.exact.ir)
         equal = all(
             codes_equal(self.exact, self.artifact, storages.of(p))
@@ -148,10 +150,10 @@ def _steps(layer: Callable[..., Tensors], inputs: Tensors) -> Tensors:
 def _difference(expected: Tensor, actual: Tensor, allowed: Tensor) -> _Difference:
     if _same(expected, actual):
         return _Difference(0.0, float(allowed.max()) if allowed.numel() else 0.0, True)
-    error = (actual.double() - expected.double()).abs()
-    limit = allowed.expand(error.shape)
-    worst = float(limit.flatten()[int((error - limit).argmax())])
-    return _Difference(float(error.max()), worst, bool((error <= limit).all()))
+    error = (actual.double() - expected.double()).abs().flatten()
+    limit = allowed.expand(actual.shape).flatten()
+    worst = int((error / limit.clamp(min=SMALLEST)).nan_to_num(nan=math.inf).argmax())
+    return _Difference(float(error[worst]), float(limit[worst]), bool((error <= limit).all()))
 
 
 def _same(a: Tensor, b: Tensor) -> bool:

@@ -1,15 +1,15 @@
 """Builds a function's body: emits operations, infers their types."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
 from qdsl.ir.infer import infer
 from qdsl.ir.model import Body, Invoke, Node, TensorType
 from qdsl.ir.op import Op
+from qdsl.record import record
 from qdsl.source import Span, no_span
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Value:
     """A tensor of the body under construction."""
 

@@ -1,11 +1,10 @@
 """Defines what a file of `formats` or `sparsity` holds, and how a wrong option is told."""
 
-from dataclasses import dataclass
-
 from qdsl.ir.format import Grid
+from qdsl.record import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Family:
     """A number format by its word in a spec.
 
@@ -22,7 +21,7 @@ class Family:
     activations: bool = False  # may round the inputs of a product
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class SparsityFamily:
     """A sparsity pattern and the words that `list` and `explain` show of it."""
 
@@ -31,7 +30,7 @@ class SparsityFamily:
     source: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class FormatError:
     """An option that a format does not take, or takes otherwise.
 

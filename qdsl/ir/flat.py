@@ -5,9 +5,10 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 from qdsl.ir.model import Body, Entry, EntryInput, Invoke, Model, Node, TensorType, join
+from qdsl.record import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class FlatNode:
     """A node of the unrolled graph: `path` is the instance's, `node.parameters` full paths."""
 
@@ -15,7 +16,7 @@ class FlatNode:
     node: Node
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Graph:
     """One entry, unrolled. Values 0 … len(inputs)-1 are the inputs, in order."""
 

@@ -4,10 +4,10 @@ A weight is seen as a matrix [outputs, in_features]; grouping says which of its 
 scale, the grid says which codes there are and how a code, a scale and a zero give a number.
 """
 
-from dataclasses import dataclass
 from enum import StrEnum
 
 from qdsl.ir.pattern import Dense, Pattern
+from qdsl.record import record
 
 
 class FloatType(StrEnum):
@@ -36,14 +36,14 @@ class Levels(StrEnum):
 # ---- grids -------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class FloatGrid:
     """Stored as that float type; no codes, no scale."""
 
     type: FloatType
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class IntegerGrid:
     """b-bit integers."""
 
@@ -62,7 +62,7 @@ class IntegerGrid:
         return (1 << (self.bits - (1 if self.signed else 0))) - 1
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class TernaryGrid:
     """{-1, 0, +1} times a scale, stored in two bits.
 
@@ -73,7 +73,7 @@ class TernaryGrid:
     rule: str = "absmean"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class BinaryGrid:
     """{-1, +1} times α = mean|w|, 0 counted as +1, stored in one bit.
 
@@ -102,22 +102,22 @@ def code_bits(grid: IntegerGrid | TernaryGrid | BinaryGrid) -> int:
 # ---- grouping, zero, clip ----------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class PerTensor:
     """One scale for all."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class PerChannel:
     """One scale per row of the weight matrix (an output; of an embedding, a row)."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class PerToken:
     """One scale per row of the activations (one position of one example)."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class PerGroup:
     """One scale per `size` consecutive original positions of a row; the last may be shorter."""
 
@@ -128,17 +128,17 @@ class PerGroup:
 Grouping = PerTensor | PerChannel | PerToken | PerGroup
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Symmetric:
     """No zero point: w = s·q."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class IntegerZero:
     """w = s·(q - z), z an integer of as many bits as the codes."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class FloatZero:
     """w = s·q - zs, the product zs stored as a float."""
 
@@ -148,24 +148,24 @@ class FloatZero:
 Zero = Symmetric | IntegerZero | FloatZero
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class NoClip:
     """The range is that of the weights."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class FixedClip:
     """The range is `coefficient` times that of the weights."""
 
     coefficient: float
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class SearchedClip:
     """The coefficient of least squared error among candidates, per scale."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class LearnedClip:
     """The scale is a parameter (LSQ, arXiv 1902.08153)."""
 
@@ -173,7 +173,7 @@ class LearnedClip:
 Clip = NoClip | FixedClip | SearchedClip | LearnedClip
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class WeightFormat:
     """How a weight is stored. `name` is the word of the spec: `int4`."""
 
@@ -195,7 +195,7 @@ class WeightFormat:
         return weight_format_text(self)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ActivationFormat:
     """How inputs of a product are rounded at run time: dynamic symmetric int8, narrow levels."""
 

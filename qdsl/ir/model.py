@@ -12,12 +12,13 @@ from math import prod
 from qdsl.ir.format import F32, ActivationFormat, WeightFormat
 from qdsl.ir.op import Op
 from qdsl.ir.shape import Shape
+from qdsl.record import record
 from qdsl.source import Span, no_span
 
 # ---- values ------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class TensorType:
     """dtype is f32, i64 or bool."""
 
@@ -28,7 +29,7 @@ class TensorType:
         return f"{self.dtype}[{', '.join(str(d) for d in self.shape)}]"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Node:
     """One operation of the module that owns the body; values are numbered within the body.
 
@@ -45,7 +46,7 @@ class Node:
     span: Span = field(default_factory=no_span, compare=False, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Invoke:
     """A call of a member's function; `member` is a path below the module (`blocks[3]`)."""
 
@@ -67,7 +68,7 @@ class Body:
     size: int  # operations when unrolled
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class EntryInput:
     """`zeros`: the runtime starts this state with zeros."""
 
@@ -98,7 +99,7 @@ class Role(StrEnum):
     STATISTIC = "statistic"  # running mean and variance: not trained
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Parameter:
     """`rows` leading axes of the shape are the outputs of its matrix, the rest its K."""
 
@@ -144,7 +145,7 @@ class Module:
 # ---- the resolved model ------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Assigned:
     """A format and the text that gave it (the rule's property, or the default)."""
 
@@ -152,7 +153,7 @@ class Assigned:
     span: Span = field(default_factory=no_span, compare=False, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Storage:
     """A parameter at its path, with its format; `kind` is the layer's (`parameter` in a block)."""
 
@@ -171,7 +172,7 @@ class Storage:
         return self.path.rpartition(".")[0]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Fold:
     """A BatchNorm that is folded into the layer before it, which gets its bias; paths."""
 

@@ -1,15 +1,15 @@
 """Says which operation on packed weights each layer of a model needs from a back end."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from qdsl.ir import op
 from qdsl.ir.flat import FlatNode, graphs
 from qdsl.ir.format import ActivationFormat, PerToken
 from qdsl.ir.model import Model, Storage
+from qdsl.record import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Need:
     """A product or a read of a packed weight in the layer at `path`.
 

@@ -5,29 +5,28 @@ Layouts are channels-last. Weights are stored as their matrix reads: Linear [out
 g, o stacked in rows (the order of PyTorch).
 """
 
-from dataclasses import dataclass
-
 from qdsl.ir.shape import Dim, Shape
+from qdsl.record import record
 
 # ---- with parameters ---------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Read:
     """A parameter itself. Parameters: it. No inputs."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Linear:
     """x [..., in] · weightᵀ + bias → [..., out]. Parameters: weight, bias?"""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Embedding:
     """ids i64[...] → [..., d]. Parameters: weight."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Conv:
     """x [B, spatial…, in] → [B, spatial…, out]; 1-d or 2-d by the length of `kernel`.
 
@@ -41,7 +40,7 @@ class Conv:
     groups: int = 1
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Lstm:
     """x [B, T, in], h [B, out], c [B, hidden] → y [B, T, out], h, c.
 
@@ -51,14 +50,14 @@ class Lstm:
     hidden: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class LayerNorm:
     """Over the last axis. Parameters: weight, bias."""
 
     eps: float
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class BatchNorm:
     """Over all axes but the last. Parameters: weight, bias, running_mean, running_var."""
 
@@ -69,19 +68,19 @@ class BatchNorm:
 # ---- products and norms ------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Einsum:
     """Product of two tensors, `"bthd,bshd->bhts"`, letters only."""
 
     equation: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Softmax:
     axis: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class LogSoftmax:
     axis: int
 
@@ -89,38 +88,38 @@ class LogSoftmax:
 # ---- elementwise -------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Unary:
     """`silu gelu relu tanh sigmoid exp log sqrt neg not abs`."""
 
     function: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Binary:
     """`add sub mul div floordiv mod eq ne lt le gt ge and or`, with broadcasting."""
 
     function: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Where:
     """condition, a, b with broadcasting."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Glu:
     """First half times sigmoid of the second half of the axis."""
 
     axis: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Cast:
     dtype: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Dropout:
     """Identity outside training."""
 
@@ -130,14 +129,14 @@ class Dropout:
 # ---- sources -----------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Scalar:
     """A number, shape []."""
 
     value: float | int | bool
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Full:
     """A tensor of one value."""
 
@@ -146,14 +145,14 @@ class Full:
     dtype: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Range:
     """0 … length - 1, i64."""
 
     length: Dim
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Length:
     """`formula` over `variable`, applied to the elements of an i64 tensor (`len(S, lengths)`)."""
 
@@ -164,14 +163,14 @@ class Length:
 # ---- shape -------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class At:
     """Takes one position of an axis and drops the axis; negative counts from the end."""
 
     index: Dim
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Cut:
     """Takes `start..stop` of an axis; None is the end of the axis."""
 
@@ -179,12 +178,12 @@ class Cut:
     stop: Dim | None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Keep:
     """Leaves an axis whole."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class NewAxis:
     """Inserts an axis of size 1."""
 
@@ -192,39 +191,39 @@ class NewAxis:
 Subscript = At | Cut | Keep | NewAxis
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Index:
     """One subscript per axis, and one `NewAxis` per inserted axis."""
 
     subscripts: tuple[Subscript, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Cat:
     axis: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Stack:
     axis: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Reshape:
     shape: Shape
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Transpose:
     permutation: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Expand:
     shape: Shape
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Pad:
     """Adds `before` and `after` positions of `value` to an axis."""
 
@@ -234,7 +233,7 @@ class Pad:
     value: float
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Reduce:
     """`sum mean max` over an axis, which goes unless `keep`."""
 
@@ -243,7 +242,7 @@ class Reduce:
     keep: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Windows:
     """[…, T, …] → […, (T - size) // stride + 1, size, …]: frames of an axis."""
 
@@ -252,26 +251,26 @@ class Windows:
     stride: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Gather:
     """x, ids → x taken along the axis at ids (torch.take_along_dim)."""
 
     axis: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class IndexUpdate:
     """x, values, position i64[] → x with values written along the axis from position on."""
 
     axis: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class RelativeShift:
     """[..., T, 2S - 1] by relative distance → [..., T, S] by position (arXiv 1901.02860, B)."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Pool:
     """`max` or `mean` over windows of one axis."""
 

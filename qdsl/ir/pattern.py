@@ -1,11 +1,11 @@
 """Defines sparsity patterns: which weights of a row may be other than 0."""
 
-from dataclasses import dataclass
+from qdsl.record import record
 
 LARGEST_M = 256  # a kept code's position in its group fits one byte
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Dense:
     """Every weight is kept."""
 
@@ -13,7 +13,7 @@ class Dense:
         return ""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class NM:
     """`kept` of every `group` consecutive weights along the reduction axis are kept."""
 

@@ -5,15 +5,16 @@ integer coefficient times a product of atoms; an atom is a name (`T`) or a floor
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from functools import reduce
 from math import gcd
 from operator import add
 
+from qdsl.record import record
+
 Shape = tuple["Dim", ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class FloorDiv:
     """`numerator // denominator` that no rule could simplify; the denominator is never 0."""
 
@@ -28,7 +29,7 @@ Atom = str | FloorDiv
 Product = tuple[Atom, ...]  # atoms in canonical order, repeated for powers
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Dim:
     """Sum of `coefficient · product`, sorted by product, no coefficient 0; no terms is 0."""
 

@@ -136,6 +136,8 @@ class FunctionEvaluator(MemberEvaluator, FunctionRunner):
         start, stop = statement.range.start, statement.range.stop
         assert start is not None
         assert stop is not None
+        if statement.index.text in self.locals:
+            raise Stop  # an index takes no name of a value, which a check reports
         first, last = self.integer(start), self.integer(stop)
         if last - first > MAX_REPEAT:
             message = f"`for` of {last - first:,} rounds"

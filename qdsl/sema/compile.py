@@ -9,7 +9,7 @@ from qdsl.ir.model import Entry, Model
 from qdsl.sema.check import run_checks
 from qdsl.sema.context import Context, Stop
 from qdsl.sema.entries import entries_of
-from qdsl.sema.files import STD, Loader, Read, import_root
+from qdsl.sema.files import STD, Loader, Read, import_root, real_path
 from qdsl.sema.formats import weight_format
 from qdsl.sema.policy import Claims, resolve
 from qdsl.sema.root import root_of
@@ -53,7 +53,7 @@ def compile_file(path: Path, name: str | None = None, reader: Read = read) -> Co
     """Compiles every variant of the file; where it has none, each model with its defaults."""
     context = Context()
     loader = Loader(context, import_root(path), reader)
-    scope = loader.load(path.resolve(), name or str(path))
+    scope = loader.load(real_path(path), name or str(path))
     if scope is None:
         return Compiled(None, {}, context.diagnostics)
     scopes = [s for p, s in loader.scopes.items() if s is not None]

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cache
-from os.path import normpath, relpath
+from os.path import normpath, realpath, relpath
 from pathlib import Path
 
 from qdsl.diagnostic.model import Diagnostic, Label, error
@@ -87,7 +87,7 @@ class Loader:
         folder = importer.parent
         for _ in range(item.relative - 1):
             folder = folder.parent
-        path = folder.joinpath(*words).with_suffix(".qspec").resolve()
+        path = real_path(folder.joinpath(*words).with_suffix(".qspec"))
         if path.is_relative_to(self.root):
             return path
         message = f"import of `{_text(item)}` leaves the import root"
@@ -134,9 +134,17 @@ class Loader:
             self.context.report(finding)
 
 
+def real_path(path: Path) -> Path:
+    """The path with links resolved; of a path that is none, itself: reading it tells why."""
+    try:
+        return Path(realpath(path))
+    except (OSError, ValueError):
+        return path
+
+
 def import_root(path: Path) -> Path:
     """The nearest ancestor with qdsl.toml or .git, else the file's folder; links resolved."""
-    folder = path.resolve().parent
+    folder = real_path(path).parent
     for candidate in (folder, *folder.parents):
         if any((candidate / mark).exists() for mark in ROOT_MARKS):
             return candidate

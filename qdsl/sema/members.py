@@ -1,6 +1,6 @@
 """Reaches members of members, and elements of a `repeat`."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from qdsl.diagnostic.suggest import suggestion
 from qdsl.sema.context import Stop
@@ -33,17 +33,27 @@ class MemberEvaluator(StaticEvaluator):
         """`value.name` of a member; reports Q101 when there is none, nor one of the functions."""
         if not isinstance(value, MemberValue):
             raise self.expected("a member", value, e.value.span)
+        names, kind = _interior(value.unit)
+        inner = names.get(e.name.text)
+        if isinstance(inner, Poison):
+            raise Stop
+        if not isinstance(inner, Unit | Repeated):
+            members = [n for n, v in names.items() if isinstance(v, Unit | Repeated)]
+            help = suggestion(e.name.text, [*members, *functions])
+            what = "member or function" if functions else "member"
+            message = f"{kind} has no {what} `{e.name.text}`"
+            raise self.context.stop("Q101", message, e.name.span, "not found", help=help)
         if isinstance(value.unit, Repeated):
             message = f"`{value.path}` is a `repeat`"
             element = f"name one of its elements: `{e.value.span.text}[0].{e.name.text}`"
             raise self.context.stop("Q201", message, e.value.span, help=element)
-        inner = value.unit.names.get(e.name.text)
-        if isinstance(inner, Poison):
-            raise Stop
-        if isinstance(inner, Unit | Repeated):
-            return MemberValue(inner, f"{value.path}.{e.name.text}")
-        members = [n for n, v in value.unit.names.items() if isinstance(v, Unit | Repeated)]
-        help = suggestion(e.name.text, [*members, *functions])
-        what = "member or function" if functions else "member"
-        message = f"`{value.unit.kind}` has no {what} `{e.name.text}`"
-        raise self.context.stop("Q101", message, e.name.span, "not found", help=help)
+        return MemberValue(inner, f"{value.path}.{e.name.text}")
+
+
+def _interior(unit: Unit | Repeated) -> tuple[Mapping[str, Val], str]:
+    """The names inside a block, and what to call it; of a `repeat`, those of its elements."""
+    if isinstance(unit, Unit):
+        return unit.names, f"`{unit.kind}`"
+    if unit.units:
+        return unit.units[0].names, f"`{unit.units[0].kind}`"
+    return {}, "an empty `repeat`"

@@ -20,7 +20,7 @@ ANY = ("**",)
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """What a selector hit: a module, or one parameter of it."""
+    """What a selector hit: the module at `path`, or one parameter of it."""
 
     path: str
     module: Module
@@ -90,7 +90,7 @@ class _Matcher:
         for parameter in module.parameters:
             for i in self._done(self._advance(states, parameter.name)):
                 if self.selectors[i].kind is None:
-                    yield i, parameter.name, module, parameter
+                    yield i, "", module, parameter
         for name, member in module.members.items():
             if isinstance(member, Module):
                 yield from _below(name, self.below(member, self._advance(states, name)))

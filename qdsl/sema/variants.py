@@ -48,6 +48,8 @@ class Settler:
         if found is None:
             raise Stop
         if found.model is None:
+            if item.base and (base := scope.entries.get(item.base.text)) and base.scope is scope:
+                raise Stop  # its base lacks it too, and is told so
             message = f"variant `{item.name.text}` has no model"
             raise self.context.stop("Q312", message, item.name.span, help="add `model = …`")
         return found

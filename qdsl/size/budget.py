@@ -1,7 +1,7 @@
 """Judges a budget: what a limit measures, whether it holds, by how much not, what weighs most."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from fractions import Fraction
 from heapq import nlargest
@@ -9,6 +9,7 @@ from typing import Any, assert_never
 
 from qdsl.ir.format import FloatType
 from qdsl.ir.model import join
+from qdsl.record import record
 from qdsl.size.count import Row
 from qdsl.size.folding import folded
 from qdsl.size.macs import macs
@@ -55,7 +56,7 @@ def _everything(path: str) -> bool:
     return True
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Limit:
     """One line of a budget, its names resolved.
 
@@ -77,7 +78,7 @@ class Limit:
     sizes: Mapping[str, int] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Contributor:
     """A layer, or a run of equal ones, and its part of what is measured (bytes, or products)."""
 
@@ -85,7 +86,7 @@ class Contributor:
     amount: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Outcome:
     """`shortfall` is how far the measured value is on the wrong side of the limit, 0 where held."""
 

@@ -1,15 +1,16 @@
 """Counts the bytes of each storage, as the layout places them."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from qdsl.artifact.layout import Part, storage_tensors
 from qdsl.ir.model import Model, Parameter, Storage, join
+from qdsl.record import record
 
 TIED = "tied"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Row:
     """A storage, or a name tied to one (kind `tied`, no parameters, no bytes).
 

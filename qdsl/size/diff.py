@@ -1,12 +1,13 @@
 """Compares two size reports: what changed in each storage, by how many bytes, and where."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import StrEnum
 from typing import Any
 
 from qdsl.ir.format import WeightFormat
 from qdsl.ir.model import Module
+from qdsl.record import record
 from qdsl.size.budget import Outcome
 from qdsl.size.budget import to_json as outcome_json
 from qdsl.size.count import TIED, Row
@@ -27,7 +28,7 @@ class Cause(StrEnum):
     FORMAT = "format"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Place:
     """Where the text stands that made the difference; line and column from 1."""
 
@@ -36,7 +37,7 @@ class Place:
     column: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class DiffRow:
     """A storage that differs; `change` says in words from what to what."""
 
@@ -52,7 +53,7 @@ class DiffRow:
         return self.to_bytes - self.from_bytes
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class BudgetChange:
     """One limit on both sides; None on the side that has no such limit."""
 
@@ -60,7 +61,7 @@ class BudgetChange:
     after: Outcome | None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Diff:
     """The rows' deltas, the header's among them, add up to `delta_bytes`; largest come first."""
 

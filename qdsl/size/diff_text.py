@@ -1,9 +1,9 @@
 """Writes a diff as text: signed delta first, then old → new, runs of equal layers folded."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from qdsl.artifact.runs import fold, length, unfold
+from qdsl.record import record
 from qdsl.size.budget import Outcome, amount_text
 from qdsl.size.diff import BudgetChange, Diff, DiffRow
 from qdsl.size.quantity import bytes_text, signed_bytes
@@ -38,7 +38,7 @@ def _head(diff: Diff) -> str:
     )
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _Line:
     """`count` rows that changed alike; bytes are those of all of them."""
 

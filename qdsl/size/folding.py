@@ -1,13 +1,13 @@
 """Folds rows that differ in one index of their path into one line, for people to read."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from qdsl.artifact.runs import fold, length, unfold
+from qdsl.record import record
 from qdsl.size.count import Row
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Line:
     """`count` equal rows; `path` is a run such as `blocks[0..12].up.weight`, `row` its first."""
 

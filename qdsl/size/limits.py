@@ -1,7 +1,7 @@
 """Resolves the limits of a budget against a model, and reports the ones that are missed."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from fractions import Fraction
 from types import MappingProxyType
 
@@ -9,6 +9,7 @@ from qdsl.diagnostic.model import Diagnostic, error
 from qdsl.diagnostic.suggest import suggestion
 from qdsl.ir.format import FloatType
 from qdsl.ir.model import Model, join
+from qdsl.record import record
 from qdsl.sema.selector import Match, match_all
 from qdsl.size.budget import (
     Comparison,
@@ -41,7 +42,7 @@ UNITS: dict[Measure, dict[str | None, int]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Judged:
     """The outcome of one line of a budget, or what is wrong with the line."""
 

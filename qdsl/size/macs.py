@@ -1,17 +1,17 @@
 """Counts the multiply-accumulates of an entry for given sizes of its free dims."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from math import prod
 
 from qdsl.ir.flat import FlatNode, Graph, flatten
 from qdsl.ir.model import Model, TensorType, join
 from qdsl.ir.op import Conv, Einsum, Linear, Lstm
+from qdsl.record import record
 
 Sizes = Mapping[str, int]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Macs:
     """Products of one layer; `path` is the layer's, or that of the block which has an einsum."""
 

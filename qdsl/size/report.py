@@ -1,16 +1,17 @@
 """Reports the size of a packed model to the byte, without weights."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from fractions import Fraction
 from typing import Any
 
 from qdsl.artifact.layout import layout
 from qdsl.ir.model import Model, Storage
+from qdsl.record import record
 from qdsl.size.count import Row, parameters, rows
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Report:
     """header_bytes + the rows' total_bytes = total_bytes = the length of the packed file.
 

@@ -8,8 +8,9 @@ import json
 import os
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from qdsl.record import record
 
 LARK = "1.3.1"
 """The lark release whose tables are shipped; any release that compiles the grammar may be used."""
@@ -21,7 +22,7 @@ ABSENT = -1
 """A pick that stands for an optional part that is absent; picks below it splice a list."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Tables:
     """A lexer and an LALR(1) automaton as plain values.
 

@@ -1,13 +1,14 @@
 """Lays out text in lines of a limited width: groups that fit stay on a line, others are broken."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+
+from qdsl.record import record
 
 WIDTH = 100
 INDENT = 4
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Line:
     """A place to break: `flat` where its group fits on the line, else a line end.
 
@@ -18,28 +19,28 @@ class Line:
     broken: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Hard:
     """A line end, whatever fits; with a blank line after it if so wished."""
 
     blank: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Suffix:
     """Text for the end of the line it stands in: a trailing comment. It breaks its groups."""
 
     text: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Nest:
     """Lines within are indented one step more."""
 
     body: "Doc"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Group:
     """Broken at all its own lines or at none."""
 

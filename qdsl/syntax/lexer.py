@@ -1,10 +1,11 @@
 """Cuts text into tokens, and sets comments and documentation aside."""
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import NamedTuple
 
 from qdsl.diagnostic.model import Diagnostic
+from qdsl.record import record
 from qdsl.source import Source, Span
 from qdsl.syntax import tree
 from qdsl.syntax.grammar import END, Tables
@@ -22,7 +23,7 @@ class Token(NamedTuple):
     end: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Lexed:
     """The tokens of a text, the end token last; `docs` maps the start of a token to its doc."""
 

@@ -18,7 +18,7 @@ def read(
         with open(path, "rb") as file:
             data = file.read(SIZE_LIMIT + 1)
     except FileNotFoundError:
-        return None, (error("Q001", f"`{shown}` does not exist", help=_nearest(path)),)
+        return None, (error("Q001", f"`{shown}` does not exist", help=_nearest(path, shown)),)
     except (OSError, ValueError) as problem:
         reason = getattr(problem, "strerror", None) or str(problem)
         return None, (error("Q001", f"cannot read `{shown}`: {reason.lower()}"),)
@@ -38,13 +38,13 @@ def oversized(name: str) -> Diagnostic:
     return error("Q003", f"`{name}` is larger than {SIZE_LIMIT >> 20} MiB", help=help)
 
 
-def _nearest(path: str | os.PathLike[str]) -> str | None:
-    """A file of a similar name in the same folder."""
+def _nearest(path: str | os.PathLike[str], shown: str) -> str | None:
+    """A file of a similar name in the same folder, called as `shown` calls it."""
     from qdsl.diagnostic.suggest import did_you_mean
 
     folder, file = os.path.split(os.fspath(path))
     try:
-        near = did_you_mean(str(file), [entry for entry in os.listdir(folder or ".")])
+        near = did_you_mean(file, os.listdir(folder or "."))
     except OSError:
         return None
-    return f"did you mean `{os.path.join(str(folder), near)}`?" if near else None
+    return f"did you mean `{os.path.join(os.path.dirname(shown), near)}`?" if near else None

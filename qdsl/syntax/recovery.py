@@ -2,9 +2,9 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from qdsl.diagnostic.model import Diagnostic
+from qdsl.record import record
 from qdsl.source import Source
 from qdsl.syntax.automaton import Automaton
 from qdsl.syntax.brackets import pairs, partners
@@ -16,7 +16,7 @@ LISTS = re.compile(r"__(file|members|statements|rules|properties|limits|variant)
 """What lark calls the repetition in a rule, where each repeated element may be dropped alone."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Group:
     """The inside of a bracket, or the whole file, where `opener` is -1.
 

@@ -1,7 +1,8 @@
 """Defines the syntax tree: frozen values with spans, which compare without them."""
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from qdsl.record import record
 from qdsl.source import Source, Span
 
 
@@ -12,7 +13,7 @@ def _span() -> Span:
 # ---- expressions -------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Integer:
     """`128`, `1_000`."""
 
@@ -20,7 +21,7 @@ class Integer:
     span: Span = _span()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Float:
     """`0.5`, `1e-3`; `text` keeps the spelling."""
 
@@ -29,7 +30,7 @@ class Float:
     span: Span = _span()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class String:
     """`"…"`, value without quotes."""
 
@@ -37,24 +38,24 @@ class String:
     span: Span = _span()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Boolean:
     value: bool
     span: Span = _span()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class NoneLiteral:
     span: Span = _span()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Name:
     text: str
     span: Span = _span()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Attribute:
     """`value.name`."""
 
@@ -63,7 +64,7 @@ class Attribute:
     span: Span = _span()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Argument:
     """One argument of a call: positional when `name` is None; `each` marks `each c`."""
 
@@ -73,7 +74,7 @@ class Argument:
     span: Span = _span()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Call:
     """`callee(arguments)`."""
 
@@ -82,7 +83,7 @@ class Call:
     span: Span = _span()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Arrow:
     """`a -> b` inside a call: in to out, or the turn of a transpose."""
 
@@ -91,7 +92,7 @@ class Arrow:
     span: Span = _span()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Unary:
     """`-x`, `not x`."""
 
@@ -100,7 +101,7 @@ class Unary:
     span: Span = _span()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Binary:
     """`+ - * / // % == != < <= > >= and or`."""
 
@@ -110,7 +111,7 @@ class Binary:
     span: Span = _span()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class IsNone:
     """`x is none`, `x is not none`."""
 
@@ -119,7 +120,7 @@ class IsNone:
     span: Span = _span()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Pipe:
     """`value |> call`: the value becomes the call's first argument."""
 
@@ -128,7 +129,7 @@ class Pipe:
     span: Span = _span()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class If:
     """`if condition { then } else { other }`, decided at compile time."""
 
@@ -138,7 +139,7 @@ class If:
     span: Span = _span()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Branch:
     """The body of an `if` expression: statements, then the values it yields."""
 
@@ -147,7 +148,7 @@ class Branch:
     span: Span = _span()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Array:
     """`[a, b]`."""
 
@@ -155,7 +156,7 @@ class Array:
     span: Span = _span()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Slice:
     """`a..b`, half-open, either end optional; also the range of a `for`."""
 
@@ -164,14 +165,14 @@ class Slice:
     span: Span = _span()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Whole:
     """`:` in a subscript: the whole axis."""
 
     span: Span = _span()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Subscript:
     """`value[i, :, a..b, none]`; a subscript `none` inserts an axis."""
 
@@ -180,7 +181,7 @@ class Subscript:
     span: Span = _span()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Sparse:
     """`format sparse 2:4`; `value` is the weight format it stands behind."""
 
@@ -190,7 +191,7 @@ class Sparse:
     span: Span = _span()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Repeat:
     """`repeat count [as index] { body }`, only as the value of a member."""
 
@@ -224,7 +225,7 @@ Expr = (
 # ---- types -------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class TensorType:
     """`f32[B, T, 80]`; a bare `f32` or `i64[]` has no dims."""
 
@@ -233,7 +234,7 @@ class TensorType:
     span: Span = _span()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ArrayType:
     """`[T; n]`: an array of n values of type T."""
 
@@ -247,7 +248,7 @@ Type = TensorType | ArrayType
 # ---- statements --------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Assign:
     """`a, _ = value`; `_` discards."""
 
@@ -256,7 +257,7 @@ class Assign:
     span: Span = _span()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class For:
     """`for i in a..b { body }`."""
 
@@ -266,7 +267,7 @@ class For:
     span: Span = _span()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Return:
     values: tuple[Expr, ...]
     span: Span = _span()
@@ -277,7 +278,7 @@ Statement = Assign | For | Return
 # ---- members of a block ------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Member:
     """`name = Layer(…)`, `name = repeat n { … }`, `name = if c { … } else { none }`."""
 
@@ -287,7 +288,7 @@ class Member:
     span: Span = _span()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Const:
     """`const name = expression`, in a file or a block."""
 
@@ -297,7 +298,7 @@ class Const:
     span: Span = _span()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ParameterMember:
     """`parameter name: f32[shape] = init`."""
 
@@ -308,7 +309,7 @@ class ParameterMember:
     span: Span = _span()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Tie:
     """`tie alias = owner`: two paths of weights."""
 
@@ -317,7 +318,7 @@ class Tie:
     span: Span = _span()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Input:
     """An input of a function; `default` is `none` (fn) or `zeros` (entry state) or absent."""
 
@@ -327,7 +328,7 @@ class Input:
     span: Span = _span()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Function:
     """`forward(…) -> … { … }`, `fn name(…)`, `entry name(…)`; `results` None: inferred."""
 
@@ -345,7 +346,7 @@ BlockMember = Member | Const | ParameterMember | Tie | Function
 # ---- selectors, rules, budgets -----------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class IndexRange:
     """`a..b` in `[…]`, half-open, negative from the end; with `single`, `i` alone.
 
@@ -358,7 +359,7 @@ class IndexRange:
     span: Span = _span()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Segment:
     """One segment of a path.
 
@@ -372,7 +373,7 @@ class Segment:
     span: Span = _span()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Selector:
     """`encoder.blocks[0, -1].**:Linear`."""
 
@@ -381,7 +382,7 @@ class Selector:
     span: Span = _span()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Property:
     """`weights = int4(group = 64)`."""
 
@@ -390,7 +391,7 @@ class Property:
     span: Span = _span()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Rule:
     """`[optional] selector { properties }`; `selector` None is `default`."""
 
@@ -400,7 +401,7 @@ class Rule:
     span: Span = _span()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Quantity:
     """`12 MiB`, `5 x`, `4.5`; `unit` None where there is none, `text` the number as written."""
 
@@ -410,7 +411,7 @@ class Quantity:
     span: Span = _span()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Limit:
     """`size(sel) <= 12 MiB`, `ratio(*) >= 5 x over f32`, `macs(entry, B = 1) <= 10 G`."""
 
@@ -426,7 +427,7 @@ class Limit:
 # ---- items -------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Import:
     """`import std.speech { A, B }`: `module` is the dotted path."""
 
@@ -436,7 +437,7 @@ class Import:
     span: Span = _span()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Format:
     """`format w4 = int4(group = 128) sparse 2:4`."""
 
@@ -446,7 +447,7 @@ class Format:
     span: Span = _span()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Parameter:
     """`d: int = 256`; `type` is `int float bool str format block activation` or a list of one."""
 
@@ -457,7 +458,7 @@ class Parameter:
     span: Span = _span()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Block:
     """`block` and, with `is_model`, `model`."""
 
@@ -470,7 +471,7 @@ class Block:
     span: Span = _span()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Policy:
     """`policy name [for Model] [extends base] { rules }`."""
 
@@ -482,7 +483,7 @@ class Policy:
     span: Span = _span()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Budget:
     name: Name
     limits: tuple[Limit, ...]
@@ -490,7 +491,7 @@ class Budget:
     span: Span = _span()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Setting:
     """`model = …`, `model.layers = 8` in a variant; `path` is the dotted left side."""
 
@@ -499,7 +500,7 @@ class Setting:
     span: Span = _span()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class PolicyAppend:
     """`policy += { rules }`."""
 
@@ -507,7 +508,7 @@ class PolicyAppend:
     span: Span = _span()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class BudgetAppend:
     """`budget += { limits }`."""
 
@@ -515,7 +516,7 @@ class BudgetAppend:
     span: Span = _span()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Variant:
     name: Name
     base: Name | None
@@ -527,7 +528,7 @@ class Variant:
 Item = Import | Const | Format | Block | Policy | Budget | Variant
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Comment:
     """`# …` or `## …`, with its sign."""
 
@@ -536,7 +537,7 @@ class Comment:
     span: Span = _span()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class File:
     """A parsed file; after errors it holds the items that could be read."""
 

@@ -28,7 +28,7 @@ def test_missing(tmp_path: Path) -> None:
     (tmp_path / "model.qspec").touch()
     code, message, help = refused(tmp_path / "modle.qspec", "modle.qspec")
     assert (code, message) == ("Q001", "`modle.qspec` does not exist")
-    assert help == f"did you mean `{tmp_path / 'model.qspec'}`?"
+    assert help == "did you mean `model.qspec`?"
     assert refused(tmp_path / "no" / "folder", "f")[1:] == ("`f` does not exist", None)
 
 

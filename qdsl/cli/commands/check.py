@@ -1,6 +1,5 @@
 """Defines `qdsl check`: everything that is wrong with a spec, budgets included."""
 
-import sys
 from argparse import ArgumentParser, Namespace
 
 from qdsl.cli.command import Command
@@ -14,7 +13,7 @@ def configure(parser: ArgumentParser) -> None:
 def run(arguments: Namespace) -> int:
     from qdsl.cli.output import report
     from qdsl.cli.selection import select, split
-    from qdsl.diagnostic.model import Diagnostic
+    from qdsl.diagnostic.model import Diagnostic, QdslError
     from qdsl.spec import check_spec
 
     found: list[Diagnostic] = []
@@ -23,13 +22,18 @@ def run(arguments: Namespace) -> int:
         path, name = split(text)
         spec = check_spec(path)
         found += spec.diagnostics
-        if spec.compiled.ok:
+        if not spec.compiled.ok:
+            continue
+        try:
             chosen = select(spec, name)
-            variants += len(chosen)
-            found += [d for v in chosen for d in v.findings()]
+        except QdslError as failure:
+            found += failure.diagnostics
+            continue
+        variants += len(chosen)
+        found += [d for v in chosen for d in v.findings()]
     status = report(dict.fromkeys(found), arguments.format)
     if status == 0 and arguments.format != "json":
-        print(f"{variants} variant{'s' * (variants != 1)} checked, no errors", file=sys.stdout)
+        print(f"{variants} variant{'s' * (variants != 1)} checked, no errors")
     return status
 
 

@@ -14,7 +14,9 @@ def configure(parser: ArgumentParser) -> None:
 
 
 def run(arguments: Namespace) -> int:
-    from qdsl.cli.output import report
+    import sys
+
+    from qdsl.cli.output import report, use_color
     from qdsl.cli.selection import open_variant
     from qdsl.size.diff import to_json
     from qdsl.size.diff_text import diff_text
@@ -28,7 +30,7 @@ def run(arguments: Namespace) -> int:
 
         print(json.dumps(to_json(change), indent=1))
     else:
-        print(diff_text(change))
+        print(diff_text(change, color=use_color(sys.stdout)), end="")
     if arguments.gate and report(d for j in new.budgets() for d in j.diagnostics):
         return 1
     return int(arguments.exit_code and bool(change.rows))

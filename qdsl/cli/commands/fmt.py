@@ -5,6 +5,8 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
 from qdsl.cli.command import Command
+from qdsl.cli.output import report
+from qdsl.diagnostic.model import error
 from qdsl.replacing import replacing
 
 
@@ -16,7 +18,6 @@ def configure(parser: ArgumentParser) -> None:
 
 
 def run(arguments: Namespace) -> int:
-    from qdsl.cli.output import report
     from qdsl.syntax import format_file, parse, read
 
     status = 0
@@ -45,8 +46,12 @@ def _differs(arguments: Namespace, path: Path, old: str, new: str) -> int:
         lines = unified_diff(old.splitlines(True), new.splitlines(True), str(path), str(path))
         sys.stdout.writelines(lines)
         return 1
-    with replacing(path) as file:
-        file.write(new.encode())
+    try:
+        with replacing(path) as file:
+            file.write(new.encode())
+    except OSError as failure:
+        reason = (failure.strerror or str(failure)).lower()
+        return report([error("Q001", f"cannot write `{path}`: {reason}")])
     print(f"reformatted {path}")
     return 0
 

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 from qdsl.cli.command import Command
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
-    from qdsl.ir.model import Model
+    from qdsl.fx import Report
+    from qdsl.spec import Variant
 
 
 def configure(parser: ArgumentParser) -> None:
@@ -26,6 +25,7 @@ def configure(parser: ArgumentParser) -> None:
 
 
 def run(arguments: Namespace) -> int:
+    from qdsl.cli.inputs import read_inputs
     from qdsl.cli.output import report
     from qdsl.cli.selection import open_variant
     from qdsl.fx import verify
@@ -33,8 +33,9 @@ def run(arguments: Namespace) -> int:
 
     spec, variant = open_variant(arguments.spec)
     report(spec.diagnostics)
+    _check_packed_from(variant, arguments.packed)
     program = restore_frozen(variant.program(), arguments.checkpoint)
-    inputs = _inputs(variant.model, arguments.inputs)
+    inputs = read_inputs(variant.model, arguments.inputs)
     found = verify(program, arguments.packed, inputs, arguments.backend)
     if arguments.format == "json":
         import json
@@ -45,34 +46,22 @@ def run(arguments: Namespace) -> int:
     return 0 if found.ok else 1
 
 
-def _inputs(model: "Model", path: Path) -> "list[tuple[str, list[Tensor | None]]]":
-    """What each entry is given, in the order of its inputs; state may be left out."""
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
+def _check_packed_from(variant: "Variant", path: Path) -> None:
+    """Raises QdslError (Q6xx, Q714) where the file is not sound, or of another variant."""
+    from qdsl.artifact.container import read
+    from qdsl.artifact.schema import model_to_json
     from qdsl.diagnostic.model import QdslError, error
 
-    try:
-        tensors = load_file(path)
-    except (OSError, SafetensorError) as failure:
-        raise QdslError([error("Q602", f"cannot read inputs `{path}`: {failure}")]) from None
-    found: list[tuple[str, list[Tensor | None]]] = []
-    for entry in model.entries:
-        given = [tensors.get(f"{entry.name}.{i.name}") for i in entry.inputs]
-        missing = [
-            i.name for i, t in zip(entry.inputs, given, strict=True) if t is None and not i.zeros
-        ]
-        if missing:
-            message = f"`{path}` has no `{entry.name}.{missing[0]}`"
-            raise QdslError([error("Q712", message, help="record one tensor per input")])
-        found.append((entry.name, given))
-    return found
+    if model_to_json(read(path).model) != model_to_json(variant.model):
+        message = f"`{path}` was not packed from `{variant.label}`"
+        help = "name the variant it was packed from, or pack it again"
+        raise QdslError([error("Q714", message, help=help)])
 
 
-def _json(found: object) -> object:
+def _json(found: "Report") -> dict[str, object]:
     from dataclasses import asdict
 
-    return {**asdict(found), "ok": found.ok}  # type: ignore[call-overload, attr-defined]
+    return {**asdict(found), "ok": found.ok}
 
 
-COMMAND = Command("compare a packed file with the trained program, layer by layer", configure, run)
+COMMAND = Command("compare a packed file with the program it was packed from", configure, run)

@@ -1,15 +1,14 @@
 """Cuts the line a label points at out of its source, and measures it in columns of a terminal."""
 
-from dataclasses import dataclass
-
 from qdsl.diagnostic.model import Label
+from qdsl.record import record
 
 TAB = 4
 WIDEST = 160
 """Columns of a line that are shown; of a longer one, those around the label."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Excerpt:
     """A line as shown, and the columns (from 0, half-open) that the label takes in it."""
 

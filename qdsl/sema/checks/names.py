@@ -8,8 +8,8 @@ from qdsl.sema.check import Check
 from qdsl.sema.context import Context
 from qdsl.sema.language import DTYPES, format_names, language_name, language_names
 from qdsl.sema.scope import FileScope
-from qdsl.sema.signature import dim_names
-from qdsl.sema.walk import Part, children
+from qdsl.sema.signature import dim_names, is_dim_name
+from qdsl.sema.walk import Part, children, expressions
 from qdsl.syntax import tree
 
 Known = Set[str]
@@ -93,7 +93,8 @@ class _Names:
             case tree.Const(value=value) | tree.Member(value=value):
                 self.expression(value, known)
             case tree.ParameterMember(type=type):
-                self._type(type, known)
+                for d in type.dims:
+                    self.expression(d, known)
             case tree.Tie(alias=alias, owner=owner):
                 self.expression(alias, known)
                 self.expression(owner, known)
@@ -109,14 +110,24 @@ class _Names:
         # the default of an input is a word, `none` or `zeros`
         self._statements(function.body, known | {i.name.text for i in function.inputs})
 
-    def _type(self, type: tree.Type, known: Known) -> None:
+    def _type(self, type: tree.Type, known: set[str]) -> None:
         match type:
             case tree.TensorType(dims=dims):
                 for d in dims:
+                    self._dims(d, known)
                     self.expression(d, known)
             case tree.ArrayType(element=element, count=count):
                 self._type(element, known)
                 self.expression(count, known)
+
+    def _dims(self, d: tree.Expr, known: set[str]) -> None:
+        """A dim has a value where its name stands alone; elsewhere it is only used."""
+        for e in expressions(d):
+            if isinstance(e, tree.Name) and is_dim_name(e) and e.text not in known:
+                message = f"dim `{e.text}` stands alone in no type"
+                help = f"name it where it has a value, as in `f32[B, {e.text}]`"
+                self.context.report(error("Q101", message, e.span, "has no value", help=help))
+                known.add(e.text)
 
     # ---- statements and expressions ----------------------------------------------------------
 

@@ -1,14 +1,15 @@
 """Holds what the functions that make nodes may ask and tell."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from qdsl.diagnostic.model import Diagnostic, error
+from qdsl.record import record
 from qdsl.source import Span
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Context:
     """`docs` maps the start of an item or member to its documentation."""
 

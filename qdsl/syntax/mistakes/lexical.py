@@ -2,9 +2,9 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from qdsl.diagnostic.model import Diagnostic, Edit, error
+from qdsl.record import record
 from qdsl.source import Source, Span
 
 REMEDIES: Mapping[str, str] = {
@@ -36,7 +36,7 @@ REMEDIES: Mapping[str, str] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Mistake:
     """What was found, where it ends, and what the parse takes in its place.
 

@@ -1,8 +1,8 @@
 """Gathers what is known about a token that does not fit: what was expected, and where."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from qdsl.record import record
 from qdsl.source import Source, Span
 from qdsl.syntax.automaton import Automaton
 from qdsl.syntax.grammar import END
@@ -26,7 +26,7 @@ KINDS = {
 """A word that only the elements of one kind of list begin with, and what they are."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Scene:
     """An error at `tokens[position]`.
 

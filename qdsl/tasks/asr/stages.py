@@ -6,5 +6,5 @@ BINS = 40
 WORDS = 32
 """Words in a batch."""
 
-FLOAT = Stage(steps=5000, rate=2e-3, warmup=100)
+FLOAT = Stage(steps=7000, rate=2e-3, warmup=100)
 QAT = Stage(steps=400, rate=3e-4, warmup=20, seed=1)

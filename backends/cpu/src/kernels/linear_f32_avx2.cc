@@ -8,7 +8,7 @@ namespace {
 
 // Positions summed in one register, and sums of those added up, before a total takes them in with
 // compensation: what keeps the error independent of how long a group is.
-constexpr int64_t kBlock = 64;
+constexpr int64_t kBlock = 16;
 constexpr int64_t kBlocks = 8;
 
 __m256 centres_of(const Weight& w, int64_t entry) {
@@ -94,7 +94,7 @@ void store(const Weight& w, const Output& out, int64_t row, int64_t n, __m256 to
 template <int Bits, int Rows>
 QDSL_INLINE int64_t add_blocks(const uint8_t*& codes, const float* (&x)[Rows], int64_t left,
                                const Halves& centres, Halves (&sums)[Rows]) {
-  constexpr int64_t kBlockSteps = kBlock * Bits / 32;
+  constexpr int64_t kBlockSteps = kBlock * Bits < 32 ? 1 : kBlock * Bits / 32;
   int64_t done = 0;
   for (int64_t block = 0; block < kBlocks && done < left; ++block) {
     const int64_t steps = left - done < kBlockSteps ? left - done : kBlockSteps;

@@ -8,7 +8,7 @@ namespace {
 
 // Positions summed in one register, and sums of those added up, before a total takes them in with
 // compensation: what keeps the error independent of how long a group is.
-constexpr int64_t kBlock = 64;
+constexpr int64_t kBlock = 16;
 constexpr int64_t kBlocks = 8;
 
 // From so many rows on, a panel's codes become floats once for all, rather than with every 8 rows.
@@ -120,7 +120,7 @@ template <int Bits, bool PerGroup, int Rows, int Panels>
 QDSL_INLINE int64_t add_blocks(const uint8_t* (&codes)[Panels], const float* (&x)[Rows],
                                int64_t left, __m512 table, const __m512 (&centres)[Panels],
                                __m512 (&sums)[Rows][Panels]) {
-  constexpr int64_t kBlockSteps = kBlock * Bits / 32;
+  constexpr int64_t kBlockSteps = kBlock * Bits < 32 ? 1 : kBlock * Bits / 32;
   int64_t done = 0;
   for (int64_t block = 0; block < kBlocks && done < left; ++block) {
     const int64_t steps = left - done < kBlockSteps ? left - done : kBlockSteps;

@@ -1,0 +1,58 @@
+"""Reads recorded inputs of a model's entries from a safetensors file."""
+
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor
+
+from qdsl.diagnostic.model import QdslError, error
+from qdsl.ir.model import Entry, Model, TensorType
+
+DTYPES = {"f32": torch.float32, "i64": torch.int64, "bool": torch.bool}
+
+Given = tuple[str, list[Tensor | None]]  # an entry and its inputs, None where a state is left out
+
+
+def read_inputs(model: Model, path: Path) -> list[Given]:
+    """What each entry is given, in the order of its inputs: tensors `entry.input` of the file.
+
+    Raises QdslError: Q001 for a file that cannot be read, Q602 for one of another kind, Q712 for
+    tensors that lack or do not fit.
+    """
+    try:
+        tensors = load_file(path)
+    except OSError as failure:
+        raise QdslError([error("Q001", f"cannot read inputs `{path}`: {failure}")]) from None
+    except SafetensorError as failure:
+        raise QdslError([error("Q602", f"`{path}` is no safetensors file: {failure}")]) from None
+    return [(entry.name, _given(entry, tensors, path)) for entry in model.entries]
+
+
+def _given(entry: Entry, tensors: dict[str, Tensor], path: Path) -> list[Tensor | None]:
+    sizes: dict[str, int] = {}
+    found: list[Tensor | None] = []
+    for input in entry.inputs:
+        key = f"{entry.name}.{input.name}"
+        tensor = tensors.get(key)
+        if tensor is None and not input.zeros:
+            message, help = f"`{path}` has no `{key}`", "record one tensor per input"
+            raise QdslError([error("Q712", message, help=help)])
+        if tensor is not None and not _fits(tensor, input.type, sizes):
+            shape = "×".join(map(str, tensor.shape)) or "scalar"
+            message = f"`{key}` of `{path}` is {tensor.dtype} {shape}, not {input.type}"
+            raise QdslError([error("Q712", message)])
+        found.append(tensor)
+    return found
+
+
+def _fits(tensor: Tensor, type: TensorType, sizes: dict[str, int]) -> bool:
+    """Whether dtype and dims are those of the type; `sizes` binds its names across inputs."""
+    if tensor.dtype != DTYPES[type.dtype] or tensor.dim() != len(type.shape):
+        return False
+    wanted = (
+        sizes.setdefault(str(dim), size) if dim.constant is None else dim.constant
+        for dim, size in zip(type.shape, tensor.shape, strict=True)
+    )
+    return tuple(wanted) == tuple(tensor.shape)
