@@ -1,8 +1,11 @@
 """Holds the JSON of the commands to docs/reports.md, and its sums to the totals."""
 
 import json
+from pathlib import Path
 
 import pytest
+
+REPORTS = (Path(__file__).parents[2] / "docs" / "reports.md").read_text(encoding="utf-8")
 
 SIZE = {"variant", "total_bytes", "header_bytes", "float32_bytes", "bfloat16_bytes", "params"}
 PARTS = {"payload_bytes", "scale_bytes", "zero_point_bytes", "index_bytes"}
@@ -106,3 +109,8 @@ def test_check(data):
 def test_json_is_the_same_each_time(qdsl):
     command = ("diff", "net.qspec#small", "net.qspec#other", "--format", "json")
     assert qdsl(*command) == qdsl(*command)
+
+
+def test_every_key_is_documented():
+    keys = SIZE | ROW | LIMIT | PLACE | DIFF | CHANGE | ANSWER | FINDING | {"rule", "value", "wins"}
+    assert [key for key in sorted(keys) if f"`{key}`" not in REPORTS] == []

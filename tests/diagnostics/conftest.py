@@ -15,7 +15,7 @@ Find = Callable[..., tuple[Diagnostic, ...]]
 
 
 class Bare:
-    """A back end whose kernels multiply int8 weights by floats, and nothing else."""
+    """A back end whose kernels multiply int8 weights, and nothing else."""
 
     name = "bare"
 
@@ -23,26 +23,26 @@ class Bare:
         return Availability(True)
 
     def capabilities(self) -> tuple[Capability, ...]:
-        return (Capability("int8", "linear", "integer", (8,), ("f32",)),)
+        return (Capability("int8", "linear", "integer", (8,), ("f32", "int8_token")),)
 
 
 @pytest.fixture
 def find() -> Find:
-    """`find(path, variant, kernels=…)`: what commands on `path#variant` find.
+    """`find(path, variant, kernels=…)`: what commands find in a spec.
 
-    kernels: plan for a back end of this test, so that nothing depends on what is built.
+    variant: what stands behind `path#`, for commands that need one. kernels: plan for a back end of this test, so that nothing depends on what is built.
     """
 
     def found(
         path: Path, variant: str | None = None, *, kernels: bool = False
     ) -> tuple[Diagnostic, ...]:
         spec = check_spec(path)
-        if not spec.compiled.ok:
-            return spec.diagnostics
-        try:
-            _, variants = open_spec(f"{path}#{variant}" if variant else str(path))
-        except QdslError as failure:
-            return failure.diagnostics
+        variants = tuple(spec.variants.values()) if spec.compiled.ok else ()
+        if variant is not None:
+            try:
+                _, variants = open_spec(f"{path}#{variant}")
+            except QdslError as failure:
+                return failure.diagnostics
         return (*spec.diagnostics, *_of_variants(variants, kernels))
 
     return found

@@ -19,7 +19,7 @@ SOURCES = [
     PACKAGE / "plan.py",
     PACKAGE / "cli" / "selection.py",
 ]
-VARIANTS = {"Q316": "smal"}  # the variant that is asked for
+VARIANTS = {"Q316": "smal", "Q317": ""}  # the variant that is asked for, or any
 
 Find = Callable[..., tuple[Diagnostic, ...]]
 

@@ -132,9 +132,10 @@ def specs(draw):
     model = f"""model Net(d: int = {width}, depth: int = {depth}) {{
   table = Embedding({vocab}, d)
   body = repeat depth {{ Outer(d) }}
+  head = Linear(d -> d)
   out = Linear(d -> {vocab}, bias = false)
   {tie}
-  entry run(ids: i64[B, T]) {{ return table(ids) |> body |> out }}
+  entry run(ids: i64[B, T]) {{ return table(ids) |> body |> head |> out }}
 }}"""
     variants = (
         "variant float { model = Net() }\n"

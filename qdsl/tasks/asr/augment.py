@@ -20,9 +20,11 @@ class Augmentation:
     """Shift of either end of the mel axis, in bins."""
     tempo: float = 0.15
     """Stretch of time alone, from 1 - tempo to 1 + tempo."""
-    band: int = 3
+    channel: float = 0.5
+    """Size of a random frequency response, in nats: another microphone, another room."""
+    band: int = 0
     """Widest masked band, in bins."""
-    pause: int = 5
+    pause: int = 0
     """Longest masked stretch, in frames."""
 
 
@@ -42,6 +44,19 @@ def noisy(samples: Samples, decibels: float, rng: np.random.Generator) -> Sample
     noise = white[1:] + np.float32(rng.uniform(-0.9, 0.9)) * white[:-1]
     level = np.sqrt(np.mean(samples**2) / np.mean(noise**2)) * 10 ** (-decibels / 20)
     return (samples + noise * np.float32(level)).astype(np.float32)
+
+
+def coloured(energies: Features, amount: Augmentation, rng: np.random.Generator) -> Features:
+    """Log energies f32[T, bins] through another channel: a random slope, curvature and ripple.
+
+    A channel adds the logarithm of its response to every frame. Slope and curvature are the first
+    two Legendre polynomials over the mel axis, the ripple is a sine of random phase.
+    """
+    axis = np.linspace(-1, 1, energies.shape[1])
+    ripple = np.sin(1.5 * np.pi * axis + rng.uniform(0, 2 * np.pi))
+    basis = np.stack([axis, (3 * axis**2 - 1) / 2, ripple])
+    response = rng.normal(0, amount.channel, size=3) @ basis
+    return (energies + response).astype(np.float32)
 
 
 def vary(features: Features, amount: Augmentation, rng: np.random.Generator) -> Features:

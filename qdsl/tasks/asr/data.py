@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from qdsl.tasks.asr import tokens
-from qdsl.tasks.asr.augment import STANDARD, Augmentation, vary
+from qdsl.tasks.asr.augment import STANDARD, Augmentation, coloured, vary
 from qdsl.tasks.asr.features import FRAME_SECONDS, Features, Samples, fbank, normalised
 from qdsl.tasks.asr.recordings import SAMPLE_RATE, Clip, Recordings
 from qdsl.tasks.asr.takes import CONDITIONS, Takes
@@ -132,7 +132,7 @@ def _varied(takes: Takes, digits: int, rng: np.random.Generator) -> Utterance:
     condition = int(rng.integers(CONDITIONS))
     clips = rng.integers(len(takes.recordings.clips[takes.speakers[speaker]]), size=digits)
     energies, spans, said = takes.splice(speaker, condition, clips)
-    features = vary(normalised(energies), takes.amount, rng)
+    features = vary(normalised(coloured(energies, takes.amount, rng)), takes.amount, rng)
     # tempo has stretched the frames
     spans = spans * len(features) // len(energies)
     return Utterance(features, tuple(tokens.encode(said)), spans, len(energies) * FRAME_SECONDS)

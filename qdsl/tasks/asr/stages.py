@@ -7,4 +7,4 @@ WORDS = 32
 """Words in a batch."""
 
 FLOAT = Stage(steps=7000, rate=2e-3, warmup=100)
-QAT = Stage(steps=400, rate=3e-4, warmup=20, seed=1)
+QAT = Stage(steps=400, rate=2e-4, warmup=20, seed=1)

@@ -5,6 +5,7 @@ import pytest
 
 from qdsl.tasks.asr.augment import (
     Augmentation,
+    coloured,
     masked,
     noisy,
     resampled,
@@ -78,3 +79,18 @@ def test_the_same_seed_varies_alike() -> None:
     other = vary(features, Augmentation(), np.random.default_rng(6))
     assert other.shape != first.shape or (other != first).any()
     assert first.dtype == np.float32
+
+
+def test_a_channel_adds_one_response_to_every_frame() -> None:
+    energies = np.random.default_rng(0).normal(size=(9, 40)).astype(np.float32)
+    heard = coloured(energies, Augmentation(channel=0.5), np.random.default_rng(1))
+    response = heard - energies
+    assert heard.dtype == np.float32
+    assert np.abs(response).max() > 0.1
+    np.testing.assert_allclose(response, np.broadcast_to(response[:1], response.shape), atol=1e-6)
+
+
+def test_no_channel_changes_nothing() -> None:
+    energies = np.ones((3, 40), np.float32)
+    same = coloured(energies, Augmentation(channel=0.0), np.random.default_rng(1))
+    np.testing.assert_array_equal(same, energies)

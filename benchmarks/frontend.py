@@ -1,0 +1,160 @@
+"""Times short commands from start to exit, each time in a new process, Python's start-up included.
+
+Contenders take turns after one warm-up; `wall` is what a user waits, `processor` what it costs, which
+a busy machine lengthens less. That none of them imports torch is looked at, not assumed.
+"""
+
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+from rich.box import SIMPLE
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+ROOT = Path(__file__).resolve().parent.parent
+RESULT = ROOT / "benchmarks" / "results" / "frontend.json"
+ROUNDS = 15
+DIGITS, LARGE = "specs/digits.qspec", "specs/usm_2b.qspec"
+
+COMMANDS: Mapping[str, tuple[str, ...]] = {
+    "python": ("-c", "pass"),
+    "check digits": ("-m", "qdsl", "check", DIGITS),
+    "size digits, 7 variants": ("-m", "qdsl", "size", DIGITS),
+    "size digits#int4": ("-m", "qdsl", "size", f"{DIGITS}#int4"),
+    "diff digits#int4 #usm_lite": ("-m", "qdsl", "diff", f"{DIGITS}#int4", f"{DIGITS}#usm_lite"),
+    "check usm_2b": ("-m", "qdsl", "check", LARGE),
+    "size usm_2b": ("-m", "qdsl", "size", LARGE),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Seconds of one process."""
+
+    wall: float
+    processor: float
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """Seconds of one command; quartiles show the spread. `torch` and `modules` are its imports."""
+
+    command: str
+    wall: float
+    wall_quartiles: tuple[float, float]
+    processor: float
+    processor_quartiles: tuple[float, float]
+    modules: int
+    torch: bool
+
+
+def timed(arguments: Iterable[str]) -> Run:
+    """One run of this Python with the arguments; raises CalledProcessError for a failure."""
+    # compiled modules are what a user has from the second run on
+    environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+    begin, before = time.perf_counter(), os.times()
+    command = [sys.executable, *arguments]
+    subprocess.run(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, check=True)
+    after = os.times()
+    spent = after.children_user + after.children_system
+    spent -= before.children_user + before.children_system
+    return Run(time.perf_counter() - begin, spent)
+
+
+def imported(arguments: Iterable[str]) -> frozenset[str]:
+    """Names of the modules that the command imports."""
+    command = [sys.executable, "-X", "importtime", *arguments]
+    found = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    lines = (line for line in found.stderr.splitlines() if line.startswith("import time:"))
+    return frozenset(line.rpartition("|")[2].strip() for line in lines)
+
+
+def measure(commands: Mapping[str, tuple[str, ...]]) -> list[Row]:
+    """A row for each command, all of them measured in turns."""
+    runs: dict[str, list[Run]] = {name: [] for name in commands}
+    for arguments in commands.values():
+        timed(arguments)
+    for _ in track(range(ROUNDS), "starting", Console(stderr=True), transient=True):
+        for name, arguments in commands.items():
+            runs[name].append(timed(arguments))
+    return [row(name, runs[name], imported(commands[name])) for name in commands]
+
+
+def row(name: str, runs: list[Run], modules: frozenset[str]) -> Row:
+    walls, spent = [r.wall for r in runs], [r.processor for r in runs]
+    return Row(
+        command=name,
+        wall=statistics.median(walls),
+        wall_quartiles=quartiles(walls),
+        processor=statistics.median(spent),
+        processor_quartiles=quartiles(spent),
+        modules=len(modules),
+        torch="torch" in modules,
+    )
+
+
+def quartiles(values: list[float]) -> tuple[float, float]:
+    lower, _, upper = statistics.quantiles(values, n=4)
+    return lower, upper
+
+
+def processor_name() -> str:
+    """The model of the processor, as Linux tells it."""
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(names, platform.machine())
+
+
+def show(rows: Iterable[Row]) -> None:
+    table = Table(box=SIMPLE, title=f"start to exit, ms: median of {ROUNDS} and quartiles")
+    table.add_column("command")
+    for heading in ("wall", "", "processor", "", "modules", "torch"):
+        table.add_column(heading, justify="right")
+    for r in rows:
+        table.add_row(
+            r.command,
+            f"{1e3 * r.wall:.0f}",
+            "{:.0f}..{:.0f}".format(*(1e3 * q for q in r.wall_quartiles)),
+            f"{1e3 * r.processor:.0f}",
+            "{:.0f}..{:.0f}".format(*(1e3 * q for q in r.processor_quartiles)),
+            str(r.modules),
+            "imported" if r.torch else "no",
+        )
+    Console().print(table)
+
+
+def main() -> None:
+    commands = {
+        name: arguments
+        for name, arguments in COMMANDS.items()
+        if LARGE not in arguments or (ROOT / LARGE).exists()
+    }
+    rows = measure(commands)
+    show(rows)
+    found = {
+        "machine": {
+            "processor": processor_name(),
+            "cores": os.cpu_count(),
+            "load": os.getloadavg()[0],
+        },
+        "versions": {"python": platform.python_version(), "qdsl": version("qdsl")},
+        "rounds": ROUNDS,
+        "rows": [asdict(r) for r in rows],
+    }
+    RESULT.parent.mkdir(exist_ok=True)
+    RESULT.write_text(json.dumps(found, indent=1) + "\n")
+    print(f"written to {RESULT.relative_to(ROOT)}")
+
+
+if __name__ == "__main__":
+    main()
