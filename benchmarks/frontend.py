@@ -1,7 +1,7 @@
 """Times short commands from start to exit, each time in a new process, Python's start-up included.
 
-Contenders take turns after one warm-up; `wall` is what a user waits, `processor` what it costs, which
-a busy machine lengthens less. That none of them imports torch is looked at, not assumed.
+Contenders take turns after one warm-up; `wall` is what a user waits, `processor` what it costs,
+which a busy machine lengthens less. That none of them imports torch is looked at, not assumed.
 """
 
 import json
@@ -84,7 +84,7 @@ def measure(commands: Mapping[str, tuple[str, ...]]) -> list[Row]:
     runs: dict[str, list[Run]] = {name: [] for name in commands}
     for arguments in commands.values():
         timed(arguments)
-    for _ in track(range(ROUNDS), "starting", Console(stderr=True), transient=True):
+    for _ in track(range(ROUNDS), "starting", console=Console(stderr=True), transient=True):
         for name, arguments in commands.items():
             runs[name].append(timed(arguments))
     return [row(name, runs[name], imported(commands[name])) for name in commands]

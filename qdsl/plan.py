@@ -1,11 +1,12 @@
 """Names the kernel of every layer before anything is built, and reports layers without one."""
 
 from collections.abc import Callable, Iterator
+from functools import cache, partial
 
 from qdsl.diagnostic.model import Diagnostic, error
 from qdsl.ir.model import Model, Storage
 from qdsl.ir.need import Need, needs
-from qdsl.target import Backend, activation_word, backends, find_kernel
+from qdsl.target import Backend, Capability, activation_word, backends, find_kernel
 
 DEFAULT_BACKEND = "cpu"
 
@@ -30,8 +31,7 @@ def kernels(model: Model) -> Callable[[Storage], str]:
 def _found(model: Model, backend: Backend) -> dict[str, str]:
     """Kernels by storage, joined by `+` where several read it."""
     found: dict[str, str] = {}
-    for need in needs(model):
-        kernel = find_kernel(backend, need.operation, need.storage.format, need.activations)
+    for need, kernel in _served(model, backend):
         names = [found[need.storage.path]] if need.storage.path in found else []
         names.append(kernel.kernel if kernel else "none")
         found[need.storage.path] = "+".join(dict.fromkeys(names))
@@ -46,11 +46,16 @@ def check_kernels(model: Model) -> Iterator[Diagnostic]:
 
 def unserved(model: Model, backend: Backend) -> list[Diagnostic]:
     """Q510 for each layer that no kernel of the back end serves."""
-    return [
-        _diagnostic(need, backend.name)
-        for need in needs(model)
-        if find_kernel(backend, need.operation, need.storage.format, need.activations) is None
-    ]
+    served = _served(model, backend)
+    return [_diagnostic(need, backend.name) for need, kernel in served if kernel is None]
+
+
+def _served(model: Model, backend: Backend) -> Iterator[tuple[Need, Capability | None]]:
+    """Each need of the model with the kernel that serves it."""
+    # layers are many, what they need is of few kinds
+    find = cache(partial(find_kernel, backend))
+    for need in needs(model):
+        yield need, find(need.operation, need.storage.format, need.activations)
 
 
 def _diagnostic(need: Need, backend: str) -> Diagnostic:

@@ -67,7 +67,8 @@ def _init(fields: tuple[Field[Any], ...]) -> Callable[..., None]:
     names: dict[str, Any] = {"_set": object.__setattr__}
     arguments, body = ["self"], []
     for f in fields:
-        assert f.init and not f.kw_only, "only positional arguments"
+        assert f.init, "only arguments"
+        assert not f.kw_only, "only positional ones"
         value = f.name
         if f.default_factory is not MISSING:
             names[f"_default_{f.name}"] = MISSING

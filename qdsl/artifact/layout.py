@@ -114,6 +114,12 @@ def storage_tensors(storage: Storage) -> tuple[TensorEntry, ...]:
     )
 
 
+def storage_bytes(storage: Storage) -> Mapping[Part, int]:
+    """Bytes of each tensor that holds a storage."""
+    parts = _parts(storage.format, storage.parameter)
+    return {part: nbytes for part, _, _, nbytes in parts}
+
+
 Tensor = tuple[Part, str, tuple[int, ...], int]
 
 

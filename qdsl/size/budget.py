@@ -12,7 +12,7 @@ from qdsl.ir.model import join
 from qdsl.record import record
 from qdsl.size.count import Row
 from qdsl.size.folding import folded
-from qdsl.size.macs import macs
+from qdsl.size.macs import Macs, macs
 from qdsl.size.quantity import decimal, exact_bytes
 from qdsl.size.report import Report
 
@@ -100,14 +100,15 @@ class Outcome:
 def judge(limit: Limit, report: Report) -> Outcome:
     """Raises KeyError for an unknown entry, or a free dim without a size."""
     covered = [row for row in report.rows if limit.whole or limit.covers(_as_written(row, report))]
-    measured = _measured(limit, report, covered)
+    products = macs(report.model, limit.entry, limit.sizes) if limit.measure is Measure.MACS else ()
+    measured = _measured(limit, report, covered, products)
     held = limit.comparison.holds(measured, limit.limit)
     return Outcome(
         limit=limit,
         measured=measured,
         held=held,
         shortfall=Fraction(0) if held else abs(measured - limit.limit),
-        contributors=_contributors(limit, report, covered),
+        contributors=_contributors(limit, covered, products),
     )
 
 
@@ -118,7 +119,9 @@ def _as_written(row: Row, report: Report) -> str:
     return join(row.path.rpartition(".")[0], "weight")
 
 
-def _measured(limit: Limit, report: Report, covered: Iterable[Row]) -> Fraction:
+def _measured(
+    limit: Limit, report: Report, covered: Iterable[Row], products: Iterable[Macs]
+) -> Fraction:
     size = report.total_bytes if limit.whole else sum(row.total_bytes for row in covered)
     params = sum(
         s.parameter.numel for s in report.source.storages if limit.whole or limit.covers(s.path)
@@ -136,19 +139,22 @@ def _measured(limit: Limit, report: Report, covered: Iterable[Row]) -> Fraction:
                 return Fraction(100 * size, baseline or 1)
             return Fraction(baseline, size or 1)
         case Measure.MACS:
-            return Fraction(sum(m.count for m in macs(report.model, limit.entry, limit.sizes)))
+            return Fraction(sum(m.count for m in products))
         case _:
             assert_never(limit.measure)
 
 
-def _contributors(limit: Limit, report: Report, covered: list[Row]) -> tuple[Contributor, ...]:
+def _contributors(
+    limit: Limit, covered: Iterable[Row], products: Iterable[Macs]
+) -> tuple[Contributor, ...]:
     """The largest, largest first; equal ones in the order of the model."""
-    found = [Contributor(line.path, line.total_bytes) for line in folded(covered)]
-    if limit.measure is Measure.MACS:
-        counts = macs(report.model, limit.entry, limit.sizes)
-        found = [Contributor(m.path, m.count) for m in counts]
-    elif limit.measure is Measure.PARAMS:
-        found = [Contributor(line.path, line.count * line.row.params) for line in folded(covered)]
+    match limit.measure:
+        case Measure.MACS:
+            found = [Contributor(m.path, m.count) for m in products]
+        case Measure.PARAMS:
+            found = [Contributor(x.path, x.count * x.row.params) for x in folded(covered)]
+        case _:
+            found = [Contributor(x.path, x.total_bytes) for x in folded(covered)]
     largest = nlargest(_MOST_CONTRIBUTORS, found, key=lambda c: c.amount)
     return tuple(c for c in largest if c.amount)
 

@@ -1,9 +1,9 @@
 """Counts the bytes of each storage, as the layout places them."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import field
 
-from qdsl.artifact.layout import Part, storage_tensors
+from qdsl.artifact.layout import Part, storage_bytes
 from qdsl.ir.model import Model, Parameter, Storage, join
 from qdsl.record import record
 
@@ -41,10 +41,11 @@ class Row:
 def rows(model: Model, kernel_of: Callable[[Storage], str]) -> tuple[Row, ...]:
     """One row per storage and one per tied name, in the order of the module tree."""
     stored = {s.path: s for s in model.storages}
-    added = _added(model)
+    tree = tuple(_parameters(model))
+    added = _added(model, tree)
     texts: dict[object, str] = {}  # formats are few, storages many
     found = []
-    for path, parameter in _parameters(model):
+    for path, parameter in tree:
         if path in stored:
             found.append(_row(stored[path], kernel_of, texts))
         elif path in model.ties:
@@ -65,17 +66,15 @@ def _parameters(model: Model) -> Iterator[tuple[str, Parameter]]:
             yield join(base, parameter.name), parameter
 
 
-def _added(model: Model) -> dict[str, Storage]:
+def _added(model: Model, tree: Iterable[tuple[str, Parameter]]) -> dict[str, Storage]:
     """Biases that only folding brought, by the last parameter of their layer."""
-    tree = {path for path, _ in _parameters(model)}
-    last = {path.rpartition(".")[0]: path for path, _ in _parameters(model)}
-    return {last[s.module_path]: s for s in model.storages if s.path not in tree}
+    known = dict(tree)
+    last = {path.rpartition(".")[0]: path for path in known}
+    return {last[s.module_path]: s for s in model.storages if s.path not in known}
 
 
 def _row(storage: Storage, kernel_of: Callable[[Storage], str], texts: dict[object, str]) -> Row:
-    size = dict.fromkeys(Part, 0)
-    for entry in storage_tensors(storage):
-        size[entry.part] += entry.nbytes
+    size = storage_bytes(storage)
     if (text := texts.get(storage.format)) is None:
         text = texts[storage.format] = str(storage.format)
     return Row(
@@ -85,10 +84,10 @@ def _row(storage: Storage, kernel_of: Callable[[Storage], str], texts: dict[obje
         params=storage.parameter.numel,
         format=text,
         kernel=kernel_of(storage),
-        payload_bytes=size[Part.FLOAT] + size[Part.CODES],
-        scale_bytes=size[Part.SCALES],
-        zero_point_bytes=size[Part.ZEROS],
-        index_bytes=size[Part.INDEX],
+        payload_bytes=size.get(Part.FLOAT, 0) + size.get(Part.CODES, 0),
+        scale_bytes=size.get(Part.SCALES, 0),
+        zero_point_bytes=size.get(Part.ZEROS, 0),
+        index_bytes=size.get(Part.INDEX, 0),
         storage=storage,
     )
 

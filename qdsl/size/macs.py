@@ -1,14 +1,17 @@
 """Counts the multiply-accumulates of an entry for given sizes of its free dims."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache, partial
 from math import prod
 
 from qdsl.ir.flat import FlatNode, Graph, flatten
 from qdsl.ir.model import Model, TensorType, join
 from qdsl.ir.op import Conv, Einsum, Linear, Lstm
+from qdsl.ir.shape import Dim
 from qdsl.record import record
 
 Sizes = Mapping[str, int]
+SizeOf = Callable[[Dim], int]
 
 
 @record
@@ -37,8 +40,10 @@ def macs(model: Model, entry: str, sizes: Sizes) -> tuple[Macs, ...]:
         join(base, p.name): p.shape for base, module in model.root.walk() for p in module.parameters
     }
     totals: dict[str, int] = {}
+    # layers are many, the dims of their shapes few
+    size_of = cache(partial(Dim.evaluate, values=sizes))
     for flat, inputs in _typed(graph):
-        if count := _count(flat, inputs, shapes, sizes):
+        if count := _count(flat, inputs, shapes, size_of):
             totals[flat.path] = totals.get(flat.path, 0) + count
     return tuple(Macs(path, count) for path, count in totals.items())
 
@@ -60,30 +65,30 @@ def _count(
     flat: FlatNode,
     inputs: tuple[TensorType, ...],
     shapes: Mapping[str, tuple[int, ...]],
-    sizes: Sizes,
+    size_of: SizeOf,
 ) -> int:
     node = flat.node
     match node.op:
         case Linear() | Conv():
-            return _elements(node.types[0], sizes) * prod(shapes[node.parameters[0]][1:])
+            return _elements(node.types[0], size_of) * prod(shapes[node.parameters[0]][1:])
         case Lstm():
             matrices = [shapes[p] for p in node.parameters if len(shapes[p]) == 2]
-            batch, time = (d.evaluate(sizes) for d in inputs[0].shape[:2])
+            batch, time = map(size_of, inputs[0].shape[:2])
             return batch * time * sum(map(prod, matrices))
         case Einsum(equation):
-            return _einsum(equation, inputs, sizes)
+            return _einsum(equation, inputs, size_of)
         case _:
             return 0
 
 
-def _elements(type: TensorType, sizes: Sizes) -> int:
-    return prod(d.evaluate(sizes) for d in type.shape)
+def _elements(type: TensorType, size_of: SizeOf) -> int:
+    return prod(map(size_of, type.shape))
 
 
-def _einsum(equation: str, inputs: tuple[TensorType, ...], sizes: Sizes) -> int:
+def _einsum(equation: str, inputs: tuple[TensorType, ...], size_of: SizeOf) -> int:
     terms = equation.replace(" ", "").partition("->")[0].split(",")
     letters = {
-        letter: d.evaluate(sizes)
+        letter: size_of(d)
         for term, type in zip(terms, inputs, strict=True)
         for letter, d in zip(term, type.shape, strict=True)
     }

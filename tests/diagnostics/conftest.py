@@ -30,7 +30,8 @@ class Bare:
 def find() -> Find:
     """`find(path, variant, kernels=…)`: what commands find in a spec.
 
-    variant: what stands behind `path#`, for commands that need one. kernels: plan for a back end of this test, so that nothing depends on what is built.
+    variant: what stands behind `path#`, for commands that need one. kernels: plan for a back end
+    of this test, so that nothing depends on what is built.
     """
 
     def found(

@@ -11,7 +11,7 @@ from qdsl.diagnostic.model import Diagnostic
 from qdsl.diagnostic.render import full
 
 FENCE = re.compile(r"```(\w*)\n(.*?)```", re.DOTALL)
-PAGES = [code for code in codes.names() if re.match(r"Q[1-4]|Q510", code)]
+PAGES = [code for code in codes.names() if re.match(r"Q[1-3]|Q510", code)]
 
 Find = Callable[..., tuple[Diagnostic, ...]]
 

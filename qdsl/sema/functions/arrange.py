@@ -51,8 +51,7 @@ def pad(b: Builder, x: Value, axis: int, before: Dim, after: Dim, value: float =
 
 def windows(b: Builder, x: Value, size: int, stride: int = 1, axis: int = 1) -> Value:
     """Frames of an axis: [.., T, ..] to [.., (T - size) // stride + 1, size, ..]."""
-    if size < 1 or stride < 1:
-        raise ShapeError(f"size {size} and stride {stride} must be at least 1")
+    _check_window(size, stride)
     return b.emit(op.Windows(axis_of(x, axis), size, stride), x)
 
 
@@ -84,12 +83,19 @@ def relative_shift(b: Builder, x: Value) -> Value:
 
 def max_pool(b: Builder, x: Value, size: int, stride: int = 0, axis: int = 1) -> Value:
     """Largest element of each window of the axis; stride is size where it is left out."""
+    _check_window(size, stride or size)
     return b.emit(op.Pool("max", axis_of(x, axis), size, stride or size), x)
 
 
 def mean_pool(b: Builder, x: Value, size: int, stride: int = 0, axis: int = 1) -> Value:
     """Mean of each window of the axis; stride is size where it is left out."""
+    _check_window(size, stride or size)
     return b.emit(op.Pool("mean", axis_of(x, axis), size, stride or size), x)
+
+
+def _check_window(size: int, stride: int) -> None:
+    if size < 1 or stride < 1:
+        raise ShapeError(f"size {size} and stride {stride} must be at least 1")
 
 
 def permuted(b: Builder, x: Value, before: tuple[str, ...], after: tuple[str, ...]) -> Value:

@@ -56,7 +56,8 @@ def coloured(energies: Features, amount: Augmentation, rng: np.random.Generator)
     ripple = np.sin(1.5 * np.pi * axis + rng.uniform(0, 2 * np.pi))
     basis = np.stack([axis, (3 * axis**2 - 1) / 2, ripple])
     response = rng.normal(0, amount.channel, size=3) @ basis
-    return (energies + response).astype(np.float32)
+    heard: Features = (energies + response).astype(np.float32)
+    return heard
 
 
 def vary(features: Features, amount: Augmentation, rng: np.random.Generator) -> Features:
