@@ -6,6 +6,7 @@ from functools import cache, partial
 from qdsl.diagnostic.model import Diagnostic, error
 from qdsl.ir.model import Model, Storage
 from qdsl.ir.need import Need, needs
+from qdsl.source import no_span
 from qdsl.target import Backend, Capability, activation_word, backends, find_kernel
 
 DEFAULT_BACKEND = "cpu"
@@ -59,11 +60,12 @@ def _served(model: Model, backend: Backend) -> Iterator[tuple[Need, Capability |
 
 
 def _diagnostic(need: Need, backend: str) -> Diagnostic:
-    word = activation_word(need.activations)
+    word, span = activation_word(need.activations), need.storage.assigned.span
     what = f"{need.operation} of {need.storage.format} with {word} activations"
-    message = f"no `{backend}` kernel for {what}"
+    message = f"back end `{backend}` has no kernel for `{need.path}`: {what}"
     help = f"give `{need.path}` another weight format, or f32 activations"
-    return error("Q510", message, need.storage.assigned.span, f"for `{need.path}`", help=help)
+    # a packed file does not know the text it came from
+    return error("Q510", message, None if span == no_span() else span, help=help)
 
 
 def _backend() -> Backend | None:

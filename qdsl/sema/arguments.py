@@ -1,11 +1,12 @@
 """Binds the arguments of a call to the parameters of a layer or a block."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import MISSING, fields
 from functools import cache
 from typing import get_type_hints
 
 from qdsl.diagnostic.suggest import suggestion
+from qdsl.record import record
 from qdsl.sema.context import Context, Stop
 from qdsl.sema.describe import describe
 from qdsl.sema.static import StaticEvaluator
@@ -33,7 +34,7 @@ TYPES: dict[str, tuple[type, ...]] = {
 Bound = dict[str, tuple[Val, Span]]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Given:
     """Arguments of a call, evaluated; `a -> b` counts as two."""
 

@@ -1,55 +1,35 @@
 """Runs the statements of a function: assignments, loops and returns over symbolic tensors."""
 
 from qdsl.ir import op
-from qdsl.ir.builder import Value
-from qdsl.ir.infer_shape import ShapeError
 from qdsl.ir.shape import Dim
 from qdsl.sema.arithmetic import simplest
 from qdsl.sema.binding import bind_inputs, check_results
 from qdsl.sema.calls import apply_function
 from qdsl.sema.context import Stop
-from qdsl.sema.describe import describe, shape_message
+from qdsl.sema.describe import describe
 from qdsl.sema.dims import result_dim
 from qdsl.sema.elaborate import FunctionFrame, FunctionRunner, functions_of
-from qdsl.sema.functions.operand import operand
 from qdsl.sema.invoke import invoke
 from qdsl.sema.limits import ELEMENT, MAX_REPEAT
-from qdsl.sema.members import MemberEvaluator
 from qdsl.sema.signature import Signature, dim_names
 from qdsl.sema.structure import Arguments
-from qdsl.sema.subscripts import index_tensor
+from qdsl.sema.tensors import TensorEvaluator
 from qdsl.sema.values import (
+    BlockValue,
     BoundFunction,
     FunctionName,
+    LayerKind,
     MemberValue,
     ParameterValue,
     Poison,
     Repeated,
-    Unit,
     Val,
 )
 from qdsl.source import Span
 from qdsl.syntax import tree
 
-OPERATORS = {
-    "+": "add",
-    "-": "sub",
-    "*": "mul",
-    "/": "div",
-    "//": "floordiv",
-    "%": "mod",
-    "==": "eq",
-    "!=": "ne",
-    "<": "lt",
-    "<=": "le",
-    ">": "gt",
-    ">=": "ge",
-    "and": "and",
-    "or": "or",
-}
 
-
-class FunctionEvaluator(MemberEvaluator, FunctionRunner):
+class FunctionEvaluator(TensorEvaluator, FunctionRunner):
     """Evaluates one function; tensors are Values of the frame's builder.
 
     given: the inputs as they came in; locals: names bound so far; dims: what the dims of the
@@ -57,14 +37,12 @@ class FunctionEvaluator(MemberEvaluator, FunctionRunner):
     """
 
     def __init__(self, frame: FunctionFrame) -> None:
-        context = frame.elaborator.context
-        super().__init__(context, frame.scope, frame.unit.names, self._no_instances)
-        self.frame = frame
+        super().__init__(frame)
         self.given: dict[str, Val] = {}
         self.locals: dict[str, Val] = {}
         self.dims: dict[str, Dim] = {}
         self.sought: set[str] = set()
-        self.signature = Signature(context, self.dims, self.value)
+        self.signature = Signature(self.context, self.dims, self.value)
         self.functions = functions_of(frame.unit)
         self.result_dims = dim_names(frame.function.results or ())
 
@@ -204,12 +182,7 @@ class FunctionEvaluator(MemberEvaluator, FunctionRunner):
             return self.member(value, e, names)
         return self.member(value, e)
 
-    def element(self, value: Val, e: tree.Subscript) -> Val:
-        return (
-            index_tensor(self, value, e) if isinstance(value, Value) else super().element(value, e)
-        )
-
-    # ---- calls and operations ----------------------------------------------------------------
+    # ---- calls ------------------------------------------------------------------------------
 
     def call(self, e: tree.Call) -> Val:
         return self.apply(e, ())
@@ -229,42 +202,11 @@ class FunctionEvaluator(MemberEvaluator, FunctionRunner):
                 return invoke(self, unit, path, "forward", e, first)
             case BoundFunction(unit, path, function):
                 return invoke(self, unit, path, function, e, first)
+            case BlockValue() | LayerKind():
+                return self.instantiate(callee, e, self)
+            case None:
+                name = e.callee.span.text
+                help = f"ask before: `if {name} is none {{ … }} else {{ … }}`"
+                raise self.context.stop("Q201", f"`{name}` is none", e.callee.span, help=help)
             case _:
-                # a layer or block is told not to be made here, anything else not to be called
-                return super().call(e)
-
-    def tensor_operation(self, operator: str, operands: tuple[Val, ...], span: Span) -> Val:
-        if operator in ("neg", "not"):
-            return self.emit(span, op.Unary(operator), *operands, name=operator)
-        left, right = operands
-        for side in operands:
-            if not isinstance(side, Value | int | float):
-                raise self.expected("a tensor or a number beside a tensor", side, span)
-        b = self.frame.builder
-        b.span = span
-        try:
-            pair = operand(b, left, right), operand(b, right, left)  # type: ignore[arg-type]
-        except ShapeError as wrong:
-            raise self.context.stop("Q210", shape_message(operator, wrong), span) from None
-        return self.emit(span, op.Binary(OPERATORS[operator]), *pair, name=operator)
-
-    def emit(
-        self,
-        span: Span,
-        operation: op.Op,
-        *inputs: Val,
-        parameters: tuple[str, ...] = (),
-        name: str = "",
-    ) -> Value:
-        """One operation; a shape error is reported at `span`."""
-        b = self.frame.builder
-        b.span = span
-        try:
-            return b.emit(operation, *inputs, parameters=parameters)  # type: ignore[arg-type]
-        except ShapeError as wrong:
-            raise self.context.stop("Q210", shape_message(name, wrong), span) from None
-
-    def _no_instances(self, callee: object, call: tree.Call, evaluator: object) -> Unit:
-        message = f"`{call.callee.span.text}` is made inside a function"
-        help = "make it a member of the block, and call the member"
-        raise self.context.stop("Q214", message, call.span, help=help)
+                raise self.expected("a member or a function", callee, e.callee.span)

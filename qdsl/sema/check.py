@@ -3,10 +3,10 @@
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from functools import cache
 
 import qdsl.sema.checks
+from qdsl.record import record
 from qdsl.registry import collect
 from qdsl.sema.context import Context
 from qdsl.sema.scope import FileScope
@@ -14,7 +14,7 @@ from qdsl.sema.scope import FileScope
 UNKNOWN_NAME = "Q101"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Check:
     """Reports to the context; notes in the scope which names are `used`, and which `broken`."""
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from qdsl.diagnostic.model import Diagnostic
 from qdsl.ir.model import Entry, Model
+from qdsl.record import record
 from qdsl.sema.check import run_checks
 from qdsl.sema.context import Context, Stop
 from qdsl.sema.entries import entries_of
@@ -25,7 +26,7 @@ from qdsl.source import Span
 from qdsl.syntax import read, tree
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Variant:
     """A variant, resolved: the model before any pass, the rules behind it, its limits."""
 
@@ -36,7 +37,7 @@ class Variant:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Compiled:
     """What a file compiled to: variants that could be resolved, and everything found."""
 

@@ -15,6 +15,9 @@ from qdsl.sema.values import (
     Unit,
 )
 
+VERBS = ("takes ", "gives ", "mixes ", "names ", "casts ", "cannot ")
+"""How the message of a ShapeError begins where it speaks of the operation."""
+
 
 def describe(value: object) -> str:
     """What a value is: `int 4`, f32[B, T], block `Encoder`."""
@@ -40,7 +43,9 @@ def describe(value: object) -> str:
 def shape_message(what: str, wrong: ShapeError) -> str:
     """The message for a shape that an operation does not take."""
     text = str(wrong)
-    return text if text.startswith(f"`{what}`") else f"`{what}`: {text}"
+    if text.startswith(f"`{what}`"):
+        return text
+    return f"`{what}` {text}" if text.startswith(VERBS) else f"`{what}`: {text}"
 
 
 def _named(value: object) -> str:

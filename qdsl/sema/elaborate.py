@@ -9,6 +9,7 @@ from qdsl.ir.infer_shape import ShapeError
 from qdsl.ir.layer import Layer
 from qdsl.ir.model import Body, TensorType, join
 from qdsl.ir.shape import Dim
+from qdsl.record import record
 from qdsl.sema.context import Context, Stop
 from qdsl.sema.describe import describe, shape_message
 from qdsl.sema.language import layer_functions, layer_results
@@ -163,7 +164,7 @@ class Elaborator:
             raise self.context.stop("Q210", message, span, at_call=True) from None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class FunctionFrame:
     """One function of a block while it is elaborated."""
 

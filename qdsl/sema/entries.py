@@ -33,7 +33,7 @@ def _entry(elaborator: Elaborator, root: Unit, function: tree.Function) -> Entry
     evaluator = FunctionEvaluator(frame)
     inputs: list[EntryInput] = []
     given = [
-        _input(evaluator, i.name.text, i.type, _starts_with_zeros(evaluator, i), inputs)
+        _input(evaluator, i.name.text, i.type, i.default is not None, inputs)
         for i in function.inputs
     ]
     span = function.name.span
@@ -62,15 +62,3 @@ def _input(
     tensor = evaluator.signature.declared(type)
     inputs.append(EntryInput(name, tensor, zeros))
     return evaluator.frame.builder.input(tensor)
-
-
-def _starts_with_zeros(evaluator: FunctionEvaluator, declared: tree.Input) -> bool:
-    match declared.default:
-        case None:
-            return False
-        case tree.Name(text="zeros"):
-            return True
-        case other:
-            message = "an entry's input is always present"
-            help = "state starts with `= zeros`; optional inputs are for functions of blocks"
-            raise evaluator.context.stop("Q216", message, other.span, help=help)

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from qdsl.ir.model import Module, Parameter, Role, join
+from qdsl.record import record
 from qdsl.sema.context import Context
 from qdsl.sema.limits import RULE
 from qdsl.sema.scope import FileScope
@@ -27,7 +28,7 @@ PROPERTIES = (*STORAGE_PROPERTIES, *LAYER_PROPERTIES)
 LATER = ("output", "matmul", "softmax")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Claim:
     """One rule's word on one property of one path; `name` is the path it matched by."""
 
@@ -55,7 +56,7 @@ class Claims:
         return [(p, claims) for (p, at), claims in self.found.items() if at == path]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class RuleBody:
     """The rules of one policy, or of one `policy +=`, and the file they stand in.
 

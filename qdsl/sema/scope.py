@@ -6,6 +6,7 @@ from typing import TypeVar
 
 from qdsl.diagnostic.model import error, warning
 from qdsl.diagnostic.suggest import suggestion
+from qdsl.record import record
 from qdsl.sema.context import Context
 from qdsl.sema.values import Val
 from qdsl.syntax import tree
@@ -15,7 +16,7 @@ Definition = tree.Const | tree.Format | tree.Block | tree.Policy | tree.Budget |
 D = TypeVar("D", tree.Const, tree.Format, tree.Block, tree.Policy, tree.Budget, tree.Variant)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Entry:
     """A definition and the scope of the file that it stands in."""
 

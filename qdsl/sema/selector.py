@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from qdsl.ir.model import Module, Parameter, join
+from qdsl.record import record
 from qdsl.syntax import tree
 
 # positions that the path so far has reached in each selector which may still match
@@ -18,7 +19,7 @@ Hit = tuple[int, str, Module, Parameter | None]  # selector, path, what stands t
 ANY = ("**",)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Match:
     """What a selector hit: the module at `path`, or one parameter of it."""
 

@@ -1,12 +1,12 @@
 """Matches values against the types of a signature, and binds its dims by name."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TypeGuard
 
 from qdsl.ir.builder import Value
 from qdsl.ir.model import TensorType
 from qdsl.ir.shape import Dim, dim
+from qdsl.record import record
 from qdsl.sema.context import Context, Stop
 from qdsl.sema.describe import describe
 from qdsl.sema.language import DTYPES
@@ -18,7 +18,7 @@ Evaluate = Callable[[tree.Expr], Val]
 Fail = Callable[[str], Stop]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Signature:
     """Checks types of one function; `dims` are the names bound so far, grown in place."""
 

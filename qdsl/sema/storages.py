@@ -7,6 +7,7 @@ from qdsl.diagnostic.model import error, warning
 from qdsl.formats import FormatError, check_shape, format_warning
 from qdsl.ir.format import F32, ActivationFormat, WeightFormat
 from qdsl.ir.model import Assigned, Module, Parameter, Role, Storage, join
+from qdsl.record import record
 from qdsl.sema.context import Context, Stop
 from qdsl.sema.formats import activation_format, weight_format
 from qdsl.sema.policy import LAYER_PROPERTIES, Claim, Claims
@@ -19,7 +20,7 @@ PROPERTY_OF = {Role.WEIGHT: "weights", Role.BIAS: "bias", Role.NORM: "norm"}
 PLAIN = Assigned(F32)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _Unfitting:
     """Weights that a rule's format does not fit: the first of them, and how many."""
 

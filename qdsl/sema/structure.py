@@ -1,10 +1,11 @@
 """Takes values apart into their tensors, and puts them together again."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from qdsl.ir.builder import Builder, Value
 from qdsl.ir.model import TensorType
+from qdsl.record import record
 from qdsl.sema.values import Val
 from qdsl.source import Span
 
@@ -12,7 +13,7 @@ Structure = object
 """What a value is before its numbers: a tensor type, a tuple of structures, a static value."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Arguments:
     """Arguments of a call: tensors, arrays of tensors, `none`.
 

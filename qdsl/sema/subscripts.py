@@ -9,10 +9,10 @@ from qdsl.sema.values import Val
 from qdsl.syntax import tree
 
 if TYPE_CHECKING:
-    from qdsl.sema.body import FunctionEvaluator
+    from qdsl.sema.tensors import TensorEvaluator
 
 
-def index_tensor(evaluator: "FunctionEvaluator", x: Value, e: tree.Subscript) -> Value:
+def index_tensor(evaluator: "TensorEvaluator", x: Value, e: tree.Subscript) -> Value:
     """The indexed tensor; reports subscripts it does not take."""
     subscripts = tuple(_subscript(evaluator, i) for i in e.indices)
     axes = sum(not isinstance(s, op.NewAxis) for s in subscripts)
@@ -23,7 +23,7 @@ def index_tensor(evaluator: "FunctionEvaluator", x: Value, e: tree.Subscript) ->
 
 
 def _subscript(
-    evaluator: "FunctionEvaluator", e: tree.Expr | tree.Slice | tree.Whole
+    evaluator: "TensorEvaluator", e: tree.Expr | tree.Slice | tree.Whole
 ) -> op.Subscript:
     match e:
         case tree.Whole():
@@ -36,11 +36,11 @@ def _subscript(
             return op.At(_dim(evaluator, evaluator.value(e), e))
 
 
-def _position(evaluator: "FunctionEvaluator", e: tree.Expr | None) -> Dim | None:
+def _position(evaluator: "TensorEvaluator", e: tree.Expr | None) -> Dim | None:
     return None if e is None else _dim(evaluator, evaluator.value(e), e)
 
 
-def _dim(evaluator: "FunctionEvaluator", value: Val, e: tree.Expr) -> Dim:
+def _dim(evaluator: "TensorEvaluator", value: Val, e: tree.Expr) -> Dim:
     if isinstance(value, Dim) or (isinstance(value, int) and not isinstance(value, bool)):
         return dim(value)
     raise evaluator.expected("an integer or a dim", value, e.span)

@@ -1,11 +1,11 @@
 """Reports selectors that match nothing, with the path that was most likely meant."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 from qdsl.diagnostic.model import error
 from qdsl.diagnostic.suggest import did_you_mean, suggestion
 from qdsl.ir.model import Module
+from qdsl.record import record
 from qdsl.sema.context import Context
 from qdsl.sema.language import layer_kind, layer_kinds
 from qdsl.sema.scope import FileScope
@@ -74,7 +74,7 @@ def _nearest(selector: tree.Selector, root: Module) -> str | None:
     return f"it is a `{kinds[0]}`" if selector.kind and len(kinds) == 1 else None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _Found:
     """Members of one name: `repeats` has the elements of each `repeat`, `single` the others."""
 

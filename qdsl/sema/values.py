@@ -9,6 +9,7 @@ from qdsl.ir.layer import Layer
 from qdsl.ir.model import Module
 from qdsl.ir.pattern import Dense, Pattern
 from qdsl.ir.shape import Dim
+from qdsl.record import record
 from qdsl.source import Span
 from qdsl.syntax import tree
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from qdsl.sema.scope import FileScope
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class FormatValue:
     """A format as written: family, options and flags, before its use decides what it means."""
 
@@ -41,7 +42,7 @@ class BlockValue:
         return id(self.definition)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class LayerKind:
     """A primitive layer kind."""
 
@@ -49,7 +50,7 @@ class LayerKind:
     layer: type[Layer]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class FunctionName:
     """A function of tensors, named but not called."""
 
@@ -71,7 +72,7 @@ Static = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ParameterValue:
     """A `parameter` member, by name."""
 
@@ -100,7 +101,7 @@ class Unit:
         return self.module.kind
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class TieValue:
     """`tie alias = owner`, paths below the block that says so."""
 
@@ -117,7 +118,7 @@ class Repeated:
     element: BlockValue | LayerKind | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class MemberValue:
     """A member reached from the module whose function is elaborated; `path` from there."""
 
@@ -125,7 +126,7 @@ class MemberValue:
     path: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class BoundFunction:
     """A function of a member, or with path `` of the module itself."""
 
@@ -134,7 +135,7 @@ class BoundFunction:
     function: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Poison:
     """Stands for a value whose error has been reported."""
 

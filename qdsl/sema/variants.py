@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from qdsl.diagnostic.suggest import suggestion
+from qdsl.record import record
 from qdsl.sema.context import Context, Stop
 from qdsl.sema.policy import RuleBody
 from qdsl.sema.scope import FileScope
@@ -18,7 +19,7 @@ KEYS = ("model", "policy", "budget")
 LATER = ("recipe", "target")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Settled:
     """A variant with its bases' settings under its own."""
 

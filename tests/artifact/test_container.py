@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 from safetensors import safe_open
 
-from qdsl.artifact import container
 from qdsl.artifact.container import read, seal, write
 from qdsl.artifact.layout import layout
 from qdsl.diagnostic.model import QdslError
@@ -114,7 +113,7 @@ def test_a_full_disk_is_a_diagnostic(small_model, tensors, path, monkeypatch):
     def full(descriptor):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(container.os, "fsync", full)
+    monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(QdslError, match=r"Q612: .*: cannot be written: no space left on device"):
         write(path, small_model, tensors.__getitem__)
     assert list(path.parent.iterdir()) == []

@@ -76,6 +76,22 @@ def test_names_that_have_a_meaning(codes: Codes, text: str) -> None:
     assert codes(text) == []
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("block A() { fn f(x: f32[B] = none) { return x } }", []),
+        ("block A() { forward(x: f32[B] = zeros) { return x } }", ["Q216"]),
+        ("block A() { forward(x: f32[B] = 3) { return x } }", ["Q216"]),
+        ("model A() { fn f(x: f32[B] = none) { return x } }", []),
+        ("model A() { fn f(x: f32[B] = zeros) { return x } }", ["Q216"]),
+        ("model A() { forward(x: f32[B] = zeros) { return x } }", []),
+        ("model A() { forward(x: f32[B] = none) { return x } }", ["Q216"]),
+    ],
+)
+def test_defaults_of_inputs(codes: Codes, text: str, expected: list[str]) -> None:
+    assert codes(text) == expected
+
+
 def test_a_name_is_told_once(codes: Codes) -> None:
     text = "block A(d: int) { forward(x: f32[B, d]) { return sofmax(x) } } "
     used = "model M { a = A(8) b = A(9) entry r(x: f32[B, 8]) { return a(x) } "

@@ -1,6 +1,7 @@
 """Elaborates the std blocks in several configurations, and holds them to the checks of a spec."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -31,7 +32,7 @@ def results(variant: Callable[..., Variant]) -> Results:
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda p: p.stem)
-def test_std_modules_pass_the_checks(path) -> None:  # type: ignore[no-untyped-def]
+def test_std_modules_pass_the_checks(path: Path) -> None:
     context = Context()
     loader = Loader(context, path.parent, read)
     loader.load(path, path.name)

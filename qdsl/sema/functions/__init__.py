@@ -1,12 +1,13 @@
 """The closed table of functions of tensors: each a typed function over the builder."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import cache
 from types import MappingProxyType
 
+from qdsl.record import record
 
-@dataclass(frozen=True, slots=True)
+
+@record
 class TensorFunction:
     """`apply(builder, …)`: annotations say which arguments are tensors and which are static."""
 
