@@ -1,10 +1,15 @@
 """Says what the demo trains, how long, and where it puts what it makes."""
 
+import hashlib
 import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from qdsl.tasks.asr.stages import FLOAT, QAT
+from qdsl import load_spec
+from qdsl.artifact.schema import model_to_json
+from qdsl.tasks.asr.augment import STANDARD
+from qdsl.tasks.asr.recordings import CHECKSUM, TRAINING_SPEAKERS
+from qdsl.tasks.asr.stages import FLOAT, QAT, WORDS
 from qdsl.train.loop import Stage
 
 SPEC = Path(os.path.relpath(Path(__file__).parent.parent / "specs" / "digits.qspec"))
@@ -33,6 +38,15 @@ class Plan:
     def base(self) -> Path:
         """State of the float training that every variant starts from."""
         return self.out / "checkpoints" / "base.pt"
+
+    def identity(self, variant: str, stage: Stage, *start: Path) -> str:
+        """What is trained on what: the variant, the stage, the state it starts from, the data."""
+        model = load_spec(SPEC).variants[variant].model
+        said = hashlib.sha256(model_to_json(model).encode())
+        said.update(repr((stage, TRAINING_SPEAKERS, CHECKSUM, WORDS, STANDARD)).encode())
+        for path in start:
+            said.update(path.read_bytes())
+        return said.hexdigest()
 
     @property
     def meeting(self) -> Path:

@@ -19,9 +19,9 @@ from qdsl.tasks.asr.score import Score, interval, paired_interval
 
 HEADINGS = (
     *("variant", "WER float", "QAT", "packed", "95 %", "predicted B", "on disk B", "of f32"),
-    *("bits/w", "RTF", "speed", "same", "verify"),
+    *("bits/w", "RTF", "speed", "exact", "trained", "verify"),
 )
-WIDTH = 128  # of the table: it is not squeezed to a narrower terminal
+WIDTH = 136  # of the table: it is not squeezed to a narrower terminal
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,16 +91,21 @@ def show(rows: Sequence[Row]) -> None:
             f"{row.real_time_factor:.4f}",
             f"{row.speed:.2f}x",
             f"{found.same_exact}/{total}",
+            f"{found.same_training}/{total}",
             "ok" if found.report.ok else "MISMATCH",
         )
     console = Console(width=max(Console().width, WIDTH))
     console.print(table)
     console.print(
         "WER float: the float graph after as many steps. RTF, speed (packed over float): batch "
-        "1, one thread, features to ids.\nsame: utterances with the same ids in the exact mode of "
-        "the QAT graph and in the packed graph.",
+        "1, one thread, features to ids.\nexact, trained: utterances with the same ids in the QAT "
+        "graph, in exact mode and as trained, and in the packed graph.",
         highlight=False,
     )
+
+    for row in rows:
+        for exception in row.evaluation.exceptions:
+            console.print(f"{row.variant}, {exception}", highlight=False)
 
 
 def write_json(rows: Sequence[Row], path: Path) -> None:
@@ -117,13 +122,15 @@ def plot(rows: Sequence[Row], path: Path) -> None:
     from matplotlib import pyplot
 
     figure, axes = pyplot.subplots(figsize=(7, 4.5), layout="constrained")
-    for row in rows:
+    for number, row in enumerate(sorted(rows, key=lambda r: r.file_bytes)):
         low, high = interval(row.evaluation.packed)
         kib, wer = row.file_bytes / 1024, 100 * row.evaluation.packed.wer
         errors = [[wer - 100 * low], [100 * high - wer]]
         color = "tab:gray" if row.variant == FLOAT_VARIANT else "tab:blue"
         axes.errorbar(kib, wer, yerr=errors, fmt="o", color=color, capsize=3)
-        axes.annotate(row.variant, (kib, wer), xytext=(6, 6), textcoords="offset points")
+        # points may lie on one another: labels stand above and below in turn
+        offset = (6, 8) if number % 2 else (6, -14)
+        axes.annotate(row.variant, (kib, wer), xytext=offset, textcoords="offset points")
     axes.set_xscale("log")
     ticks = [n for n in (64, 128, 256, 512, 1024, 2048, 4096, 8192) if _within(n, rows)]
     axes.set_xticks(ticks, [str(n) for n in ticks])

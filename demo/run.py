@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from multiprocessing import get_context
 from pathlib import Path
@@ -39,7 +40,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="make demo", description=__doc__)
     parser.add_argument("--data", type=Path, help="folder of the Free Spoken Digit Dataset")
     parser.add_argument("--out", type=Path, default=Path("out"))
-    parser.add_argument("--scale", type=float, default=1.0, help="share of the steps to train")
+    parser.add_argument("--scale", type=_share, default=1.0, help="share of the steps to train")
     arguments = parser.parse_args()
     plan = Plan(arguments.data, arguments.out, arguments.scale)
     signal.signal(signal.SIGTERM, _interrupt)
@@ -50,6 +51,9 @@ def main() -> int:
         found = [error("Q720", missing.message, help=missing.help)]
         print(full(found, color=sys.stderr.isatty()), file=sys.stderr)
         return 2
+    except (OSError, BrokenProcessPool) as failure:
+        print(f"error: {failure}", file=sys.stderr)
+        return 2
     except QdslError as failure:
         print(full(failure.diagnostics, color=sys.stderr.isatty()), file=sys.stderr)
         return 1
@@ -57,6 +61,13 @@ def main() -> int:
         print("interrupted; run again to go on", file=sys.stderr)
         return 130
     return 0
+
+
+def _share(text: str) -> float:
+    share = float(text)
+    if not 0 < share <= 1:
+        raise argparse.ArgumentTypeError("above 0, at most 1")
+    return share
 
 
 def _interrupt(*_: object) -> None:
@@ -81,8 +92,9 @@ def _run(plan: Plan) -> None:
     print(diff_text(first.diff(second)))
     minutes = (time.monotonic() - start) / 60
     console.print(f"{minutes:.1f} minutes; files, demo.json and demo.png are in {plan.out}/")
-    if not all(row.evaluation.report.ok for row in rows):
-        raise QdslError([error("Q721", "a packed graph differs from the trained one")])
+    if failed := [row.variant for row in rows if not row.evaluation.holds]:
+        message = f"packed graphs differ from the trained ones: {', '.join(failed)}"
+        raise QdslError([error("Q721", message)])
 
 
 def _rows(plan: Plan, variants: Sequence[str], found: dict[str, Any]) -> list[Row]:

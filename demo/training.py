@@ -25,7 +25,8 @@ def train_base(plan: Plan, replica: int, count: int, progress: Progress) -> None
     program = load_spec(SPEC).variants[FLOAT_VARIANT].program(seed=0)
     replicas.join_replicas(str(plan.meeting), replica, count)
     try:
-        _train(program, plan, plan.float_stage, plan.base, progress)
+        identity = plan.identity(FLOAT_VARIANT, plan.float_stage)
+        _train(program, plan, plan.float_stage, plan.base, identity, progress)
     finally:
         replicas.leave_replicas()
 
@@ -33,7 +34,8 @@ def train_base(plan: Plan, replica: int, count: int, progress: Progress) -> None
 def fine_tune(plan: Plan, variant: str, progress: Progress) -> None:
     """Trains a variant from the float weights as it will be packed, freezes it and packs it."""
     program = _from_base(plan, variant).to_qat()
-    _train(program, plan, plan.fine_tune, plan.checkpoint(variant), progress)
+    identity = plan.identity(variant, plan.fine_tune, plan.base)
+    _train(program, plan, plan.fine_tune, plan.checkpoint(variant), identity, progress)
     save_frozen(program, plan.frozen(variant))
     program.pack(plan.packed(variant))
 
@@ -49,7 +51,9 @@ def _from_base(plan: Plan, variant: str) -> Program:
     return program
 
 
-def _train(program: Program, plan: Plan, stage: Stage, path: Path, progress: Progress) -> None:
+def _train(
+    program: Program, plan: Plan, stage: Stage, path: Path, identity: str, progress: Progress
+) -> None:
     recordings = find_recordings(plan.data)
     seed = stage.seed * replicas.count() + replicas.rank()  # each replica hears other batches
     train(
@@ -61,6 +65,7 @@ def _train(program: Program, plan: Plan, stage: Stage, path: Path, progress: Pro
             loss=transducer,
             stage=stage,
             path=path,
+            identity=identity,
             progress=progress,
         )
     )

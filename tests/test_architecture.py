@@ -88,7 +88,7 @@ VALUES: list[tuple[ModuleType, type]] = [
     ids=lambda x: x if isinstance(x, str) else getattr(x, "__name__", ""),
 )
 def test_one_file_is_one_member(package: ModuleType, kind: type, name: str) -> None:
-    found = member(package, name, kind)  # raises unless there is exactly one
+    found: object = member(package, name, kind)  # raises unless there is exactly one
     assert getattr(found, "name", name) == name
 
 

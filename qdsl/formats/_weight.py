@@ -47,7 +47,11 @@ def make_weight_format(
         format = _make(family, given, pattern)
     except Refused as refused:
         return refused.error
-    return check_format(format) or format
+    if refused := check_format(format):
+        return refused
+    if isinstance(format.clip, LearnedClip):
+        return FormatError("clip", "`clip = learned` is not supported yet", "write `clip = search`")
+    return format
 
 
 def _make(family: Family, given: Options, pattern: Pattern) -> WeightFormat:

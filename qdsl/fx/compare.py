@@ -31,9 +31,12 @@ def codes_equal(program: Program, artifact: Artifact, storage: Storage) -> bool:
 
 
 def stored_otherwise(program: Program, artifact: Artifact) -> tuple[str, ...]:
-    """Keys of float storages whose values in the file are not the program's."""
-    floats = [s for s in artifact.model.storages if s.format.is_float]
-    return tuple(state_key(s.path) for s in floats if not _float_equal(program, artifact, s))
+    """Keys of storages whose content in the file is not the program's, used by an entry or not."""
+    return tuple(
+        state_key(s.path)
+        for s in artifact.model.storages
+        if not (_float_equal if s.format.is_float else codes_equal)(program, artifact, s)
+    )
 
 
 def _float_equal(program: Program, artifact: Artifact, storage: Storage) -> bool:

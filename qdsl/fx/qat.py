@@ -25,7 +25,7 @@ def to_qat(program: Program, schedule: Schedule) -> Program:
     """A new program over copies of the weights, norms folded, each format with its quantizer.
 
     Masks and clips are computed once here, then by the schedule. Raises QdslError (Q521: a format
-    that cannot be trained; Q522: activations that no product rounds; Q710: weights not finite).
+    that cannot be trained; Q710: weights not finite).
     """
     if not isinstance(program.lowering, TrainedLayers) or program.lowering.quantized:
         raise ValueError("only a float program becomes a QAT program")

@@ -36,7 +36,7 @@ class EntryReport:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """`stored`: keys of float parameters that the file has otherwise than the trained program."""
+    """`stored`: keys of parameters that the file has otherwise than the trained program."""
 
     layers: tuple[LayerReport, ...]
     entries: tuple[EntryReport, ...]

@@ -30,7 +30,8 @@ def infer(op: Op, inputs: Types, parameters: tuple[tuple[int, ...], ...]) -> Typ
         case ops.Linear() | ops.Embedding() | ops.Conv() | ops.Lstm() | ops.Read():
             return _parameterised(op, inputs, parameters)
         case ops.LayerNorm() | ops.BatchNorm():
-            _features(inputs[0].shape[-1], parameters[0][0])
+            _dtype(inputs[0], "f32")
+            _features(_last(inputs[0]), parameters[0][0])
             return (inputs[0],)
         case ops.Softmax() | ops.LogSoftmax() | ops.Dropout():
             _dtype(inputs[0], "f32")
@@ -132,6 +133,7 @@ def _parameterised(op: Op, inputs: Types, parameters: tuple[tuple[int, ...], ...
             return (_conv(op, inputs[0], parameters[0]),)
         case ops.Lstm(hidden):
             x, h, c = inputs
+            _dtype(x, "f32")
             _features(_last(x), parameters[0][1])
             out = dim(parameters[1][1])
             if len(x.shape) != 3:

@@ -143,32 +143,28 @@ def _collect(terms: Iterable[tuple[Product, int]]) -> Dim:
 
 
 def _divide_by_integer(numerator: Dim, n: int) -> Dim:
-    """floor(x / n): the part whose coefficients n divides leaves the division."""
+    """floor(x / n): what n divides leaves the division, coefficients from 1 to n - 1 stay."""
     if n == 0:
         raise ZeroDivisionError
     if n < 0:
         numerator, n = numerator * -1, -n
-    whole = _collect((p, c // n) for p, c in numerator.terms if p and c % n == 0)
-    rest = _collect((p, c) for p, c in numerator.terms if not p or c % n)
-    if (c := rest.constant) is not None:
-        return whole + c // n
-    # floor((q·n + r + y) / n) = q + floor((r + y) / n) for the constant part
-    constant = dict(rest.terms).get((), 0)
-    whole, rest = whole + constant // n, rest - constant + constant % n
-    return whole + _nested(rest, n)
+    # floor((q·n + r) / n) = q + floor(r / n) for each coefficient, the constant included
+    whole = _collect((p, c // n) for p, c in numerator.terms)
+    rest = _collect((p, c % n) for p, c in numerator.terms)
+    return whole if rest.constant is not None else whole + _nested(rest, n)
 
 
 def _nested(rest: Dim, n: int) -> Dim:
-    """floor((floor(x / m) + c) / n) = floor((x + c·m) / (m·n)) for positive m, n."""
-    names = [(p, c) for p, c in rest.terms if p]
-    if len(names) == 1 and names[0][1] == 1 and len(names[0][0]) == 1:
-        inner = names[0][0][0]
-        if isinstance(inner, FloorDiv) and (m := inner.denominator.constant) is not None:
-            c = dict(rest.terms).get((), 0)
-            return _divide_by_integer(inner.numerator + c * m, m * n)
-    common = gcd(n, *(c for _, c in rest.terms))
+    """floor((floor(x / m) + y) / n) = floor((x + y·m) / (m·n)) for positive m, n."""
+    # floor((g·x + c) / (g·n)) = floor((x + floor(c / g)) / n)
+    common = gcd(n, *(c for p, c in rest.terms if p))
     if common > 1:
         return _divide_by_integer(_collect((p, c // common) for p, c in rest.terms), n // common)
+    for p, c in rest.terms:
+        if c == 1 and len(p) == 1 and isinstance(p[0], FloorDiv):
+            inner = p[0]
+            if (m := inner.denominator.constant) is not None:
+                return _divide_by_integer(inner.numerator + (rest - _atom(inner)) * m, m * n)
     return _atom(FloorDiv(rest, dim(n)))
 
 

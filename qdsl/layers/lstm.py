@@ -43,7 +43,9 @@ class LSTM(Layer):
 
     def forward(self, b: Builder, x: Value) -> Value:
         """The whole sequence from zero state."""
-        batch, out = x.type.shape[0], dim(self.projection or self.hidden)
+        # of what has no batch axis, `step` says what is wrong
+        (batch,) = x.type.shape[:1] or (dim(1),)
+        out = dim(self.projection or self.hidden)
         h = b.emit(op.Full((batch, out), 0.0, "f32"))
         c = b.emit(op.Full((batch, dim(self.hidden)), 0.0, "f32"))
         return self.step(b, x, h, c)[0]

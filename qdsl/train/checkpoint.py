@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 
+from qdsl.diagnostic.model import QdslError, error
 from qdsl.replacing import replacing
 
 
@@ -22,7 +23,13 @@ def save(path: Path, state: Mapping[str, Any]) -> None:
 def load(path: Path) -> dict[str, Any]:
     """The state that was saved; only tensors and plain values are read, nothing is executed.
 
-    Raises OSError, or pickle's UnpicklingError for a file that holds more than that.
+    Raises OSError, and QdslError (Q715) for a file that holds no such state.
     """
-    state: dict[str, Any] = torch.load(path, weights_only=True)
+    try:
+        state: dict[str, Any] = torch.load(path, weights_only=True)
+    except OSError:
+        raise
+    except Exception as failure:  # what a damaged file makes torch raise has no common class
+        message = f"`{path}` is damaged: {type(failure).__name__}"
+        raise QdslError([error("Q715", message, help="delete it to train anew")]) from None
     return state

@@ -8,6 +8,7 @@ from typing import Generic, TypeVar
 import torch
 from torch import Tensor, nn
 
+from qdsl.diagnostic.model import QdslError, error
 from qdsl.train import checkpoint
 from qdsl.train.replicas import average_gradients, rank
 from qdsl.train.schedule import Schedule
@@ -43,7 +44,8 @@ class Job(Generic[BatchT]):
 
     `batches(n)` gives the batches from number n on, always the same ones; `loss` is f32[] to be
     made small. With `path`, the state is saved there every `stage.save_every` steps and at the
-    end, and a training that finds it there goes on from it.
+    end, and a training that finds it there goes on from it, unless it is of another `identity`:
+    what is trained on what.
     """
 
     model: nn.Module
@@ -51,6 +53,7 @@ class Job(Generic[BatchT]):
     loss: Callable[[nn.Module, BatchT], Tensor]
     stage: Stage
     path: Path | None = None
+    identity: str = ""
     progress: Callable[[int, float], None] = field(default=lambda step, loss: None)
 
 
@@ -58,7 +61,8 @@ def train(job: Job[BatchT]) -> list[float]:
     """Runs the steps that are left; returns the losses, in nats per word, of every step so far.
 
     An interrupted run that is started again gives the losses of an unbroken one: batches and
-    random numbers depend on the step alone. Raises FloatingPointError when a loss is not finite.
+    random numbers depend on the step alone. Raises QdslError: Q716 when a loss is
+    not finite, Q715 for a damaged state.
     """
     optimizer = _optimizer(job)
     losses = _resume(job, optimizer)
@@ -68,7 +72,7 @@ def train(job: Job[BatchT]) -> list[float]:
         losses.append(_step(job, optimizer, next(batches), step))
         job.progress(step + 1, losses[-1])
         if job.path and rank() == 0 and job.stage.saves(step + 1):
-            _save(job.path, job.model, optimizer, losses)
+            _save(job, optimizer, losses)
     job.model.eval()
     return losses
 
@@ -80,7 +84,8 @@ def _step(job: Job[BatchT], optimizer: torch.optim.Optimizer, batch: BatchT, ste
     loss = job.loss(job.model, batch)
     value = float(loss.detach())
     if not torch.isfinite(loss):
-        raise FloatingPointError(f"the loss of step {step} is {value}")
+        help = "lower the learning rate, or clip gradients to a smaller norm"
+        raise QdslError([error("Q716", f"the loss of step {step} is {value}", help=help)])
     optimizer.zero_grad(set_to_none=True)
     loss.backward()  # type: ignore[no-untyped-call]
     average_gradients(job.model)
@@ -103,14 +108,20 @@ def _resume(job: Job[BatchT], optimizer: torch.optim.Optimizer) -> list[float]:
     if job.path is None or not job.path.exists():
         return []
     state = checkpoint.load(job.path)
+    if state.get("identity") != job.identity:
+        return []
     job.model.load_state_dict(state["model"])
     optimizer.load_state_dict(state["optimizer"])
     losses: list[float] = state["losses"]
     return losses
 
 
-def _save(
-    path: Path, model: nn.Module, optimizer: torch.optim.Optimizer, losses: list[float]
-) -> None:
-    state = {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "losses": losses}
-    checkpoint.save(path, state)
+def _save(job: Job[BatchT], optimizer: torch.optim.Optimizer, losses: list[float]) -> None:
+    assert job.path is not None
+    state = {
+        "identity": job.identity,
+        "model": job.model.state_dict(),
+        "optimizer": optimizer.state_dict(),
+        "losses": losses,
+    }
+    checkpoint.save(job.path, state)

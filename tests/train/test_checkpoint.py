@@ -2,11 +2,11 @@
 
 import os
 from pathlib import Path
-from pickle import UnpicklingError  # noqa: TID251 the error torch.load raises
 
 import pytest
 import torch
 
+from qdsl.diagnostic.model import QdslError
 from qdsl.train import checkpoint
 
 
@@ -41,5 +41,5 @@ class Payload:
 
 def test_code_in_a_checkpoint_is_refused(tmp_path: Path) -> None:
     torch.save({"model": Payload()}, tmp_path / "state.pt")
-    with pytest.raises(UnpicklingError):
+    with pytest.raises(QdslError, match="Q715"):
         checkpoint.load(tmp_path / "state.pt")

@@ -9,6 +9,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from qdsl.diagnostic.model import QdslError
+from qdsl.train import checkpoint
 from qdsl.train.loop import Job, Stage, train
 
 STAGE = Stage(steps=12, rate=1e-2, warmup=3, save_every=5)
@@ -89,5 +91,20 @@ def test_a_loss_that_is_not_finite_stops_the_training(toy: Callable[[], nn.Modul
     def spoilt(model: nn.Module, batch: Tensor) -> Tensor:
         return loss(model, batch) * float("nan")
 
-    with pytest.raises(FloatingPointError, match="step 0"):
+    with pytest.raises(QdslError, match="Q716: the loss of step 0"):
         train(Job(model=toy(), batches=batches, loss=spoilt, stage=STAGE))
+
+
+def test_a_state_of_another_identity_is_not_gone_on_from(
+    tmp_path: Path, toy: Callable[[], nn.Module]
+) -> None:
+    path = tmp_path / "state.pt"
+    job = Job(model=toy(), batches=batches, loss=loss, stage=STAGE, path=path, identity="int8")
+    first = train(job)
+    steps: list[int] = []
+    other = replace(
+        job, model=toy(), identity="int2", progress=lambda step, loss: steps.append(step)
+    )
+    assert train(other) == first
+    assert steps[0] == 1
+    assert checkpoint.load(path)["identity"] == "int2"

@@ -118,12 +118,12 @@ void store(const Weight& w, const Output& out, int64_t row, int64_t panel, __m51
 // many they are, and moves codes and x past them.
 template <int Bits, bool PerGroup, int Rows, int Panels>
 QDSL_INLINE int64_t add_blocks(const uint8_t* (&codes)[Panels], const float* (&x)[Rows],
-                               int64_t left, __m512 table, const __m512 (&centres)[Panels],
+                               int64_t left, int64_t block_steps, __m512 table,
+                               const __m512 (&centres)[Panels],
                                __m512 (&sums)[Rows][Panels]) {
-  constexpr int64_t kBlockSteps = kBlock * Bits < 32 ? 1 : kBlock * Bits / 32;
   int64_t done = 0;
   for (int64_t block = 0; block < kBlocks && done < left; ++block) {
-    const int64_t steps = left - done < kBlockSteps ? left - done : kBlockSteps;
+    const int64_t steps = left - done < block_steps ? left - done : block_steps;
     __m512 sum[Rows][Panels];
     multiply<Bits, PerGroup, Rows, Panels>(codes, x, steps, table, centres, sum);
     for (int r = 0; r < Rows; ++r)
@@ -151,6 +151,9 @@ void tile(const Weight& w, const Tokens& t, int64_t row, int64_t panel, const Ou
   for (int p = 0; p < Panels; ++p) codes[p] = codes_of<Bits>(w, t, panel, p);
   for (int r = 0; r < Rows; ++r) x[r] = t.values + (row + r) * t.stride;
 
+  // at least one step of the weight, also where it was expanded: a row's sums are the same for
+  // every number of rows
+  const int64_t block_steps = (kBlock < w.step ? w.step : kBlock) * Bits / 32;
   for (int64_t g = 0; g < w.groups; ++g) {
     int64_t entries[Panels];
     __m512 centres[Panels];
@@ -159,7 +162,8 @@ void tile(const Weight& w, const Tokens& t, int64_t row, int64_t panel, const Ou
     for (int64_t left = w.steps_of(g) * (Bits < 32 ? 1 : w.step); left > 0;) {
       __m512 sums[Rows][Panels] = {};
       const int64_t steps =
-          add_blocks<Bits, PerGroup, Rows, Panels>(codes, x, left, table, centres, sums);
+          add_blocks<Bits, PerGroup, Rows, Panels>(codes, x, left, block_steps, table, centres,
+                                                   sums);
       for (int r = 0; r < Rows; ++r)
         for (int p = 0; p < Panels; ++p)
           totals[r][p].add(scaled(w, entries[p], sums[r][p], x[r], steps * (32 / Bits)));

@@ -1,0 +1,1 @@
+"""Walks the whole house on real speech; `make demo` runs it."""
