@@ -47,8 +47,8 @@ def make_weight_format(
         format = _make(family, given, pattern)
     except Refused as refused:
         return refused.error
-    if refused := check_format(format):
-        return refused
+    if wrong := check_format(format):
+        return wrong
     if isinstance(format.clip, LearnedClip):
         return FormatError("clip", "`clip = learned` is not supported yet", "write `clip = search`")
     return format

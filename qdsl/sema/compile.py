@@ -18,6 +18,7 @@ from qdsl.sema.scope import FileScope, report_unused
 from qdsl.sema.shadowing import Shadows
 from qdsl.sema.static import evaluate_constants
 from qdsl.sema.storages import Assigner
+from qdsl.sema.streaming import check_streaming
 from qdsl.sema.ties import resolve_ties
 from qdsl.sema.units import Units
 from qdsl.sema.values import FormatValue, Unit
@@ -133,13 +134,15 @@ class _Compiler:
         scopes = {id(rule): body.scope for body in bodies for rule in body.rules}
         assigner = Assigner(claims, scopes, context, self.units.instantiate)
         policy = settled.policy.name.span if settled.policy else None
+        activations = assigner.activations(module, "activations")
+        check_streaming(entries, activations, claims, context)
         model = Model(
             name=root.kind,
             root=module,
             entries=entries,
             storages=assigner.storages(module, ties, policy),
             ties=ties,
-            activations=assigner.activations(module, "activations"),
+            activations=activations,
             states=assigner.activations(module, "state"),
         )
         return Variant(settled.name.text, model, claims, settled.limits, settled.name.span)

@@ -15,6 +15,9 @@ def read(
     """The text of a file, under its path or the name given; or why it cannot be read."""
     shown = name or os.fspath(path)
     try:
+        # a pipe that nobody writes to would be waited for
+        if os.path.exists(path) and not os.path.isdir(path) and not os.path.isfile(path):
+            return None, (error("Q001", f"cannot read `{shown}`: not a regular file"),)
         with open(path, "rb") as file:
             data = file.read(SIZE_LIMIT + 1)
     except FileNotFoundError:

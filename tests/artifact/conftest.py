@@ -155,7 +155,7 @@ def weight_formats(draw: st.DrawFn, k: int) -> WeightFormat:
         "per": draw(st.sampled_from(("tensor", "channel"))),
         "scale": draw(st.sampled_from(("f32", "f16", "bf16"))),
         "zero": draw(st.sampled_from(("int", "f32", "f16", "bf16"))),
-        "clip": draw(st.sampled_from(("none", "search", "learned", 0.3, 0.75))),
+        "clip": draw(st.sampled_from(("none", "search", 0.3, 0.75))),
         "levels": draw(st.sampled_from(("full", "narrow", "half"))),
         "tail": draw(st.sampled_from(("short", "exact"))),
         "rule": draw(st.sampled_from(("absmean", "threshold"))),

@@ -9,7 +9,7 @@ import torch
 
 from qdsl.diagnostic.model import QdslError
 from qdsl.fx import Schedule, build, decay_pruned
-from qdsl.ir.format import F32, ActivationFormat
+from qdsl.ir.format import F32, ActivationFormat, LearnedClip
 from qdsl.ir.model import Assigned, Fold, Parameter, Role, Storage
 from qdsl.ir.op import Unary
 from qdsl.ir.pattern import NM
@@ -200,8 +200,9 @@ def test_a_scale_out_of_range_is_named(chain, make):
 
 
 def test_learned_clips_are_refused(chain, make):
+    learned = replace(make.format("int4"), clip=LearnedClip())
     with pytest.raises(QdslError, match="Q521"):
-        build(chain(make.format("int4", clip="learned"))).to_qat()
+        build(chain(learned)).to_qat()
 
 
 def folding(make, bias):

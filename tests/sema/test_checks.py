@@ -67,7 +67,7 @@ def test_unknown_names_where_nothing_looks(codes: Codes, text: str) -> None:
         "block A(d: int) { parameter p: f32[d] = xavier }",
         "block A(d: int) { m = repeat 3 as i { Linear(i + 1 -> d) } }",
         "format f = int4(asymmetric, group = 64, zero = int, clip = search) sparse 2:4",
-        "format f = int4(group = 64)  format g = f(clip = learned)",
+        "format f = int4(group = 64)  format g = f(clip = search)",
         "policy p { optional **:Whatever { weights = int8(per = tensor) } }",
         "const size = 64  policy p { default { weights = int4(group = size) } }",
     ],

@@ -45,7 +45,7 @@ def _ranges(draw, family, sparse):
         zero = draw(st.sampled_from(("int",) if sparse else ("int", "f32", "f16", "bf16")))
         return ["asymmetric", f"zero = {zero}", draw(st.sampled_from(clips))]
     levels = ["full"] + ["narrow"] * (family != "int2") + ["half"] * (not sparse)
-    clip = draw(st.sampled_from((*clips, "clip = learned")))
+    clip = draw(st.sampled_from(clips))
     return [f"levels = {draw(st.sampled_from(levels))}", clip]
 
 
