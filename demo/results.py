@@ -128,9 +128,10 @@ def plot(rows: Sequence[Row], path: Path) -> None:
         errors = [[wer - 100 * low], [100 * high - wer]]
         color = "tab:gray" if row.variant == FLOAT_VARIANT else "tab:blue"
         axes.errorbar(kib, wer, yerr=errors, fmt="o", color=color, capsize=3)
-        # points may lie on one another: labels stand above and below in turn
-        offset = (6, 8) if number % 2 else (6, -14)
-        axes.annotate(row.variant, (kib, wer), xytext=offset, textcoords="offset points")
+        # points may lie on one another: labels stand above, below right and below left in turn
+        side = "right" if number % 4 == 2 else "left"
+        offset = (-6 if side == "right" else 6, 8 if number % 2 else -14)
+        axes.annotate(row.variant, (kib, wer), xytext=offset, textcoords="offset points", ha=side)
     axes.set_xscale("log")
     ticks = [n for n in (64, 128, 256, 512, 1024, 2048, 4096, 8192) if _within(n, rows)]
     axes.set_xticks(ticks, [str(n) for n in ticks])
