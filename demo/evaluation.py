@@ -4,6 +4,7 @@ import statistics
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import torch
 from safetensors.torch import save
@@ -47,6 +48,7 @@ class Evaluation:
         return self.report.ok and self.same_exact == total and enough
 
 
+@cache
 def held_out(plan: Plan) -> list[Utterance]:
     return evaluation_set(find_recordings(plan.data), HELD_OUT_SPEAKER, bins=BINS)
 
@@ -110,7 +112,8 @@ def real_time_factors(plan: Plan, variants: Sequence[str]) -> dict[str, tuple[fl
     features to ids: encoding and greedy decoding.
     """
     torch.set_num_threads(1)
-    utterances = held_out(plan)[:: max(1, len(held_out(plan)) // TIMED)][:TIMED]
+    every = held_out(plan)
+    utterances = every[:: max(1, len(every) // TIMED)][:TIMED]
     seconds = sum(u.seconds for u in utterances)
     reference = trained(plan, FLOAT_VARIANT)
     packed = {v: qdsl.load(plan.packed(v)) for v in variants}

@@ -24,7 +24,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemaining
 from demo import evaluation, training
 from demo.plan import COMPARED, SPEC, Plan
 from demo.results import Row, plot, show, write_json
-from qdsl import load_spec
+from qdsl import Spec, load_spec
 from qdsl.diagnostic.model import QdslError, error
 from qdsl.diagnostic.render import full
 from qdsl.size.diff_text import diff_text
@@ -77,17 +77,18 @@ def _interrupt(*_: object) -> None:
 def _run(plan: Plan) -> None:
     start = time.monotonic()
     console = Console()
-    variants = tuple(load_spec(SPEC).variants)
+    spec = load_spec(SPEC)
+    variants = tuple(spec.variants)
     with _bars(console) as bars:
         _train_base(plan, bars)
         _in_processes(plan, variants, training.fine_tune, bars, "fine-tune")
         evaluations = _in_processes(plan, variants, _evaluate, bars, "evaluate")
     evaluation.record_inputs(plan)
-    rows = _rows(plan, variants, evaluations)
+    rows = _rows(plan, spec, evaluations)
     show(rows)
     write_json(rows, plan.out / "demo.json")
     plot(rows, plan.out / "demo.png")
-    first, second = (load_spec(SPEC).variants[name] for name in COMPARED)
+    first, second = (spec.variants[name] for name in COMPARED)
     console.print(f"\nqdsl diff {first.label} {second.label}\n", highlight=False)
     print(diff_text(first.diff(second)))
     minutes = (time.monotonic() - start) / 60
@@ -97,8 +98,8 @@ def _run(plan: Plan) -> None:
         raise QdslError([error("Q721", message)])
 
 
-def _rows(plan: Plan, variants: Sequence[str], found: dict[str, Any]) -> list[Row]:
-    spec = load_spec(SPEC)
+def _rows(plan: Plan, spec: Spec, found: dict[str, Any]) -> list[Row]:
+    variants = tuple(spec.variants)
     float_score = evaluation.evaluate_float(plan)
     speeds = evaluation.real_time_factors(plan, variants)
     return [

@@ -57,6 +57,10 @@ class Variant:
 
     def budgets(self) -> tuple[Judged, ...]:
         """What the variant's budget says of it, line by line."""
+        return self._judged
+
+    @cached_property
+    def _judged(self) -> tuple[Judged, ...]:
         return judge_all(self.resolved.limits, self.size())
 
     def findings(self) -> tuple[Diagnostic, ...]:

@@ -33,7 +33,7 @@ def run(arguments: Namespace) -> int:
         print(diff_text(change, color=use_color(sys.stdout)), end="")
     if arguments.gate and report(d for j in new.budgets() for d in j.diagnostics):
         return 1
-    return int(arguments.exit_code and bool(change.rows))
+    return int(arguments.exit_code and change.changed)
 
 
 COMMAND = Command("compare the bytes of two variants, with causes", configure, run)
