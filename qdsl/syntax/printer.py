@@ -11,6 +11,7 @@ from qdsl.syntax.write.blocks import block, const
 from qdsl.syntax.write.expressions import expression
 from qdsl.syntax.write.lists import bracketed, lines
 from qdsl.syntax.write.policies import budget, policy, variant
+from qdsl.syntax.write.recipes import recipe, target
 
 EDITION = re.compile(r"(?:\s|#.*)*qspec(?:\s|#.*)*[0-9]+")
 
@@ -52,6 +53,10 @@ def item(comments: Comments, node: tree.Item) -> Doc:
             return policy(comments, node)
         case tree.Budget():
             return budget(comments, node)
+        case tree.Recipe():
+            return recipe(comments, node)
+        case tree.Target():
+            return target(comments, node)
         case tree.Variant():
             return variant(comments, node)
         case _:

@@ -12,7 +12,9 @@ from qdsl.syntax.grammar import END
 from qdsl.syntax.lexer import Token
 from qdsl.syntax.margins import Margin, margins
 
-LISTS = re.compile(r"__(file|members|statements|rules|properties|limits|variant)_star_[0-9]+")
+LISTS = re.compile(
+    r"__(file|members|statements|rules|properties|limits|recipe|target|variant)_star_[0-9]+"
+)
 """What lark calls the repetition in a rule, where each repeated element may be dropped alone."""
 
 

@@ -8,6 +8,7 @@ from qdsl.syntax.build.blocks import BLOCKS
 from qdsl.syntax.build.context import Build, Context
 from qdsl.syntax.build.expressions import EXPRESSIONS
 from qdsl.syntax.build.policies import POLICIES
+from qdsl.syntax.build.recipes import RECIPES
 
 
 def import_(
@@ -33,4 +34,5 @@ NODES: Mapping[str, Build] = {
     **EXPRESSIONS,
     **BLOCKS,
     **POLICIES,
+    **RECIPES,
 }

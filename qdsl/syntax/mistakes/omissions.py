@@ -7,8 +7,8 @@ from qdsl.diagnostic.suggest import did_you_mean, suggestion
 from qdsl.source import Span
 from qdsl.syntax.mistakes.scene import Scene
 
-ITEMS = ("import", "const", "format", "block", "model", "policy", "budget", "variant")
-UNSUPPORTED = ("recipe", "target", "extern")
+ITEMS = tuple("import const format block model policy budget recipe target variant".split())
+UNSUPPORTED = ("extern",)
 UNITS = ("B", "KB", "KiB", "MB", "MiB", "GB", "GiB", "K", "M", "G", "x")
 
 
@@ -72,6 +72,7 @@ KEYWORDS = {
         "a member of its own kind",
         "choose another name",
     ),
+    "steps": (frozenset(["stage"]), "a stage", "a name comes between: `stage NAME { … }`"),
     "rules": (
         frozenset(["default", "optional"]),
         "a rule of its own kind",

@@ -22,6 +22,7 @@ KINDS = {
     "tie": "members",
     "return": "statements",
     "optional": "rules",
+    "stage": "steps",
 }
 """A word that only the elements of one kind of list begin with, and what they are."""
 

@@ -21,11 +21,12 @@ PATH = frozenset(["a name", "an integer", "*", ":"])
 PATH_START = frozenset(["a name", "an integer", "*", "**", "{"])
 
 ELEMENTS = {
-    "items": "an item: `import`, `const`, `format`, `block`, `model`, `policy`, `budget` or "
-    "`variant`",
+    "items": "an item: `import`, `const`, `format`, `block`, `model`, `policy`, `budget`, "
+    "`recipe`, `target` or `variant`",
     "members": "a member or `}`",
     "statements": "a statement or `}`",
     "rules": "a rule or `}`",
+    "steps": "a stage, a property or `}`",
 }
 
 

@@ -49,6 +49,7 @@ from qdsl.syntax.tree.member import (
     ParameterMember,
     Tie,
 )
+from qdsl.syntax.tree.recipe import Recipe, Stage, Target, Trait
 from qdsl.syntax.tree.rule import (
     IndexRange,
     Limit,
@@ -109,6 +110,7 @@ __all__ = (
     "PolicyAppend",
     "Property",
     "Quantity",
+    "Recipe",
     "Repeat",
     "Return",
     "Rule",
@@ -118,10 +120,13 @@ __all__ = (
     "Slice",
     "Sparse",
     "Statement",
+    "Stage",
     "String",
     "Subscript",
     "TensorType",
+    "Target",
     "Tie",
+    "Trait",
     "Type",
     "Unary",
     "Variant",

@@ -6,6 +6,7 @@ from qdsl.record import record
 from qdsl.source import Source, Span
 from qdsl.syntax.tree.expression import Expr, Name
 from qdsl.syntax.tree.member import BlockMember, Const
+from qdsl.syntax.tree.recipe import Recipe, Target
 from qdsl.syntax.tree.rule import Limit, Rule
 from qdsl.syntax.tree.span import span
 
@@ -108,7 +109,7 @@ class Variant:
     span: Span = span()
 
 
-Item = Import | Const | Format | Block | Policy | Budget | Variant
+Item = Import | Const | Format | Block | Policy | Budget | Recipe | Target | Variant
 
 
 @record
