@@ -1,27 +1,36 @@
 """Compiles a file: every variant of it, resolved, with all findings."""
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from qdsl.devices import Profile
 from qdsl.diagnostic.model import Diagnostic
 from qdsl.ir.model import Entry, Model
+from qdsl.recipes.model import Recipe
 from qdsl.record import record
+from qdsl.sema.body import FunctionEvaluator
 from qdsl.sema.check import run_checks
 from qdsl.sema.context import Context, Stop
+from qdsl.sema.elaborate import Elaborator
 from qdsl.sema.entries import entries_of
 from qdsl.sema.files import STD, Loader, Read, import_root, real_path
 from qdsl.sema.formats import weight_format
+from qdsl.sema.memory import Memory
 from qdsl.sema.policy import Claims, resolve
+from qdsl.sema.recipes import RecipeReader, task_span
 from qdsl.sema.root import root_of
 from qdsl.sema.scope import FileScope, report_unused
 from qdsl.sema.shadowing import Shadows
 from qdsl.sema.static import evaluate_constants
 from qdsl.sema.storages import Assigner
 from qdsl.sema.streaming import check_streaming
+from qdsl.sema.targets import TargetReader
+from qdsl.sema.tasks import check_task
 from qdsl.sema.ties import resolve_ties
 from qdsl.sema.units import Units
-from qdsl.sema.values import FormatValue, Unit
+from qdsl.sema.values import BlockValue, FormatValue, Unit
 from qdsl.sema.variants import Settled, Settler
 from qdsl.source import Span
 from qdsl.syntax import read, tree
@@ -36,6 +45,8 @@ class Variant:
     claims: Claims
     limits: tuple[tree.Limit, ...]
     span: Span
+    recipe: Recipe | None = None
+    target: Profile | None = None
 
 
 @record
@@ -51,10 +62,15 @@ class Compiled:
         return not any(d.is_error for d in self.diagnostics)
 
 
-def compile_file(path: Path, name: str | None = None, reader: Read = read) -> Compiled:
-    """Compiles every variant of the file; where it has none, each model with its defaults."""
-    context = Context()
-    loader = Loader(context, import_root(path), reader)
+def compile_file(
+    path: Path, name: str | None = None, reader: Read = read, memory: Memory | None = None
+) -> Compiled:
+    """Compiles every variant of the file; where it has none, each model with its defaults.
+
+    `memory` is what the last compilation of this file left, and takes what this one leaves.
+    """
+    context, memory = Context(), memory or Memory()
+    loader = Loader(context, import_root(path), reader, memory.parse)
     scope = loader.load(real_path(path), name or str(path))
     if scope is None:
         return Compiled(None, {}, context.diagnostics)
@@ -63,7 +79,9 @@ def compile_file(path: Path, name: str | None = None, reader: Read = read) -> Co
     variants: dict[str, Variant] = {}
     # after a syntax error parts are missing, and most findings would be about those
     if not any(s.damaged for s in scopes):
-        variants = _Compiler(scope, context).variants()
+        memory.begin(scopes)
+        variants = _Compiler(scope, context, memory).variants()
+        memory.end(context.diagnostics)
     if not context.failed:
         report_unused(scope, context)
     return Compiled(scope.file, variants, context.diagnostics)
@@ -75,20 +93,28 @@ class _Compiler:
 
     scope: FileScope
     context: Context
+    memory: Memory
     units: Units = field(init=False)
+    elaborator: Elaborator = field(init=False)
+    recipes: RecipeReader = field(init=False)
+    targets: TargetReader = field(init=False)
     shadows: Shadows = field(default_factory=Shadows)
-    entries: dict[Unit, tuple[Entry, ...]] = field(default_factory=dict)
-    ties: dict[Unit, dict[str, str]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.units = Units(self.context)
+        memory = self.memory
+        self.units = Units(self.context, memory.units)
+        self.elaborator = Elaborator(
+            self.context, FunctionEvaluator, memory.bodies, memory.formulas
+        )
+        self.recipes = RecipeReader(self.context, self.units.instantiate)
+        self.targets = TargetReader(self.context)
 
     def variants(self) -> dict[str, Variant]:
         self._constants()
         found: dict[str, Variant] = {}
-        for settled in self._settled():
+        for item, settled in self._settled():
             try:
-                found[settled.name.text] = self._variant(settled)
+                found[settled.name.text] = self._remembered(item, settled)
             except Stop:
                 assert self.context.failed, "stopped without a finding"
             except RecursionError:
@@ -99,7 +125,7 @@ class _Compiler:
         return found
 
     def _constants(self) -> None:
-        """All constants and formats, so that wrong ones are reported without a use."""
+        """Constants, formats, recipes and targets: wrong ones are reported without a use."""
         evaluate_constants(self.scope, self.context, self.units.instantiate)
         assert self.scope.constants is not None
         for item in self.scope.own(tree.Format):
@@ -109,28 +135,44 @@ class _Compiler:
                     weight_format(value, item.value.span, self.context)
                 except Stop:
                     continue
+        for recipe in self.scope.own(tree.Recipe):
+            with suppress(Stop):
+                self.recipes.read(recipe, self.scope, {})
+        for target in self.scope.own(tree.Target):
+            with suppress(Stop):
+                self.targets.read(target, self.scope)
 
-    def _settled(self) -> Iterator[Settled]:
+    def _settled(self) -> Iterator[tuple[tree.Variant | tree.Block, Settled]]:
         settler, any_variant = Settler(self.context), False
         for item in self.scope.own(tree.Variant):
             any_variant = True
             try:
-                yield settler.settle(item, self.scope)
+                yield item, settler.settle(item, self.scope)
             except Stop:
                 continue
         if not any_variant:
             for block in self.scope.own(tree.Block):
                 if block.is_model:
-                    yield Settled(block.name, model=block.name, model_scope=self.scope)
+                    yield block, Settled(block.name, model=block.name, model_scope=self.scope)
 
-    def _variant(self, settled: Settled) -> Variant:
+    def _remembered(self, item: tree.Variant | tree.Block, settled: Settled) -> Variant:
+        made, shadows = self.memory.variants, Shadows()
+        try:
+            if id(item) not in made:
+                made[id(item)] = self._variant(settled, shadows), shadows
+            variant, shadows = made[id(item)]
+            return variant
+        finally:
+            self.shadows.add(shadows)
+
+    def _variant(self, settled: Settled, shadows: Shadows) -> Variant:
         root = root_of(settled, self.scope, self.units)
         self.context.count_parts(root.parts, settled.name.span)
         ties = self._ties(root)
         bodies, whole = settled.bodies, root.whole
         module, context = root.module, self.context
         entries = self._entries(root)
-        claims = resolve(bodies, module, ties, self.shadows, context, whole=whole)
+        claims = resolve(bodies, module, ties, shadows, context, whole=whole)
         scopes = {id(rule): body.scope for body in bodies for rule in body.rules}
         assigner = Assigner(claims, scopes, context, self.units.instantiate)
         policy = settled.policy.name.span if settled.policy else None
@@ -145,14 +187,30 @@ class _Compiler:
             activations=activations,
             states=assigner.activations(module, "state"),
         )
-        return Variant(settled.name.text, model, claims, settled.limits, settled.name.span)
+        recipe = self._recipe(settled, root, entries)
+        target = self.targets.named(*settled.target) if settled.target else None
+        span = settled.name.span
+        return Variant(settled.name.text, model, claims, settled.limits, span, recipe, target)
+
+    def _recipe(self, settled: Settled, root: Unit, entries: tuple[Entry, ...]) -> Recipe | None:
+        if settled.recipe is None:
+            return None
+        item, scope = settled.recipe
+        recipe = self.recipes.read(item, scope, settled.recipe_overrides)
+        if recipe.task is not None:
+            assert isinstance(root.definition, BlockValue)
+            model = root.definition.definition
+            check_task(recipe.task, entries, model, task_span(item), self.context)
+        return recipe
 
     def _entries(self, root: Unit) -> tuple[Entry, ...]:
-        if root not in self.entries:
-            self.entries[root] = entries_of(root, self.context)
-        return self.entries[root]
+        made = self.memory.entries
+        if root not in made:
+            made[root] = entries_of(root, self.elaborator)
+        return made[root]
 
     def _ties(self, root: Unit) -> dict[str, str]:
-        if root not in self.ties:
-            self.ties[root] = resolve_ties(root, self.context)
-        return self.ties[root]
+        made = self.memory.ties
+        if root not in made:
+            made[root] = resolve_ties(root, self.context)
+        return made[root]

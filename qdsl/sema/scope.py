@@ -12,8 +12,27 @@ from qdsl.sema.values import Val
 from qdsl.syntax import tree
 
 VALUE_ITEMS = (tree.Const, tree.Format, tree.Block)  # items whose names stand for values
-Definition = tree.Const | tree.Format | tree.Block | tree.Policy | tree.Budget | tree.Variant
-D = TypeVar("D", tree.Const, tree.Format, tree.Block, tree.Policy, tree.Budget, tree.Variant)
+Definition = (
+    tree.Const
+    | tree.Format
+    | tree.Block
+    | tree.Policy
+    | tree.Budget
+    | tree.Recipe
+    | tree.Target
+    | tree.Variant
+)
+D = TypeVar(
+    "D",
+    tree.Const,
+    tree.Format,
+    tree.Block,
+    tree.Policy,
+    tree.Budget,
+    tree.Recipe,
+    tree.Target,
+    tree.Variant,
+)
 
 
 @record

@@ -8,15 +8,15 @@ from qdsl.diagnostic.suggest import suggestion
 from qdsl.record import record
 from qdsl.sema.context import Context, Stop
 from qdsl.sema.policy import RuleBody
+from qdsl.sema.recipes import Overrides
 from qdsl.sema.scope import FileScope
 from qdsl.syntax import tree
 
-T = TypeVar("T", tree.Variant, tree.Policy, tree.Budget)
+T = TypeVar("T", tree.Variant, tree.Policy, tree.Budget, tree.Recipe, tree.Target)
 E = TypeVar("E", tree.Variant, tree.Policy)
 S = TypeVar("S")
 Bodies = tuple[RuleBody, ...]
-KEYS = ("model", "policy", "budget")
-LATER = ("recipe", "target")
+KEYS = ("model", "policy", "budget", "recipe", "target")
 
 
 @record
@@ -30,6 +30,9 @@ class Settled:
     policy: tree.Policy | None = None
     bodies: Bodies = ()
     limits: tuple[tree.Limit, ...] = ()
+    recipe: tuple[tree.Recipe, FileScope] | None = None
+    recipe_overrides: Overrides = field(default_factory=dict)
+    target: tuple[tree.Name, FileScope] | None = None
 
 
 @dataclass(eq=False)
@@ -98,6 +101,14 @@ class Settler:
             case ["budget"]:
                 budget, _ = lookup(self._name(value), scope, tree.Budget, self.context)
                 return replace(settled, limits=budget.limits)
+            case ["recipe"]:
+                recipe = lookup(self._name(value), scope, tree.Recipe, self.context)
+                return replace(settled, recipe=recipe, recipe_overrides={})
+            case ["recipe", *inner] if len(inner) <= 2:
+                changed = {**settled.recipe_overrides, tuple(inner): (setting, scope)}
+                return replace(settled, recipe_overrides=changed)
+            case ["target"]:
+                return replace(settled, target=(self._name(value), scope))
             case _:
                 raise self._unknown(setting, path)
 
@@ -107,9 +118,8 @@ class Settler:
         help = suggestion(path[0], KEYS)
         if path[0] == "model":
             help = "overrides reach the model's own arguments, no deeper: add a parameter"
-        elif path[0] in LATER:
-            message = f"`{path[0]}` is not supported yet"
-            help = "remove it from the variant"
+        elif path[0] == "recipe":
+            help = "overrides are `recipe.KEY` and `recipe.STAGE.KEY`, no deeper"
         elif path[0] in KEYS:
             help = f"write `{path[0]} = …` or `{path[0]} += {{ … }}`"
         return self.context.stop("Q314", message, span, help=help)

@@ -1,0 +1,62 @@
+"""Defines a recipe as it is resolved: a task and stages in order."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from qdsl.recipes.loss import Adamw, Loss, Optimizer
+from qdsl.recipes.option import Option, OptionError, at_least, share
+from qdsl.recipes.schedule import Calibration, Mask, Rate
+from qdsl.recipes.task import Task
+from qdsl.recipes.teacher import Teacher
+
+FLOAT_STAGES = ("float", "sparse", "calibrate")
+"""Names of stages that leave weights and activations unrounded, unless `quantize` says so."""
+
+
+@dataclass(frozen=True)
+class Stage(Option):
+    """One stretch of training; fields are the properties that a stage may give.
+
+    steps: optimizer steps, or of a calibration the batches seen. quantize: whether weights and
+    activations are rounded; left out, it follows from the name (`FLOAT_STAGES`). mask: when the
+    N:M masks are chosen; later stages keep them. decay: SR-STE's pull on pruned weights.
+    """
+
+    name: str
+    steps: int
+    lr: Rate = 1e-3
+    loss: Loss | None = None  # the task's
+    quantize: bool | None = None
+    mask: Mask | None = None
+    score: Literal["magnitude", "activation"] = "magnitude"
+    decay: float = 0.0
+    distill: Teacher | None = None
+    noise: Literal["none", "uniform", "gaussian"] = "none"  # in place of rounding
+    calibrate: Calibration | None = None
+    freeze: tuple[Literal["ranges", "statistics", "masks"], ...] = ()
+    optimizer: Optimizer = Adamw()
+    clip_gradient: float = 1.0
+    ema: float | None = None
+    batch: int | None = None
+    precision: Literal["f32", "bf16"] = "f32"
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        at_least(1, steps=self.steps, batch=self.batch)
+        at_least(0, decay=self.decay, clip_gradient=self.clip_gradient, seed=self.seed)
+        share(ema=self.ema)
+        if isinstance(self.lr, float) and self.lr < 0:
+            raise OptionError(f"`lr` is {self.lr:g}, must not be negative")
+
+    @property
+    def quantizes(self) -> bool:
+        return self.name not in FLOAT_STAGES if self.quantize is None else self.quantize
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """`name` is the item's."""
+
+    name: str
+    task: Task | None
+    stages: tuple[Stage, ...]

@@ -1,0 +1,1 @@
+"""Holds the tasks, one per file: what a recipe may say after `task =`."""

@@ -1,0 +1,49 @@
+"""Defines the task `asr`: speech in, tokens out."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from qdsl.recipes.loss import Ctc, Embr, Loss, Rnnt
+from qdsl.recipes.option import Option, OptionError, at_least
+from qdsl.recipes.task import Task
+
+
+@dataclass(frozen=True)
+class Fbank(Option):
+    """Log-mel features: `bins` numbers a frame, `rate` frames a second."""
+
+    bins: int = 80
+    rate: int = 100
+
+    def __post_init__(self) -> None:
+        at_least(1, bins=self.bins, rate=self.rate)
+
+
+@dataclass(frozen=True)
+class Asr(Task):
+    """Speech recognition. `blank` is the id of the blank label.
+
+    With `rnnt` (and `embr`, which goes on from it) the model has `encode`, `predict` and `join`;
+    with `ctc`, `encode` alone, which gives log-probabilities.
+    """
+
+    loss: Loss = Rnnt()
+    features: Fbank = Fbank()
+    blank: int = 0
+
+    shared: ClassVar[frozenset[str]] = frozenset(("D", "P", "V"))
+
+    def __post_init__(self) -> None:
+        at_least(0, blank=self.blank)
+        if not isinstance(self.loss, Rnnt | Embr | Ctc):
+            raise OptionError(f"`asr` trains with `rnnt` or `ctc`, not `{self.loss.word()}`")
+
+    def needs(self) -> tuple[str, ...]:
+        audio = f"audio: f32[B, T, {self.features.bins}], lengths: i64[B]"
+        if isinstance(self.loss, Ctc):
+            return (f"entry encode({audio}) -> f32[B, S, V], i64[B]",)
+        return (
+            f"entry encode({audio}) -> f32[B, S, D], i64[B]",
+            "entry predict(labels: i64[B, U]) -> f32[B, U + 1, P]",
+            "entry join(frames: f32[B, S, D], states: f32[B, L, P]) -> f32[B, S, L, V]",
+        )
