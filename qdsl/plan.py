@@ -1,8 +1,9 @@
 """Names the kernel of every layer before anything is built, and reports layers without one."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache, partial
 
+from qdsl.devices import Profile
 from qdsl.diagnostic.model import Diagnostic, error
 from qdsl.ir.model import Model, Storage
 from qdsl.ir.need import Need, needs
@@ -12,13 +13,13 @@ from qdsl.target import Backend, Capability, activation_word, backends, find_ker
 DEFAULT_BACKEND = "cpu"
 
 
-def kernels(model: Model) -> Callable[[Storage], str]:
-    """Says the kernel of each storage of the model.
+def kernels(model: Model, target: Profile | None = None) -> Callable[[Storage], str]:
+    """Says the kernel of each storage of the model on the target's back end.
 
     `float` where the storage is a float tensor, `none` where no kernel serves it, `unused` where no
     entry reads it, `unavailable` where the kernels are not built on this machine.
     """
-    backend = _backend()
+    backend = _backend(target)
     found = _found(model, backend) if backend else {}
 
     def kernel_of(storage: Storage) -> str:
@@ -39,16 +40,34 @@ def _found(model: Model, backend: Backend) -> dict[str, str]:
     return found
 
 
-def check_kernels(model: Model) -> Iterator[Diagnostic]:
+def check_kernels(model: Model, target: Profile | None = None) -> Iterator[Diagnostic]:
     """An error for every quantized storage that no kernel serves; none where nothing is built."""
-    if backend := _backend():
+    if backend := _backend(target):
         yield from unserved(model, backend)
 
 
 def unserved(model: Model, backend: Backend) -> list[Diagnostic]:
-    """Q510 for each layer that no kernel of the back end serves."""
-    served = _served(model, backend)
-    return [_diagnostic(need, backend.name) for need, kernel in served if kernel is None]
+    """Q510 for layers that no kernel of the back end serves, alike ones of a rule together."""
+    alike: dict[tuple[object, ...], list[Need]] = {}
+    for need, kernel in _served(model, backend):
+        if kernel is None:
+            storage = need.storage
+            key = (need.operation, storage.format, need.activations, storage.assigned.span)
+            alike.setdefault(key, []).append(need)
+    found = [_diagnostic(needs, backend.name) for needs in alike.values()]
+    return [*found, *_unserved_values(model, backend)]
+
+
+def _unserved_values(model: Model, backend: Backend) -> Iterator[Diagnostic]:
+    """Rounded products, softmaxes and outputs that no kernel computes."""
+    served = {(c.operation, word) for c in backend.capabilities() for word in c.activations}
+    for property, formats in model.roundings.items():
+        for format in dict.fromkeys(formats.values()):
+            if (property, activation_word(format)) not in served:
+                paths = [p for p, f in formats.items() if f == format]
+                message = f"back end `{backend.name}` has no kernel for {_listed(paths)}"
+                help = f"leave `{property}` out: it is f32"
+                yield error("Q510", f"{message}: {property} in {format}", help=help)
 
 
 def _served(model: Model, backend: Backend) -> Iterator[tuple[Need, Capability | None]]:
@@ -59,16 +78,25 @@ def _served(model: Model, backend: Backend) -> Iterator[tuple[Need, Capability |
         yield need, find(need.operation, need.storage.format, need.activations)
 
 
-def _diagnostic(need: Need, backend: str) -> Diagnostic:
+def _diagnostic(needs: Sequence[Need], backend: str) -> Diagnostic:
+    need = needs[0]
     word, span = activation_word(need.activations), need.storage.assigned.span
     what = f"{need.operation} of {need.storage.format} with {word} activations"
-    message = f"back end `{backend}` has no kernel for `{need.path}`: {what}"
+    paths = list(dict.fromkeys(n.path for n in needs))
+    message = f"back end `{backend}` has no kernel for {_listed(paths)}: {what}"
     help = f"give `{need.path}` another weight format, or f32 activations"
     # a packed file does not know the text it came from
     return error("Q510", message, None if span == no_span() else span, help=help)
 
 
-def _backend() -> Backend | None:
+def _listed(paths: Sequence[str]) -> str:
+    """``a` and 3 more`."""
+    more = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
+    return f"`{paths[0]}`{more}"
+
+
+def _backend(target: Profile | None) -> Backend | None:
     """The back end that plans are made for, None where its kernels are not built."""
-    backend = backends().get(DEFAULT_BACKEND)
+    name = target.backend if target and target.backend else DEFAULT_BACKEND
+    backend = backends().get(name)
     return backend if backend and backend.availability().available else None

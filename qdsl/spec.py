@@ -4,22 +4,27 @@ The words are those of the command line. Nothing here imports torch until a prog
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from qdsl.diagnostic.model import Diagnostic, QdslError
-from qdsl.ir.model import Model
+from qdsl.diagnostic.model import Diagnostic, QdslError, error
+from qdsl.ir.model import Model, Storage
 from qdsl.passes import run_passes
 from qdsl.plan import check_kernels, kernels
 from qdsl.sema.compile import Compiled, compile_file
 from qdsl.sema.compile import Variant as ResolvedVariant
 from qdsl.sema.files import Read
 from qdsl.size.budget import Outcome
+from qdsl.size.choices import Choose, from_texts, largest, open_storages, settled, smallest, texts
+from qdsl.size.device import check_device
 from qdsl.size.diff import Diff, diff
+from qdsl.size.interval import Interval, JudgedInterval
 from qdsl.size.limits import Judged, judge_all
+from qdsl.size.lock import Choices, read_locks
 from qdsl.size.report import Report, size
+from qdsl.source import Span
 from qdsl.syntax import read
 
 if TYPE_CHECKING:
@@ -28,10 +33,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Variant:
-    """A variant of a spec, resolved and free of errors."""
+    """A variant of a spec, resolved and free of errors.
+
+    `locked` are the formats that a lock chose for it, by storage path; without them a variant with
+    `any(…)` is open: it has an interval of sizes, and is neither sized nor built.
+    """
 
     resolved: ResolvedVariant
     label: str  # `file.qspec#name`
+    locked: Mapping[str, str] | None = None
 
     @property
     def name(self) -> str:
@@ -39,21 +49,53 @@ class Variant:
 
     @cached_property
     def source(self) -> Model:
-        """The model as written, before any pass."""
-        return self.resolved.model
+        """The model as written, before any pass; open formats as the lock has them."""
+        model = self.resolved.model
+        return model if self.locked is None else settled(model, from_texts(self.locked))
 
     @cached_property
     def model(self) -> Model:
         """The model as it is packed."""
         return run_passes(self.source)
 
+    @cached_property
+    def open(self) -> tuple[Storage, ...]:
+        """Storages whose format is still to be chosen."""
+        return open_storages(self.source)
+
+    def choosing(self, choose: Choose) -> "Variant":
+        """The variant with its open formats chosen."""
+        return replace(self, locked=texts(self.open, choose))
+
+    def with_formats(self, chosen: Mapping[str, str]) -> "Variant":
+        """The variant with its open formats as a lock would have them, storage path → format."""
+        return replace(self, locked=chosen)
+
+    # ---- sizes -------------------------------------------------------------------------------
+
     def size(self) -> Report:
-        """Exact bytes of the artifact, storage by storage."""
+        """Exact bytes of the artifact, storage by storage; raises QdslError while it is open."""
+        self._refuse_open()
         return self._size
 
     @cached_property
     def _size(self) -> Report:
-        return size(self.name, self.source, self.model, kernels(self.model))
+        plan = kernels(self.model, self.resolved.target)
+        return size(self.name, self.source, self.model, plan, choices=self.locked)
+
+    def interval(self) -> Interval:
+        """Exact bytes in the smallest choices and in the largest."""
+        return Interval(self._least.size(), self._most.size(), self.open)
+
+    @cached_property
+    def _least(self) -> "Variant":
+        return self.choosing(smallest) if self.open else self
+
+    @cached_property
+    def _most(self) -> "Variant":
+        return self.choosing(largest) if self.open else self
+
+    # ---- budgets -----------------------------------------------------------------------------
 
     def budgets(self) -> tuple[Judged, ...]:
         """What the variant's budget says of it, line by line."""
@@ -63,23 +105,50 @@ class Variant:
     def _judged(self) -> tuple[Judged, ...]:
         return judge_all(self.resolved.limits, self.size())
 
+    def judged_interval(self) -> tuple[JudgedInterval, ...]:
+        """The same at both ends of the interval."""
+        pairs = zip(self._least.budgets(), self._most.budgets(), strict=True)
+        return tuple(JudgedInterval(least, most) for least, most in pairs)
+
     def findings(self) -> tuple[Diagnostic, ...]:
-        """Layers without a kernel, and limits that are missed or say nothing."""
-        missed = (d for j in self.budgets() for d in j.diagnostics)
-        return (*check_kernels(self.model), *missed)
+        """Layers without a kernel, what the target lacks, and limits that cannot hold."""
+        missed = (d for j in self.judged_interval() if not j.possible for d in j.least.diagnostics)
+        target = self.resolved.target
+        ends = (self._least, self._most) if self.open else (self,)
+        unserved = (d for v in ends for d in check_kernels(v.model, target))
+        lacking = check_device(target, self._least.size(), self._place) if target else ()
+        return tuple(dict.fromkeys((*unserved, *lacking, *missed)))
+
+    def _place(self, path: str) -> Span | None:
+        claims = self.resolved.claims
+        claim = claims.winner("activations", path) or claims.winner("state", path)
+        return claim.property.span if claim else None
 
     def diff(self, other: "Variant") -> Diff:
         """What changes in bytes from this variant to the other, with causes."""
-        return diff(self.size(), other.size(), (self._outcomes(), other._outcomes()))
+        return diff(self.size(), other.size(), (self.outcomes(), other.outcomes()))
 
-    def _outcomes(self) -> list[Outcome]:
+    def outcomes(self) -> list[Outcome]:
+        """Of the lines of the budget that say something."""
         return [j.outcome for j in self.budgets() if j.outcome]
+
+    # ---- what is made of it ------------------------------------------------------------------
 
     def program(self, seed: int = 0) -> "Program":
         """A trainable float program, its weights initialised by path from the seed."""
         from qdsl.fx import build
 
+        self._refuse_open()
         return build(self.source, packed=self.model, seed=seed)
+
+    def _refuse_open(self) -> None:
+        if not self.open:
+            return
+        first, count = self.open[0], len(self.open)
+        others = f" and {count - 1} more" if count > 1 else ""
+        message = f"the format of `{first.path}`{others} is open in `{self.label}`"
+        help = f"`qdsl fit {self.label}` chooses one for each"
+        raise QdslError([error("Q404", message, first.assigned.span, help=help)])
 
 
 @dataclass(frozen=True)
@@ -88,19 +157,29 @@ class Spec:
 
     path: str
     compiled: Compiled
+    reader: Read = read
 
     @cached_property
     def variants(self) -> Mapping[str, Variant]:
-        return {n: Variant(v, f"{self.path}#{n}") for n, v in self.compiled.variants.items()}
+        return {
+            n: Variant(v, f"{self.path}#{n}", self._locks[0].get(n))
+            for n, v in self.compiled.variants.items()
+        }
 
     @property
     def diagnostics(self) -> tuple[Diagnostic, ...]:
-        return self.compiled.diagnostics
+        return (*self.compiled.diagnostics, *self._locks[1])
+
+    @cached_property
+    def _locks(self) -> tuple[Mapping[str, Choices], tuple[Diagnostic, ...]]:
+        """Choices of the lock beside the file, for variants that it was made for."""
+        models = {n: v.model for n, v in self.compiled.variants.items() if open_storages(v.model)}
+        return read_locks(self.path, models, self.reader) if models else ({}, ())
 
 
 def check_spec(path: str | Path, reader: Read = read) -> Spec:
     """The spec with its findings, which it never raises; those of variants are theirs to tell."""
-    return Spec(str(path), compile_file(Path(path), str(path), reader))
+    return Spec(str(path), compile_file(Path(path), str(path), reader), reader)
 
 
 def load_spec(path: str | Path) -> Spec:

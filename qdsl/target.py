@@ -2,15 +2,16 @@
 
 from collections.abc import Mapping
 from functools import cache
-from typing import TYPE_CHECKING, Protocol, assert_never, cast
+from typing import TYPE_CHECKING, Protocol, assert_never, cast, runtime_checkable
 
 from qdsl.ir.format import (
     ActivationFormat,
+    Activations,
     BinaryGrid,
     FloatGrid,
     IntegerGrid,
-    PerTensor,
     PerToken,
+    StaticFormat,
     TernaryGrid,
     WeightFormat,
 )
@@ -30,6 +31,19 @@ class Availability:
 
     available: bool
     reason: str = ""
+
+
+@record
+class Survey:
+    """What this machine can run of a back end, for `qdsl doctor`.
+
+    chosen: the instruction set (or device) that runs; instruction_sets, kernels: every one that
+    was built, by name.
+    """
+
+    chosen: str
+    instruction_sets: Mapping[str, Availability]
+    kernels: Mapping[str, Availability]
 
 
 @record
@@ -84,6 +98,15 @@ class Backend(Protocol):
         ...
 
 
+@runtime_checkable
+class Surveyed(Protocol):
+    """A back end that can tell of each of its kernels; not every one does."""
+
+    def survey(self) -> Survey:
+        """Called only where the back end is available."""
+        ...
+
+
 @cache
 def backends() -> Mapping[str, Backend]:
     """Installed back ends by name; one that cannot be imported is left out by `installed`."""
@@ -118,19 +141,23 @@ def grid_word(format: WeightFormat) -> str:
             assert_never(grid)
 
 
-def activation_word(format: ActivationFormat | None) -> str:
-    """`f32`, `int8_token` or `int8_tensor`."""
-    if format is None:
-        return "f32"
-    match format.grouping:
-        case PerToken():
+def activation_word(format: Activations | None) -> str:
+    """`f32`, `int8_token`, `int8_tensor`, or of a static range `uint8_static`."""
+    match format:
+        case None:
+            return "f32"
+        case ActivationFormat(PerToken()):
             return "int8_token"
-        case PerTensor():
+        case ActivationFormat():
             return "int8_tensor"
+        case StaticFormat():
+            return f"{format.family}_static"
+        case _:
+            assert_never(format)
 
 
 def find_kernel(
-    backend: Backend, operation: str, weight: WeightFormat, activations: ActivationFormat | None
+    backend: Backend, operation: str, weight: WeightFormat, activations: Activations | None
 ) -> Capability | None:
     """The kernel that serves a layer, None when there is none."""
     from qdsl.ir.format import code_bits

@@ -5,7 +5,7 @@ on a byte; scales and float zeros are tables [outputs, groups], of one row where
 scale for all.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from functools import lru_cache
 from math import prod
@@ -29,6 +29,7 @@ from qdsl.ir.format import (
 )
 from qdsl.ir.model import Model, Parameter, Storage, state_key
 from qdsl.ir.pattern import NM, Dense, Pattern
+from qdsl.ir.ranges import Range, ranges
 from qdsl.record import record
 
 _DTYPES = {FloatType.F32: "F32", FloatType.F16: "F16", FloatType.BF16: "BF16"}
@@ -91,6 +92,7 @@ def layout(model: Model, choices: Mapping[str, str] | None = None) -> Layout:
     Tensors are ordered by descending element size, then key, so that each is aligned.
     """
     entries = [e for s in model.storages for e in storage_tensors(s)]
+    entries += (e for r in ranges(model) for e in range_tensors(r))
     entries.sort(key=lambda e: (-ELEMENT_BYTES[e.dtype], e.key))
     placed, begin = [], 0
     for entry in entries:
@@ -112,6 +114,15 @@ def storage_tensors(storage: Storage) -> tuple[TensorEntry, ...]:
         TensorEntry(f"{key}.{part}" if part else key, part, dtype, shape, nbytes)
         for part, dtype, shape, nbytes in _parts(storage.format, storage.parameter)
     )
+
+
+def range_tensors(range: Range) -> Iterator[TensorEntry]:
+    """The scale of a static range and, where it is asymmetric, its zero point."""
+    key = f"{state_key(range.path)}.{range.name}"
+    scale, zero = range.format.range_bytes
+    yield TensorEntry(f"{key}.{Part.SCALES}", Part.SCALES, "F32", (1,), scale)
+    if zero:
+        yield TensorEntry(f"{key}.{Part.ZEROS}", Part.ZEROS, "U8", (1,), zero)
 
 
 def storage_bytes(storage: Storage) -> Mapping[Part, int]:

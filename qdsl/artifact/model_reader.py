@@ -17,7 +17,7 @@ from qdsl.artifact.parse import parse
 from qdsl.artifact.rows import at, integers, items, natural, pair, product, strings
 from qdsl.artifact.runs import length, unfold
 from qdsl.artifact.verify import verify
-from qdsl.ir.format import ActivationFormat, WeightFormat
+from qdsl.ir.format import Activations, WeightFormat
 from qdsl.ir.model import (
     Assigned,
     Body,
@@ -34,6 +34,7 @@ from qdsl.ir.model import (
     TensorType,
 )
 from qdsl.ir.op import Op
+from qdsl.ir.ranges import SIDES
 
 MOST_UNROLLED = 1 << 18  # modules, storages, operations of all entries
 MOST_BUILT = 1 << 20  # elements and values that the rows of the tables list
@@ -47,7 +48,9 @@ _MODEL = frozenset(
 
 def model_from_json(text: str) -> Model:
     """The model of `model_to_json`; raises Malformed."""
-    model = _Reader().model(record(parse(text), _MODEL))
+    data = parse(text)
+    optional = {"roundings"} & data.keys() if isinstance(data, dict) else set()
+    model = _Reader().model(record(data, _MODEL | optional))
     verify(model)
     return model
 
@@ -107,6 +110,7 @@ class _Reader:
             activations=_activations(data["activations"]),
             states=_activations(data["states"]),
             folds=tuple(Fold(*strings(f, 2)) for f in sequence(data["folds"])),
+            roundings=_roundings(data.get("roundings", {})),
         )
 
     def _module(self, row: Json) -> None:
@@ -248,10 +252,16 @@ def _parameter(row: Json) -> Parameter:
     return Parameter(scalar(str, name), sizes, decode(Role, role), scalar(str, init), rows)
 
 
-def _activations(value: Json) -> dict[str, ActivationFormat]:
+def _activations(value: Json) -> dict[str, Activations]:
     if not isinstance(value, dict):
         raise Malformed("the activations are no object")
-    return {path: decode(ActivationFormat, f) for path, f in value.items()}
+    return {path: decode(Activations, f) for path, f in value.items()}
+
+
+def _roundings(value: Json) -> dict[str, dict[str, Activations]]:
+    if not isinstance(value, dict) or not value.keys() <= SIDES.keys():
+        raise Malformed("the roundings are no object of properties")
+    return {property: _activations(found) for property, found in value.items()}
 
 
 def _texts(value: Json) -> dict[str, str]:

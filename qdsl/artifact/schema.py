@@ -12,7 +12,7 @@ from typing import Any
 
 from qdsl.artifact.codec import Json, encode, encode_dim
 from qdsl.artifact.runs import fold
-from qdsl.ir.format import ActivationFormat, WeightFormat
+from qdsl.ir.format import Activations, WeightFormat
 from qdsl.ir.model import (
     Body,
     Entry,
@@ -75,6 +75,7 @@ class _Writer:
             "activations": {p: _activation(f) for p, f in model.activations.items()},
             "states": {p: _activation(f) for p, f in model.states.items()},
             "folds": [[f.norm, f.into] for f in model.folds],
+            **_roundings(model),
             **{name: table.rows for name, table in self._tables.items()},
         }
 
@@ -151,5 +152,14 @@ def _values(body: Body) -> Iterator[int]:
         yield from step.outputs
 
 
-def _activation(format: ActivationFormat) -> Json:
+def _activation(format: Activations) -> Json:
     return encode(format)
+
+
+def _roundings(model: Model) -> dict[str, Json]:
+    """Left out where there are none, as before there were any."""
+    found = {
+        name: {p: _activation(f) for p, f in paths.items()}
+        for name, paths in model.roundings.items()
+    }
+    return {"roundings": found} if found else {}

@@ -45,6 +45,14 @@ def _verify_storages(model: Model, modules: dict[str, Module]) -> None:
     for path in (*model.activations, *model.states, *folded):
         if path not in modules:
             raise Malformed(f"`{path}` is no module")
+    _verify_roundings(model, modules)
+
+
+def _verify_roundings(model: Model, modules: dict[str, Module]) -> None:
+    for path in (p for found in model.roundings.values() for p in found):
+        # a layer, or a value: its module, its function and its name
+        if path not in modules and path.rpartition(".")[0].rpartition(".")[0] not in modules:
+            raise Malformed(f"`{path}` is no layer and no value")
 
 
 def _verify_format(storage: Storage) -> None:

@@ -1,31 +1,61 @@
-"""Makes the format of activations: dynamic symmetric int8, the one kind there is so far."""
+"""Makes the format of activations: dynamic int8, or integers in a static range."""
 
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 
-from qdsl.formats._reading import Value
+from qdsl.formats._reading import Options, Refused, Value, read
 from qdsl.ir.family import Family, FormatError
-from qdsl.ir.format import ActivationFormat, PerTensor, PerToken
+from qdsl.ir.format import (
+    ActivationFormat,
+    Activations,
+    IntegerGrid,
+    IntegerZero,
+    Levels,
+    PerTensor,
+    PerToken,
+    StaticFormat,
+    Symmetric,
+)
 
 _WRITE = "write `int8(dynamic, per = token)`"
+_OPTIONS = frozenset({"per", "levels"})
+_FLAGS = frozenset({"dynamic", "static", "symmetric", "asymmetric"})
 
 
 def make_activation_format(
     family: Family, options: Mapping[str, Value], flags: Collection[str]
-) -> ActivationFormat | FormatError:
-    """The format of `activations = int8(dynamic, per = token | tensor)`."""
-    if not family.activations:
-        return FormatError(
-            family.name, f"activations of `{family.name}` are not supported yet", _WRITE
-        )
-    if "dynamic" not in flags:
-        return FormatError(family.name, "static activations are not supported yet", _WRITE)
-    for name in (*options, *flags):
-        if name not in ("per", "dynamic", "symmetric"):
-            return FormatError(name, f"dynamic activations take no option `{name}`", _WRITE)
-    match options.get("per", "token"):
-        case "token":
-            return ActivationFormat(PerToken())
-        case "tensor":
-            return ActivationFormat(PerTensor())
-        case other:
-            return FormatError("per", f"`per` is `{other}`", "one of `token`, `tensor`")
+) -> Activations | FormatError:
+    """The format of `int8(dynamic, per = token | tensor)`, or in a static range of `uint8`."""
+    if not isinstance(family.grid, IntegerGrid):
+        return FormatError(family.name, f"values are not rounded to `{family.name}`", _WRITE)
+    words = replace(family, options=_OPTIONS, flags=_FLAGS)
+    try:
+        given = read(words, options, flags)
+        return _dynamic(family, given) if "dynamic" in flags else _static(family.grid, given)
+    except Refused as refused:
+        return refused.error
+
+
+def _dynamic(family: Family, given: Options) -> ActivationFormat:
+    if family.name != "int8":
+        raise Refused("dynamic", f"dynamic activations of `{family.name}`", _WRITE)
+    for name in ("asymmetric", "static", "levels"):
+        if name in given.flags or name in given.values:
+            raise Refused(name, f"dynamic activations take no option `{name}`", _WRITE)
+    word = given.word("per", ("token", "tensor"), "token")
+    return ActivationFormat(PerToken() if word == "token" else PerTensor())
+
+
+def _static(grid: IntegerGrid, given: Options) -> StaticFormat:
+    if given.values.get("per") == "token":
+        message = "a static range is one for all tokens"
+        raise Refused("per", message, "write `dynamic`, or `per = tensor`")
+    given.word("per", ("tensor",), "tensor")
+    if {"symmetric", "asymmetric"} <= set(given.flags):
+        raise Refused("asymmetric", "both `symmetric` and `asymmetric`", "leave one of them out")
+    if "asymmetric" in given.flags:
+        return StaticFormat(replace(grid, levels=Levels.FULL), IntegerZero())
+    levels = given.enum("levels", Levels, grid.levels)
+    if levels is Levels.HALF:
+        raise Refused("levels", "`levels = half` has no exact 0", "`full` or `narrow`")
+    return StaticFormat(replace(grid, levels=levels), Symmetric())

@@ -96,6 +96,9 @@ def _grouping_error(format: WeightFormat) -> FormatError | None:
 
 def _zero_error(format: WeightFormat) -> FormatError | None:
     if isinstance(format.zero, Symmetric):
+        if isinstance(format.grid, IntegerGrid) and not format.grid.signed:
+            message = f"`{format.name}` has no codes for negative weights"
+            return FormatError("asymmetric", message, "add `asymmetric`")
         return None
     if not isinstance(format.grid, IntegerGrid):
         return FormatError("asymmetric", f"`{format.name}` is symmetric by nature")

@@ -47,16 +47,13 @@ def make_weight_format(
         format = _make(family, given, pattern)
     except Refused as refused:
         return refused.error
-    if wrong := check_format(format):
-        return wrong
-    if isinstance(format.clip, LearnedClip):
-        return FormatError("clip", "`clip = learned` is not supported yet", "write `clip = search`")
-    return format
+    return check_format(format) or format
 
 
 def _make(family: Family, given: Options, pattern: Pattern) -> WeightFormat:
-    if "dynamic" in given.flags:
-        raise Refused("dynamic", "`dynamic` is for activations, a weight has its range")
+    for word in ("dynamic", "static"):
+        if word in given.flags:
+            raise Refused(word, f"`{word}` is for activations, a weight has its range")
     zero = _zero(given)
     return WeightFormat(
         name=family.name,
@@ -107,7 +104,8 @@ def _clip(given: Options) -> Clip:
             return FixedClip(float(value))
         case _:
             known = "`none`, `search`, `learned` or a number from 0.3 to 1.0"
-            raise Refused("clip", f"`clip` is `{value}`", known)
+            written = f"`{value}`" if isinstance(value, str) else "no such value"
+            raise Refused("clip", f"`clip` is {written}", known)
 
 
 def _grid(grid: Grid, zero: Zero, given: Options) -> Grid:

@@ -8,10 +8,10 @@ INT8 = Family(
     grid=IntegerGrid(8, levels=Levels.NARROW),
     doc=(
         "±127 where symmetric, -128 … 127 with `levels = full` or `asymmetric`. "
-        "`activations = int8(dynamic)` rounds the inputs of a product, one scale per token."
+        "`activations = int8(dynamic)` rounds the inputs of a product, one scale per token; "
+        "without `dynamic`, in a range that calibration fixes."
     ),
     source="arXiv 1712.05877",
     options=INTEGER_OPTIONS,
     flags=INTEGER_FLAGS,
-    activations=True,
 )

@@ -41,6 +41,8 @@ def bounds(exact: Program, flat: FlatNode, inputs: tuple[Tensor, ...]) -> tuple[
             return (_unit(storages, parameters[0]) * sums,)
         case op.Lstm():
             return _lstm(storages, weights, flat, inputs)
+        case op.Gru():
+            return _gru(storages, weights, flat, inputs)
         case _:
             return (torch.zeros((), dtype=torch.float64),)
 
@@ -106,3 +108,23 @@ def _lstm(
             largest = _unit(storages, weight_hr[0]) * projection.sum(-1)
             state = F.linear(state, projection) + largest
     return state.unsqueeze(1), state, cell
+
+
+def _gru(
+    storages: Storages, weights: Weights, flat: FlatNode, inputs: tuple[Tensor, ...]
+) -> tuple[Tensor, ...]:
+    """As `_lstm`; the error of r counts as often as the recurrent product of n is large."""
+    x, h = inputs
+    weight_ih, weight_hh, bias, bias_hn = flat.node.parameters
+    gates = _product(storages, weights, flat, x[:, 0], (weight_ih, bias))
+    # a rounded state is at most half a code larger
+    largest = h.abs() + h.abs().amax(-1, keepdim=True) / 254
+    bias_hh = operations.recurrent_bias(weights(bias_hn))
+    recurrent = _magnitude(largest, weights(weight_hh), bias_hh)
+    if flat.path not in storages.model.states:
+        gates = gates + _unit(storages, weight_hh) * recurrent
+    r, z, n = gates.expand_as(recurrent).chunk(3, -1)
+    _, _, hn = recurrent.chunk(3, -1)
+    size = 1 + h.abs()
+    state = n + r / 4 * hn + z / 4 * size + 8 * UNIT * (size + hn) * gates.any()
+    return state.unsqueeze(1), state

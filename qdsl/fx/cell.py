@@ -1,4 +1,4 @@
-"""Defines the cell of a packed LSTM to the bit: arithmetic of f32, no function of a library.
+"""Defines the cells of packed LSTMs and GRUs to the bit: arithmetic of f32, no library function.
 
 Kernels compute the same steps, so that a cell is the same on every processor.
 """
@@ -18,6 +18,13 @@ def lstm_cell(gates: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:
     i, f, g, o = gates.chunk(4, -1)
     c = sigmoid(f) * c + sigmoid(i) * tanh(g)
     return sigmoid(o) * tanh(c), c
+
+
+def gru_cell(given: Tensor, recurrent: Tensor, h: Tensor) -> Tensor:
+    """The next h [B, H] from the products of input and h [B, 3H], biases added, gates r, z, n."""
+    (r, z, n), (hr, hz, hn) = given.chunk(3, -1), recurrent.chunk(3, -1)
+    n = tanh(n + sigmoid(r + hr) * hn)
+    return n + sigmoid(z + hz) * (h - n)
 
 
 def sigmoid(x: Tensor) -> Tensor:

@@ -20,6 +20,8 @@ UNARY = {
     "exp": torch.exp,
     "log": torch.log,
     "sqrt": torch.sqrt,
+    "sin": torch.sin,
+    "cos": torch.cos,
     "neg": torch.neg,
     "not": torch.logical_not,
     "abs": torch.abs,

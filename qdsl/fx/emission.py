@@ -20,6 +20,7 @@ LayerOp = (
     | op.Embedding
     | op.Conv
     | op.Lstm
+    | op.Gru
     | op.LayerNorm
     | op.BatchNorm
     | op.Dropout

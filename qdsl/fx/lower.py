@@ -1,5 +1,6 @@
 """Turns an unrolled entry into a torch.fx graph, one node or few per operation."""
 
+import keyword
 from collections.abc import Iterator
 from inspect import Signature
 from typing import assert_never
@@ -61,11 +62,22 @@ def _begin(graph: Graph, result: fx.Graph) -> Emission:
 
 def _placeholders(graph: Graph, result: fx.Graph) -> Iterator[fx.Node]:
     optional = False
-    for given in graph.inputs:
+    for given, name in zip(graph.inputs, _names(graph), strict=True):
         # Python wants a default after a default
         optional = optional or given.zeros
         default = (None,) if optional else (Signature.empty,)
-        yield result.placeholder(given.name, None, *default)
+        yield result.placeholder(name, None, *default)
+
+
+def _names(graph: Graph) -> Iterator[str]:
+    """The inputs as names of Python: `h_0` for `h[0]`, one more `_` behind what is taken."""
+    taken = {"self", *keyword.kwlist}
+    for given in graph.inputs:
+        name = given.name.replace("[", "_").replace("]", "")
+        while name in taken:
+            name += "_"
+        taken.add(name)
+        yield name
 
 
 def _operation(to: Emission, flat: FlatNode, layers: Layers) -> tuple[Operand, ...]:
@@ -78,6 +90,7 @@ def _operation(to: Emission, flat: FlatNode, layers: Layers) -> tuple[Operand, .
             | op.Embedding()
             | op.Conv()
             | op.Lstm()
+            | op.Gru()
             | op.LayerNorm()
             | op.BatchNorm()
             | op.Dropout()

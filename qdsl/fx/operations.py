@@ -91,6 +91,20 @@ def lstm(
     return y, h.squeeze(0), c.squeeze(0)
 
 
+def gru(
+    x: Tensor, h: Tensor, weight_ih: Tensor, weight_hh: Tensor, bias: Tensor, bias_hn: Tensor
+) -> tuple[Tensor, Tensor]:
+    """x [B, T, in], h [B, hidden] → y [B, T, hidden], h; gates r, z, n."""
+    weights = [weight_ih, weight_hh, bias, recurrent_bias(bias_hn)]
+    y, h = torch.gru(x, h.unsqueeze(0), weights, True, 1, 0.0, False, False, True)
+    return y, h.squeeze(0)
+
+
+def recurrent_bias(bias_hn: Tensor) -> Tensor:
+    """The bias [3H] of a GRU's recurrent product, [H] for n and zeros for r and z."""
+    return F.pad(bias_hn, (2 * bias_hn.shape[0], 0))
+
+
 def batch_norm(
     x: Tensor,
     weight: Tensor,

@@ -1,8 +1,8 @@
 """Defines the operations `qdsl::` on packed weights, with their shapes, and registers back ends.
 
 Each operation has two overloads: `default`, which back ends implement for their devices, and
-`reference`, plain torch on any device, which the others are held to. A `weight` is the u8 tensor
-that the back end's `repack` made.
+`reference`, plain torch on any device, which the others are held to. `gru` is composed of `linear`
+where a back end has none of its own. A `weight` is the u8 tensor that the back end's `repack` made.
 """
 
 from collections.abc import Callable
@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.library import Library
 
 from qdsl.diagnostic.model import QdslError, error
+from qdsl.fx.recurrence import packed_gru
 from qdsl.fx.reference import BACKEND, IMPLEMENTATIONS
 from qdsl.target import Availability, Backend, backends, installed
 
@@ -26,6 +27,8 @@ _SCHEMAS = {
     "dequantize": "(Tensor weight, int outputs, int in_features) -> Tensor",
     "lstm": "(Tensor gates, Tensor h0, Tensor c0, Tensor weight_hh, Tensor? weight_hr, str state)"
     " -> (Tensor, Tensor, Tensor)",
+    "gru": "(Tensor gates, Tensor h0, Tensor weight_hh, Tensor bias, str state)"
+    " -> (Tensor, Tensor)",
 }
 
 
@@ -50,7 +53,26 @@ def _lstm(
     return y, torch.empty_like(h0), torch.empty_like(c0)
 
 
-_FAKES = {"linear": _linear, "embedding": _embedding, "dequantize": _dequantize, "lstm": _lstm}
+def _gru(
+    gates: Tensor, h0: Tensor, weight_hh: Tensor, bias: Tensor, state: str
+) -> tuple[Tensor, Tensor]:
+    return gates.new_empty((*gates.shape[:2], h0.shape[1])), torch.empty_like(h0)
+
+
+_FAKES = {
+    "linear": _linear,
+    "embedding": _embedding,
+    "dequantize": _dequantize,
+    "lstm": _lstm,
+    "gru": _gru,
+}
+
+
+def _composed_gru(
+    gates: Tensor, h0: Tensor, weight_hh: Tensor, bias: Tensor, state: str
+) -> tuple[Tensor, Tensor]:
+    linear = operation("linear", "default")
+    return packed_gru(linear, gates, h0, weight_hh, bias, state)
 
 
 def _define() -> Library:
@@ -63,6 +85,7 @@ def _define() -> Library:
             define(overload + schema)
             implement(overload, _FAKES[name], "Meta")
         implement(f"{name}.{REFERENCE}", IMPLEMENTATIONS[name], "CompositeExplicitAutograd")
+    implement("gru", _composed_gru, "CompositeExplicitAutograd")
     return library
 
 

@@ -16,7 +16,8 @@ from qdsl.fx.storages import Storages
 from qdsl.fx.trained import fixed_norm, layer_norm, unpacked
 from qdsl.ir import op
 from qdsl.ir.flat import FlatNode
-from qdsl.ir.format import ActivationFormat, FloatGrid, FloatType
+from qdsl.ir.format import Activations, FloatGrid, FloatType
+from qdsl.ir.model import Role
 from qdsl.target import activation_word
 
 
@@ -40,8 +41,8 @@ class PackedLayers:
                 return (self._embedding(to, flat, inputs[0]),)
             case op.Conv():
                 return (self._conv(to, operation, flat, inputs[0]),)
-            case op.Lstm():
-                return self._lstm(to, flat, inputs)
+            case op.Lstm() | op.Gru():
+                return self._recurrent(to, operation, flat, inputs)
             case op.BatchNorm():
                 return (fixed_norm(to, inputs[0], operation, flat, self),)
             case op.Read() | op.LayerNorm():
@@ -90,23 +91,30 @@ class PackedLayers:
         rows = to.call(operations.patches, x, conv.kernel, *shape)
         return self._product(to, flat, rows, weight, given)
 
-    def _lstm(
-        self, to: Emission, flat: FlatNode, inputs: tuple[fx.Node, ...]
+    def _recurrent(
+        self, to: Emission, operation: op.Recurrent, flat: FlatNode, inputs: tuple[fx.Node, ...]
     ) -> tuple[fx.Node, ...]:
-        x, h, c = inputs
-        weight_ih, weight_hh, bias, *weight_hr = flat.node.parameters
-        if any(self._is_float(p) for p in (weight_ih, weight_hh, *weight_hr)):
-            result = to.call(operations.lstm, x, h, c, *self._weights(to, flat))
-            return unpacked(to, result, 3)
+        x, *states = inputs
+        weight_ih, weight_hh, bias, *more = flat.node.parameters
+        if any(self._is_float(p) for p in flat.node.parameters if self._is_matrix(p)):
+            function = operations.lstm if isinstance(operation, op.Lstm) else operations.gru
+            result = to.call(function, x, *states, *self._weights(to, flat))
+            return unpacked(to, result, len(inputs))
         gates = self._product(to, flat, x, weight_ih, self.weight(to, bias))
         gates = to.method("transpose", gates, 0, 1)
-        projection = self._packed(to, weight_hr[0]) if weight_hr else None
-        recurrent = self._packed(to, weight_hh)
+        match operation:
+            case op.Lstm():
+                name, last = "lstm", self._packed(to, more[0]) if more else None
+            case op.Gru():
+                name, last = "gru", to.call(operations.recurrent_bias, self.weight(to, more[0]))
+            case _:
+                assert_never(operation)
         # a state has one row per example: per token and per tensor are the same
-        state = "int8_token" if flat.path in self.storages.model.states else "f32"
-        result = to.call(self._operation("lstm"), gates, h, c, recurrent, projection, state)
-        y, h, c = unpacked(to, result, 3)
-        return to.method("transpose", y, 0, 1), h, c
+        word = "int8_token" if flat.path in self.storages.model.states else "f32"
+        recurrent = self._packed(to, weight_hh)
+        result = to.call(self._operation(name), gates, *states, recurrent, last, word)
+        y, *states = unpacked(to, result, len(inputs))
+        return to.method("transpose", y, 0, 1), *states
 
     def _product(
         self, to: Emission, flat: FlatNode, x: fx.Node, weight: str, bias: fx.Node | None
@@ -144,9 +152,12 @@ class PackedLayers:
     def _is_float(self, path: str) -> bool:
         return self.storages.of(path).format.is_float
 
+    def _is_matrix(self, path: str) -> bool:
+        return self.storages.of(path).parameter.role is Role.WEIGHT
+
     def _operation(self, name: str) -> object:
         return qdsl_operation(name, self.overload)
 
     @property
-    def _activations(self) -> Mapping[str, ActivationFormat]:
+    def _activations(self) -> Mapping[str, Activations]:
         return self.storages.model.activations

@@ -23,6 +23,7 @@ from qdsl.fx.canonical import Decoded, decode
 from qdsl.fx.cell import lstm_cell
 from qdsl.fx.numerics import dequantize as dequantized
 from qdsl.fx.numerics import groups
+from qdsl.fx.recurrence import packed_gru
 from qdsl.fx.version import version
 from qdsl.ir.format import (
     FloatZero,
@@ -181,11 +182,19 @@ def lstm(
     return y, h.clone(), c.clone()
 
 
+def gru(
+    gates: Tensor, h0: Tensor, weight_hh: Tensor, bias: Tensor, state: str
+) -> tuple[Tensor, Tensor]:
+    """gates [T, B, 3H], h0 [B, H], bias [3H] → y [T, B, H], h; products as in `linear`."""
+    return packed_gru(linear, gates, h0, weight_hh, bias, state)
+
+
 IMPLEMENTATIONS: dict[str, Callable[..., Any]] = {
     "linear": linear,
     "embedding": embedding,
     "dequantize": dequantize,
     "lstm": lstm,
+    "gru": gru,
 }
 
 

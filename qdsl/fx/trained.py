@@ -1,7 +1,7 @@
 """Lowers layers for training: in float, or with weights and activations rounded as when packed."""
 
 import operator
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol, assert_never
 
@@ -14,8 +14,15 @@ from qdsl.fx.quantizer import QUANTIZER
 from qdsl.fx.storages import Storages
 from qdsl.ir import op
 from qdsl.ir.flat import FlatNode
-from qdsl.ir.format import F32, ActivationFormat
+from qdsl.ir.format import F32, Activations
 from qdsl.target import activation_word
+
+_RECURRENCES: Mapping[tuple[type[op.Recurrent], bool], Callable[..., object]] = {
+    (op.Lstm, False): operations.lstm,
+    (op.Lstm, True): recurrence.rounded_lstm,
+    (op.Gru, False): operations.gru,
+    (op.Gru, True): recurrence.rounded_gru,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +43,8 @@ class TrainedLayers:
                 return (self._batch_norm(to, operation, flat, inputs[0]),)
             case op.Conv():
                 return (self._conv(to, operation, flat, inputs[0]),)
-            case op.Lstm():
-                return self._lstm(to, flat, inputs)
+            case op.Lstm() | op.Gru():
+                return self._recurrent(to, operation, flat, inputs)
             case op.Read() | op.Linear() | op.Embedding() | op.LayerNorm():
                 return (self._simple(to, operation, flat, inputs),)
             case _:
@@ -95,23 +102,22 @@ class TrainedLayers:
         rows = self._rounded(to, flat, to.call(operations.patches, x, conv.kernel, *shape))
         return to.call(F.linear, rows, to.method("flatten", weight, 1), *bias)
 
-    def _lstm(
-        self, to: Emission, flat: FlatNode, inputs: tuple[fx.Node, ...]
+    def _recurrent(
+        self, to: Emission, operation: op.Recurrent, flat: FlatNode, inputs: tuple[fx.Node, ...]
     ) -> tuple[fx.Node, ...]:
-        x, h, c = inputs
+        x, *states = inputs
         weights = self.weights(to, flat)
         x = self._rounded(to, flat, x)
-        if self._word(self.storages.model.states, flat):
-            result = to.call(recurrence.rounded_lstm, x, h, c, *weights)
-        else:
-            result = to.call(operations.lstm, x, h, c, *weights)
-        return unpacked(to, result, 3)
+        rounded = self._word(self.storages.model.states, flat) is not None
+        function = _RECURRENCES[type(operation), rounded]
+        result = to.call(function, x, *states, *weights)
+        return unpacked(to, result, len(inputs))
 
     def _rounded(self, to: Emission, flat: FlatNode, x: fx.Node) -> fx.Node:
         word = self._word(self.storages.model.activations, flat)
         return to.call(activations.fake_quantize, x, word) if word else x
 
-    def _word(self, formats: Mapping[str, ActivationFormat], flat: FlatNode) -> str | None:
+    def _word(self, formats: Mapping[str, Activations], flat: FlatNode) -> str | None:
         if not self.quantized or flat.path not in formats:
             return None
         return activation_word(formats[flat.path])

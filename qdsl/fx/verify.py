@@ -21,7 +21,7 @@ from qdsl.fx.storages import Storages
 from qdsl.ir.flat import FlatNode, Graph, graphs
 from qdsl.ir.model import EntryInput, Model
 from qdsl.ir.need import needs
-from qdsl.ir.op import Conv, Linear, Lstm
+from qdsl.ir.op import Conv, Linear, Recurrent
 
 Inputs = tuple[str, Sequence[Tensor | None]]  # an entry and what it is given
 Tensors = tuple[Tensor, ...]
@@ -119,7 +119,7 @@ class _Session:
 
     def _compared(self, flat: FlatNode, inputs: Tensors) -> list[_Difference]:
         exact, packed = (_alone(p, flat, len(inputs)) for p in (self.exact, self.packed))
-        if isinstance(flat.node.op, Lstm):
+        if isinstance(flat.node.op, Recurrent):
             inputs = _steps(exact, inputs)
         expected, actual = exact(*inputs), packed(*inputs)
         allowed = bounds(self.exact, flat, inputs)
@@ -139,11 +139,11 @@ def _alone(program: Program, flat: FlatNode, count: int) -> Callable[..., Tensor
 
 def _steps(layer: Callable[..., Tensors], inputs: Tensors) -> Tensors:
     """All steps of a sequence as a batch of sequences of length 1: none errs for another."""
-    x, h, c = inputs
+    x, *states = inputs
     before = []
     for t in range(x.shape[1]):
-        before.append((x[:, t : t + 1], h, c))
-        _, h, c = layer(*before[-1])
+        before.append((x[:, t : t + 1], *states))
+        _, *states = layer(*before[-1])
     return tuple(torch.cat(parts) for parts in zip(*before, strict=True)) or inputs
 
 
@@ -164,8 +164,8 @@ def _same(a: Tensor, b: Tensor) -> bool:
 def _integer(model: Model) -> bool:
     """Whether every product with a weight is one of integers."""
     nodes = (f for g in graphs(model) for f in g.nodes)
-    products = [f for f in nodes if isinstance(f.node.op, Linear | Conv | Lstm)]
-    recurrent = (f.path in model.states for f in products if isinstance(f.node.op, Lstm))
+    products = [f for f in nodes if isinstance(f.node.op, Linear | Conv | Recurrent)]
+    recurrent = (f.path in model.states for f in products if isinstance(f.node.op, Recurrent))
     return all(f.path in model.activations for f in products) and all(recurrent)
 
 

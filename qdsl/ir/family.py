@@ -18,7 +18,6 @@ class Family:
     source: str
     options: frozenset[str] = frozenset()
     flags: frozenset[str] = frozenset()
-    activations: bool = False  # may round the inputs of a product
 
 
 @record
@@ -44,5 +43,5 @@ class FormatError:
 
 
 INTEGER_OPTIONS = frozenset({"per", "group", "scale", "zero", "clip", "levels", "tail"})
-INTEGER_FLAGS = frozenset({"symmetric", "asymmetric", "dynamic"})
+INTEGER_FLAGS = frozenset({"symmetric", "asymmetric", "dynamic", "static"})
 SCALED_OPTIONS = frozenset({"per", "group", "scale", "tail"})

@@ -201,9 +201,42 @@ class ActivationFormat:
 
     grouping: PerToken | PerTensor = PerToken()
 
+    @property
+    def family(self) -> str:
+        return "int8"
+
+    @property
+    def range_bytes(self) -> tuple[int, int]:
+        """Bytes stored of a scale and of a zero point: none, both are found at run time."""
+        return 0, 0
+
     def __str__(self) -> str:
         per = "token" if isinstance(self.grouping, PerToken) else "tensor"
         return f"int8(dynamic, per = {per})"
+
+
+@record
+class StaticFormat:
+    """How values are rounded in a range that calibration fixes: one scale for all of them."""
+
+    grid: IntegerGrid
+    zero: Symmetric | IntegerZero = Symmetric()
+
+    @property
+    def family(self) -> str:
+        return f"{'int' if self.grid.signed else 'uint'}{self.grid.bits}"
+
+    @property
+    def range_bytes(self) -> tuple[int, int]:
+        """Bytes stored of the scale, which is f32, and of the zero point."""
+        return 4, int(isinstance(self.zero, IntegerZero))
+
+    def __str__(self) -> str:
+        asymmetric = ", asymmetric" if isinstance(self.zero, IntegerZero) else ""
+        return f"{self.family}(static{asymmetric})"
+
+
+Activations = ActivationFormat | StaticFormat
 
 
 F32 = WeightFormat("f32", FloatGrid(FloatType.F32))

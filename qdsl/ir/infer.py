@@ -27,7 +27,7 @@ LOGIC = frozenset({"and", "or", "not"})
 def infer(op: Op, inputs: Types, parameters: tuple[tuple[int, ...], ...]) -> Types:
     """Types of the outputs; raises ShapeError. `parameters` are the shapes of the parameters."""
     match op:
-        case ops.Linear() | ops.Embedding() | ops.Conv() | ops.Lstm() | ops.Read():
+        case ops.Linear() | ops.Embedding() | ops.Conv() | ops.Lstm() | ops.Gru() | ops.Read():
             return _parameterised(op, inputs, parameters)
         case ops.LayerNorm() | ops.BatchNorm():
             _dtype(inputs[0], "f32")
@@ -131,18 +131,23 @@ def _parameterised(op: Op, inputs: Types, parameters: tuple[tuple[int, ...], ...
             return (TensorType("f32", (*inputs[0].shape, dim(parameters[0][1]))),)
         case ops.Conv():
             return (_conv(op, inputs[0], parameters[0]),)
-        case ops.Lstm(hidden):
-            x, h, c = inputs
-            _dtype(x, "f32")
-            _features(_last(x), parameters[0][1])
-            out = dim(parameters[1][1])
-            if len(x.shape) != 3:
-                raise ShapeError(f"`LSTM` takes [B, T, features], not {x}")
-            _equal(h, TensorType("f32", (x.shape[0], out)), "h")
-            _equal(c, TensorType("f32", (x.shape[0], dim(hidden))), "c")
-            return (TensorType("f32", (*x.shape[:2], out)), h, c)
+        case ops.Lstm() | ops.Gru():
+            return _recurrent(op, inputs, parameters)
         case _:
             raise TypeError(f"no rule for {type(op).__name__}")
+
+
+def _recurrent(op: ops.Recurrent, inputs: Types, parameters: tuple[tuple[int, ...], ...]) -> Types:
+    x, *states = inputs
+    _dtype(x, "f32")
+    _features(_last(x), parameters[0][1])
+    if len(x.shape) != 3:
+        raise ShapeError(f"`{type(op).__name__.upper()}` takes [B, T, features], not {x}")
+    out = parameters[1][1]
+    sizes = {"h": out, "c": op.hidden} if isinstance(op, ops.Lstm) else {"h": out}
+    for (name, size), state in zip(sizes.items(), states, strict=True):
+        _equal(state, TensorType("f32", (x.shape[0], dim(size))), name)
+    return (TensorType("f32", (*x.shape[:2], dim(out))), *states)
 
 
 def _conv(op: ops.Conv, x: TensorType, weight: tuple[int, ...]) -> TensorType:

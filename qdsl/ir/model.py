@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from math import prod
 
-from qdsl.ir.format import F32, ActivationFormat, WeightFormat
+from qdsl.ir.format import F32, Activations, WeightFormat
 from qdsl.ir.op import Op
 from qdsl.ir.shape import Shape
 from qdsl.record import record
@@ -106,7 +106,7 @@ class Parameter:
     name: str
     shape: tuple[int, ...]
     role: Role
-    init: str = "zeros"  # uniform(fan_in), zeros, ones, normal, xavier, orthogonal
+    init: str = "zeros"  # as `fx/initialise.py` reads it
     rows: int = 1
     span: Span = field(default_factory=no_span, compare=False, repr=False)
 
@@ -147,10 +147,14 @@ class Module:
 
 @record
 class Assigned:
-    """A format and the text that gave it (the rule's property, or the default)."""
+    """A format and the text that gave it (the rule's property, or the default).
+
+    `choices` are those of an `any(…)`, of which none has been chosen; `format` is the first.
+    """
 
     format: WeightFormat
     span: Span = field(default_factory=no_span, compare=False, repr=False)
+    choices: tuple[WeightFormat, ...] = ()
 
 
 @record
@@ -166,6 +170,10 @@ class Storage:
     @property
     def format(self) -> WeightFormat:
         return self.assigned.format
+
+    @property
+    def choices(self) -> tuple[WeightFormat, ...]:
+        return self.assigned.choices
 
     @property
     def module_path(self) -> str:
@@ -185,7 +193,8 @@ class Model:
     """A model with its formats resolved.
 
     storages: owners only, in the order of the module tree; ties: alias path → owner path;
-    activations, states: by layer path, absent is f32; folds: what a pass decided.
+    activations, states: by layer path, absent is f32; folds: what a pass decided; roundings: of
+    the properties `output`, `matmul`, `softmax`, by path of a layer or value, absent is f32.
     """
 
     name: str
@@ -193,9 +202,10 @@ class Model:
     entries: tuple[Entry, ...]
     storages: tuple[Storage, ...]
     ties: Mapping[str, str]
-    activations: Mapping[str, ActivationFormat]
-    states: Mapping[str, ActivationFormat]
+    activations: Mapping[str, Activations]
+    states: Mapping[str, Activations]
     folds: tuple[Fold, ...] = ()
+    roundings: Mapping[str, Mapping[str, Activations]] = field(default_factory=dict)
 
     def storage(self, path: str) -> Storage:
         """The storage of that path, its owner when tied; raises KeyError."""

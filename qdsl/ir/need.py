@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 from qdsl.ir import op
 from qdsl.ir.flat import FlatNode, graphs
-from qdsl.ir.format import ActivationFormat, PerToken
-from qdsl.ir.model import Model, Storage
+from qdsl.ir.format import ActivationFormat, Activations, PerToken
+from qdsl.ir.model import Model, Role, Storage
 from qdsl.record import record
 
 
@@ -20,7 +20,7 @@ class Need:
     path: str
     operation: str
     storage: Storage
-    activations: ActivationFormat | None = None
+    activations: Activations | None = None
 
 
 def needs(model: Model) -> tuple[Need, ...]:
@@ -53,36 +53,40 @@ def _needs(model: Model, flat: FlatNode, storages: list[Storage]) -> Iterator[Ne
             yield from _reads(flat.path, storages[1:])
         case op.Embedding():
             yield from _product(flat.path, "embedding", storages[0], None)
-        case op.Lstm():
-            yield from _lstm(model, flat.path, storages, activations)
+        case op.Lstm() | op.Gru():
+            yield from _recurrent(model, flat, storages, activations)
         case _:
             yield from _reads(flat.path, storages)
 
 
-def _lstm(
-    model: Model, path: str, storages: list[Storage], activations: ActivationFormat | None
+def _recurrent(
+    model: Model, flat: FlatNode, storages: list[Storage], activations: Activations | None
 ) -> Iterator[Need]:
-    weight_ih, weight_hh, bias, *weight_hr = storages
-    recurrent = [weight_hh, *weight_hr]
-    # a state has one row per example: per token and per tensor are the same
-    states = ActivationFormat(PerToken()) if path in model.states else None
+    path = flat.path
+    weight_ih, *recurrent = (s for s in storages if s.parameter.role is Role.WEIGHT)
+    states = model.states.get(path)
+    if isinstance(states, ActivationFormat):
+        # a state has one row per example: per token and per tensor are the same
+        states = ActivationFormat(PerToken())
     plain = activations is None and states is None
     if plain and any(s.format.is_float for s in (weight_ih, *recurrent)):
         # torch's own recurrence, over weights read back as f32
         yield from _reads(path, storages)
         return
     rounded = not plain
+    # `qdsl::gru` is steps of `qdsl::linear`
+    product = "lstm" if isinstance(flat.node.op, op.Lstm) else "linear"
     for storage, operation, format in (
         (weight_ih, "linear", activations),
-        *((s, "lstm", states) for s in recurrent),
+        *((s, product, states) for s in recurrent),
     ):
         if rounded or not storage.format.is_float:
             yield Need(path, operation, storage, format)
-    yield from _reads(path, [bias])
+    yield from _reads(path, [s for s in storages if s.parameter.role is Role.BIAS])
 
 
 def _product(
-    path: str, operation: str, storage: Storage, activations: ActivationFormat | None
+    path: str, operation: str, storage: Storage, activations: Activations | None
 ) -> Iterator[Need]:
     if not storage.format.is_float or activations is not None:
         yield Need(path, operation, storage, activations)

@@ -2,7 +2,7 @@
 
 Layouts are channels-last. Weights are stored as their matrix reads: Linear [out, in], Conv
 [out, kernel…, in/groups], Embedding [rows, d], LSTM weight_ih [4·hidden, in] with the gates i, f,
-g, o stacked in rows (the order of PyTorch).
+g, o stacked in rows, GRU weight_ih [3·hidden, in] with r, z, n (the order of PyTorch).
 """
 
 from qdsl.ir.shape import Dim, Shape
@@ -51,6 +51,17 @@ class Lstm:
 
 
 @record
+class Gru:
+    """x [B, T, in], h [B, hidden] → y [B, T, hidden], h.
+
+    Parameters: weight_ih, weight_hh, bias [3·hidden], bias_hn [hidden].
+    """
+
+
+Recurrent = Lstm | Gru
+
+
+@record
 class LayerNorm:
     """Over the last axis. Parameters: weight, bias."""
 
@@ -90,7 +101,7 @@ class LogSoftmax:
 
 @record
 class Unary:
-    """`silu gelu relu tanh sigmoid exp log sqrt neg not abs`."""
+    """`silu gelu relu tanh sigmoid exp log sqrt sin cos neg not abs`."""
 
     function: str
 
@@ -286,6 +297,7 @@ Op = (
     | Embedding
     | Conv
     | Lstm
+    | Gru
     | LayerNorm
     | BatchNorm
     | Einsum

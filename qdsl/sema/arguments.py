@@ -12,6 +12,7 @@ from qdsl.sema.describe import describe
 from qdsl.sema.static import StaticEvaluator
 from qdsl.sema.values import (
     BlockValue,
+    FormatChoice,
     FormatValue,
     FunctionName,
     LayerKind,
@@ -26,7 +27,7 @@ TYPES: dict[str, tuple[type, ...]] = {
     "float": (float, int),
     "bool": (bool,),
     "str": (str,),
-    "format": (FormatValue,),
+    "format": (FormatValue, FormatChoice),
     "block": (BlockValue, LayerKind),
     "activation": (FunctionName,),
 }

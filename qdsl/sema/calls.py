@@ -1,7 +1,7 @@
 """Applies functions of the table: `softmax(x, axis = -1)`, `transpose(…)`, `len(S, lengths)`."""
 
 from functools import cache
-from inspect import Parameter, signature
+from inspect import Parameter
 from typing import TYPE_CHECKING
 
 from qdsl.diagnostic.suggest import suggestion
@@ -15,6 +15,7 @@ from qdsl.sema.describe import shape_message
 from qdsl.sema.dims import formula
 from qdsl.sema.functions import table
 from qdsl.sema.functions.arrange import permuted
+from qdsl.sema.functions.function import parameter_text
 from qdsl.sema.functions.operand import Operand
 from qdsl.sema.language import DTYPES
 from qdsl.sema.values import Val
@@ -133,20 +134,11 @@ def _coerced(evaluator: "FunctionEvaluator", parameter: Parameter, placed: Place
 
 @cache
 def _parameters(name: str) -> tuple[Parameter, ...]:
-    return tuple(signature(table()[name].apply).parameters.values())[1:]
+    return table()[name].parameters
 
 
 def _usage(name: str) -> str:
-    return f"`{name}({', '.join(map(_shown, _parameters(name)))})`"
-
-
-def _shown(parameter: Parameter) -> str:
-    """`axis = -1`, as a spec would say it."""
-    if parameter.kind is Parameter.VAR_POSITIONAL:
-        return f"{parameter.name}, …"
-    if parameter.default is Parameter.empty:
-        return parameter.name
-    return f"{parameter.name} = {str(parameter.default).lower()}"
+    return f"`{name}({', '.join(map(parameter_text, _parameters(name)))})`"
 
 
 def _transpose(evaluator: "FunctionEvaluator", e: tree.Call, first: tuple[Val, ...]) -> Val:

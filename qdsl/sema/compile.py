@@ -16,7 +16,7 @@ from qdsl.sema.context import Context, Stop
 from qdsl.sema.elaborate import Elaborator
 from qdsl.sema.entries import entries_of
 from qdsl.sema.files import STD, Loader, Read, import_root, real_path
-from qdsl.sema.formats import weight_format
+from qdsl.sema.formats import is_activation, weight_format
 from qdsl.sema.memory import Memory
 from qdsl.sema.policy import Claims, resolve
 from qdsl.sema.recipes import RecipeReader, task_span
@@ -30,7 +30,7 @@ from qdsl.sema.targets import TargetReader
 from qdsl.sema.tasks import check_task
 from qdsl.sema.ties import resolve_ties
 from qdsl.sema.units import Units
-from qdsl.sema.values import BlockValue, FormatValue, Unit
+from qdsl.sema.values import BlockValue, FormatChoice, FormatValue, Unit
 from qdsl.sema.variants import Settled, Settler
 from qdsl.source import Span
 from qdsl.syntax import read, tree
@@ -130,11 +130,11 @@ class _Compiler:
         assert self.scope.constants is not None
         for item in self.scope.own(tree.Format):
             value = self.scope.constants[item.name.text]
-            if isinstance(value, FormatValue) and "dynamic" not in value.flags:
-                try:
-                    weight_format(value, item.value.span, self.context)
-                except Stop:
-                    continue
+            formats = value.choices if isinstance(value, FormatChoice) else (value,)
+            for format in formats:
+                if isinstance(format, FormatValue) and not is_activation(format):
+                    with suppress(Stop):
+                        weight_format(format, item.value.span, self.context)
         for recipe in self.scope.own(tree.Recipe):
             with suppress(Stop):
                 self.recipes.read(recipe, self.scope, {})
@@ -172,7 +172,7 @@ class _Compiler:
         bodies, whole = settled.bodies, root.whole
         module, context = root.module, self.context
         entries = self._entries(root)
-        claims = resolve(bodies, module, ties, shadows, context, whole=whole)
+        claims = resolve(bodies, module, ties, shadows, context, entries=entries, whole=whole)
         scopes = {id(rule): body.scope for body in bodies for rule in body.rules}
         assigner = Assigner(claims, scopes, context, self.units.instantiate)
         policy = settled.policy.name.span if settled.policy else None
@@ -186,6 +186,7 @@ class _Compiler:
             ties=ties,
             activations=activations,
             states=assigner.activations(module, "state"),
+            roundings=assigner.roundings(),
         )
         recipe = self._recipe(settled, root, entries)
         target = self.targets.named(*settled.target) if settled.target else None

@@ -1,11 +1,15 @@
 """Says what a value is, in a few words, for messages."""
 
+from typing import assert_never
+
 from qdsl.ir.builder import Value
 from qdsl.ir.infer_shape import ShapeError
 from qdsl.ir.shape import Dim
 from qdsl.sema.values import (
+    AnyWord,
     BlockValue,
     BoundFunction,
+    FormatChoice,
     FormatValue,
     FunctionName,
     LayerKind,
@@ -52,12 +56,10 @@ def _named(value: object) -> str:
     match value:
         case FormatValue(family=name):
             return f"format `{name}`"
-        case BlockValue():
-            return f"block `{value.definition.name.text}`"
-        case LayerKind(name=name):
-            return f"layer kind `{name}`"
-        case FunctionName(name=name):
-            return f"function `{name}`"
+        case FormatChoice() | AnyWord():
+            return "`any(…)`"
+        case BlockValue() | LayerKind() | FunctionName():
+            return _named_by_text(value)
         case Unit(module=module):
             return f"layer `{module.kind}`" if module.is_layer else f"block `{module.kind}`"
         case MemberValue(path=path):
@@ -70,3 +72,15 @@ def _named(value: object) -> str:
             return f"parameter `{name}`"
         case _:
             return f"{type(value).__name__}"
+
+
+def _named_by_text(value: BlockValue | LayerKind | FunctionName) -> str:
+    match value:
+        case BlockValue():
+            return f"block `{value.definition.name.text}`"
+        case LayerKind(name=name):
+            return f"layer kind `{name}`"
+        case FunctionName(name=name):
+            return f"function `{name}`"
+        case _:
+            assert_never(value)

@@ -2,7 +2,7 @@
 
 from qdsl.ir.model import Entry, EntryInput
 from qdsl.sema.body import FunctionEvaluator
-from qdsl.sema.context import Context, Stop
+from qdsl.sema.context import Stop
 from qdsl.sema.elaborate import Elaborator, FunctionFrame, shapes_of
 from qdsl.sema.limits import MAX_ARRAY
 from qdsl.sema.metered_builder import MeteredBuilder
@@ -11,17 +11,16 @@ from qdsl.sema.values import BlockValue, Unit, Val
 from qdsl.syntax import tree
 
 
-def entries_of(root: Unit, context: Context) -> tuple[Entry, ...]:
+def entries_of(root: Unit, elaborator: Elaborator) -> tuple[Entry, ...]:
     """Every entry of the model that elaborates; the others are reported."""
     assert isinstance(root.definition, BlockValue)
-    elaborator = Elaborator(context, FunctionEvaluator)
     found: list[Entry] = []
     for member in root.definition.definition.members:
         if isinstance(member, tree.Function) and member.kind != "fn":
             try:
                 found.append(_entry(elaborator, root, member))
             except Stop:
-                assert context.failed, "stopped without a finding"
+                assert elaborator.context.failed, "stopped without a finding"
     return tuple(found)
 
 

@@ -19,6 +19,7 @@ ROOT_MARKS = ("qdsl.toml", ".git")
 UNREADABLE = "Q001"
 
 Read = Callable[[Path, str], tuple[Source | None, tuple[Diagnostic, ...]]]
+Parse = Callable[[Source], tuple[tree.File, tuple[Diagnostic, ...]]]
 
 
 @dataclass(eq=False)
@@ -28,6 +29,7 @@ class Loader:
     context: Context
     root: Path
     read: Read
+    parse: Parse = parse
     scopes: dict[Path, FileScope | None] = field(default_factory=dict)
     loading: list[Path] = field(default_factory=list)
     names: dict[Path, str] = field(default_factory=dict)
@@ -43,7 +45,7 @@ class Loader:
         return self._scope(path, source)
 
     def _scope(self, path: Path, source: Source) -> FileScope:
-        file, findings = parse(source)
+        file, findings = self.parse(source)
         for finding in findings:
             self.context.report(finding)
         self.loading.append(path)
@@ -60,7 +62,7 @@ class Loader:
 
     def _module(self, item: tree.Import, importer: Path) -> FileScope | None:
         """The scope of an imported module, None where there is none (reported)."""
-        path = self._path(item, importer)
+        path = self.path(item, importer)
         if path is None:
             return None
         if path in self.loading:
@@ -80,7 +82,8 @@ class Loader:
             self._report_unreadable(item, path, findings)
         return self.scopes[path]
 
-    def _path(self, item: tree.Import, importer: Path) -> Path | None:
+    def path(self, item: tree.Import, importer: Path) -> Path | None:
+        """Where an imported module is; None where it cannot be (reported)."""
         words = [n.text for n in item.module]
         if item.relative == 0:
             return self._std(item, words)

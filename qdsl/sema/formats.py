@@ -3,7 +3,7 @@
 import qdsl.formats
 from qdsl.formats import make_activation_format, make_weight_format
 from qdsl.ir.family import Family, FormatError
-from qdsl.ir.format import ActivationFormat, WeightFormat
+from qdsl.ir.format import Activations, WeightFormat
 from qdsl.registry import member
 from qdsl.sema.context import Context
 from qdsl.sema.values import FormatValue
@@ -20,7 +20,13 @@ def weight_format(value: FormatValue, span: Span, context: Context) -> WeightFor
     return made
 
 
-def activation_format(value: FormatValue, span: Span, context: Context) -> ActivationFormat | None:
+def is_activation(value: FormatValue) -> bool:
+    """Whether the format says itself that it is one of activations."""
+    words = {*value.flags, dict(value.options).get("per")}
+    return bool({"dynamic", "static", "token"} & words)
+
+
+def activation_format(value: FormatValue, span: Span, context: Context) -> Activations | None:
     """The activation format, None for f32; raises Stop after reporting."""
     if value.family == "f32" and not value.options and not value.flags:
         return None

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from qdsl.diagnostic.suggest import suggestion
 from qdsl.ir.model import Module, Parameter, Role
 from qdsl.sema.context import Context, Stop
+from qdsl.sema.initialisers import initialiser
 from qdsl.sema.limits import ELEMENT, MAX_PARTS, MAX_REPEAT
 from qdsl.sema.members import MemberEvaluator
 from qdsl.sema.static import Instantiate, StaticEvaluator
@@ -22,8 +23,6 @@ from qdsl.sema.values import (
 )
 from qdsl.source import Span
 from qdsl.syntax import tree
-
-INITIALISERS = ("zeros", "ones", "normal", "xavier", "orthogonal")
 
 
 @dataclass(eq=False)
@@ -175,11 +174,7 @@ class Interior:
             if n < 1:
                 message = f"dim of a parameter is {n}, must be at least 1"
                 raise self.context.stop("Q206", message, d.span)
-        init = member.init.text if isinstance(member.init, tree.Name) else member.init.span.text
-        if init not in INITIALISERS:
-            help = "one of " + ", ".join(f"`{i}`" for i in INITIALISERS)
-            message = f"unknown initialiser `{init}`"
-            raise self.context.stop("Q206", message, member.init.span, help=help)
+        init = initialiser(member.init, evaluator)
         rows = 1 if len(shape) > 1 else 0
         return Parameter(member.name.text, shape, Role.WEIGHT, init, rows, member.span)
 

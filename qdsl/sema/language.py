@@ -10,7 +10,7 @@ from qdsl.ir.builder import Value
 from qdsl.ir.layer import Layer
 from qdsl.registry import member_class, names
 from qdsl.sema.functions import table
-from qdsl.sema.values import FormatValue, FunctionName, LayerKind, Val
+from qdsl.sema.values import AnyWord, FormatValue, FunctionName, LayerKind, Val
 from qdsl.source import Span
 
 DTYPES = ("f32", "i64", "bool")
@@ -63,6 +63,8 @@ def language_name(text: str, span: Span | None) -> Val:
         return FormatValue(text, span=span)
     if layer := layer_kind(text):
         return layer
+    if text == "any":
+        return AnyWord()
     return FunctionName(text) if is_function(text) else None
 
 
@@ -73,7 +75,7 @@ def is_function(text: str) -> bool:
 def language_names() -> tuple[str, ...]:
     """All words, for suggestions."""
     kinds = (k.name for k in layer_kinds())
-    return (*format_names(), *kinds, *table(), "transpose", "len")
+    return (*format_names(), "any", *kinds, *table(), "transpose", "len")
 
 
 @cache

@@ -3,13 +3,14 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from qdsl.ir.model import Module, Parameter, Role, join
+from qdsl.ir.model import Entry, Module, Parameter, Role, join
 from qdsl.record import record
 from qdsl.sema.context import Context
 from qdsl.sema.limits import RULE
 from qdsl.sema.scope import FileScope
 from qdsl.sema.selector import Match, match_all
 from qdsl.sema.shadowing import Shadows
+from qdsl.sema.sites import sites_of
 from qdsl.sema.unmatched import report_no_match, report_no_property
 from qdsl.source import no_span
 from qdsl.syntax import tree
@@ -21,11 +22,11 @@ STORAGE_PROPERTIES: Mapping[str, frozenset[Role]] = {
     "trainable": frozenset((Role.WEIGHT, Role.BIAS, Role.NORM)),
 }
 LAYER_PROPERTIES: Mapping[str, frozenset[str]] = {
-    "activations": frozenset(("Linear", "Conv1d", "Conv2d", "LSTM")),
-    "state": frozenset(("LSTM",)),
+    "activations": frozenset(("Linear", "Conv1d", "Conv2d", "LSTM", "GRU")),
+    "state": frozenset(("LSTM", "GRU")),
 }
-PROPERTIES = (*STORAGE_PROPERTIES, *LAYER_PROPERTIES)
-LATER = ("output", "matmul", "softmax")
+VALUE_PROPERTIES = ("output", "matmul", "softmax")
+PROPERTIES = (*STORAGE_PROPERTIES, *LAYER_PROPERTIES, *VALUE_PROPERTIES)
 
 
 @record
@@ -75,6 +76,7 @@ def resolve(
     shadows: Shadows,
     context: Context,
     *,
+    entries: Iterable[Entry] = (),
     whole: bool,
 ) -> Claims:
     """Claims of every rule, bodies of bases first.
@@ -90,7 +92,9 @@ def resolve(
     if not placed:
         return Claims()
     last = placed[-1][0].span
-    found = match_all(selectors, root, lambda n: context.count_matches(n, last))
+    governed = {p.name.text for rule, _ in placed for p in rule.properties}
+    sites = sites_of(root, entries) if governed & set(VALUE_PROPERTIES) else {}
+    found = match_all(selectors, root, lambda n: context.count_matches(n, last), sites)
     claims = Claims()
     for (rule, body), matches in zip(placed, found, strict=True):
         if not matches:
@@ -129,14 +133,27 @@ def _paths(property: str, matches: Iterable[Match]) -> Iterable[str]:
     """Paths that the property governs, each once."""
     if property in LAYER_PROPERTIES:
         kinds = LAYER_PROPERTIES[property]
-        found = (m.path for m in matches if m.parameter is None and m.module.kind in kinds)
+        modules = (m for m in matches if m.parameter is None and m.site is None)
+        found = (m.path for m in modules if m.module.kind in kinds)
+    elif property in VALUE_PROPERTIES:
+        found = (path for m in matches if (path := _value_path(property, m)) is not None)
     else:
         roles = STORAGE_PROPERTIES[property]
         found = (join(m.path, p.name) for m in matches for p in _own(m) if p.role in roles)
     return dict.fromkeys(found)
 
 
+def _value_path(property: str, match: Match) -> str | None:
+    """The path of a value, or of a layer for its output; None where the property governs none."""
+    if match.site is not None:
+        return join(match.path, match.site.path) if match.site.has(property) else None
+    layer = match.parameter is None and match.module.is_layer
+    return match.path if layer and property == "output" else None
+
+
 def _own(match: Match) -> tuple[Parameter, ...]:
+    if match.site is not None:
+        return ()
     return match.module.parameters if match.parameter is None else (match.parameter,)
 
 

@@ -10,38 +10,46 @@ from dataclasses import dataclass, field
 
 from qdsl.ir.model import Module, Parameter, join
 from qdsl.record import record
+from qdsl.sema.sites import Site, Sites
 from qdsl.syntax import tree
 
 # positions that the path so far has reached in each selector which may still match
 States = tuple[tuple[int, frozenset[int]], ...]
-Hit = tuple[int, str, Module, Parameter | None]  # selector, path, what stands there
+Hit = tuple[int, str, Module, Parameter | Site | None]  # selector, path, what stands there
 
 ANY = ("**",)
+_NO_SITES: Sites = {}
 
 
 @record
 class Match:
-    """What a selector hit: the module at `path`, or one parameter of it."""
+    """What a selector hit: the module at `path`, one parameter of it, or a value it binds."""
 
     path: str
     module: Module
     parameter: Parameter | None = None
+    site: Site | None = None
 
 
 def match_all(
     selectors: Sequence[tree.Selector],
     root: Module,
     count: Callable[[int], None] = lambda matches: None,
+    sites: Sites = _NO_SITES,
 ) -> list[list[Match]]:
-    """For each selector what it matches, in the order of the tree.
+    """For each selector what it matches, in the order of the tree; `sites` are values to match.
 
     `count` is told how many matches were made since it was told last, and may raise.
     """
-    matcher = _Matcher(selectors, count)
+    matcher = _Matcher(selectors, count, sites)
     start = tuple((i, _close(s, {0})) for i, s in enumerate(selectors))
     found: list[list[Match]] = [[] for _ in selectors]
-    for i, path, module, parameter in matcher.below(root, start):
-        found[i].append(Match(path, module, parameter))
+    for i, path, module, part in matcher.below(root, start):
+        match part:
+            case Site():
+                found[i].append(Match(path, module, site=part))
+            case _:
+                found[i].append(Match(path, module, part))
     return found
 
 
@@ -73,6 +81,7 @@ def index_fits(segment: tree.Segment, index: int, count: int) -> bool:
 class _Matcher:
     selectors: Sequence[tree.Selector]
     count: Callable[[int], None]
+    sites: Sites
     found: dict[tuple[int, States], list[Hit]] = field(default_factory=dict)
 
     def below(self, module: Module, states: States) -> list[Hit]:
@@ -92,11 +101,21 @@ class _Matcher:
             for i in self._done(self._advance(states, parameter.name)):
                 if self.selectors[i].kind is None:
                     yield i, "", module, parameter
+        yield from self._values(module, states)
         for name, member in module.members.items():
             if isinstance(member, Module):
                 yield from _below(name, self.below(member, self._advance(states, name)))
             else:
                 yield from self._elements(name, member, states)
+
+    def _values(self, module: Module, states: States) -> Iterator[Hit]:
+        for site in self.sites.get(id(module), ()):
+            # `instance.name` is the value in every function that binds it
+            inside = self._advance(self._advance(states, site.function), site.name)
+            either = {*self._done(inside), *self._done(self._advance(states, site.name))}
+            for i in sorted(either):
+                if self.selectors[i].kind is None:
+                    yield i, "", module, site
 
     def _elements(self, name: str, elements: tuple[Module, ...], states: States) -> Iterator[Hit]:
         """Elements between two borders of the selectors' brackets are all reached alike."""
@@ -146,7 +165,7 @@ class _Matcher:
 
 
 def _below(name: str, hits: Iterable[Hit]) -> Iterator[Hit]:
-    return ((i, join(name, path), module, parameter) for i, path, module, parameter in hits)
+    return ((i, join(name, path), module, part) for i, path, module, part in hits)
 
 
 def _close(selector: tree.Selector, states: Iterable[int]) -> frozenset[int]:

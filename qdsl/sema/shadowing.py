@@ -45,6 +45,11 @@ class Shadows:
                 elif last[key] is not claim.rule:
                     self.shadowed.setdefault(id(claim.rule), (claim.rule, last[key]))
 
+    def add(self, other: "Shadows") -> None:
+        """Adds what other variants say."""
+        self.shadowed = {**other.shadowed, **self.shadowed}
+        self.needed |= other.needed
+
     def report(self, context: Context) -> None:
         for key, (rule, later) in self.shadowed.items():
             if key in self.needed or rule.selector is None or later.selector is None:

@@ -9,7 +9,9 @@ from qdsl.sema.expression import Evaluator
 from qdsl.sema.language import language_name, language_names
 from qdsl.sema.scope import Entry, FileScope
 from qdsl.sema.values import (
+    AnyWord,
     BlockValue,
+    FormatChoice,
     FormatValue,
     LayerKind,
     MemberValue,
@@ -54,6 +56,8 @@ class StaticEvaluator(Evaluator):
                 return self.instantiate(callee, e, self)
             case FormatValue():
                 return self._format(callee, e)
+            case AnyWord():
+                return self._choice(e)
             case _:
                 raise self.expected("a layer, a block or a format", callee, e.callee.span)
 
@@ -79,6 +83,20 @@ class StaticEvaluator(Evaluator):
             family.pattern,
             e.span,
         )
+
+    def _choice(self, e: tree.Call) -> FormatChoice:
+        """`any(int4(group = 64), int8)`; one that is given twice, or in another, counts once."""
+        found: dict[FormatValue, None] = {}
+        for argument in e.arguments:
+            value = self.value(argument.value)
+            if argument.name or not isinstance(value, FormatValue | FormatChoice):
+                raise self.expected("a weight format", value, argument.span)
+            options = value.choices if isinstance(value, FormatChoice) else (value,)
+            found.update(dict.fromkeys(options))
+        if len(found) < 2:
+            help = "as in `any(int4(group = 64), int8)`"
+            raise self.context.stop("Q301", "`any` of less than two formats", e.span, help=help)
+        return FormatChoice(tuple(found), e.span)
 
     def _flag(self, e: tree.Expr) -> str:
         if isinstance(e, tree.Name):
@@ -157,7 +175,7 @@ def _value(
 ) -> Val:
     evaluator = StaticEvaluator(context, scope, {}, instantiate)
     value = evaluator.value(item.value)
-    if isinstance(item, tree.Format) and not isinstance(value, FormatValue):
+    if isinstance(item, tree.Format) and not isinstance(value, FormatValue | FormatChoice):
         raise evaluator.expected("a format", value, item.value.span)
     if isinstance(value, Unit | MemberValue | ParameterValue):
         message = f"a constant cannot be {describe(value)}"

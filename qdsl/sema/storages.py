@@ -5,19 +5,21 @@ from dataclasses import dataclass, field, replace
 
 from qdsl.diagnostic.model import error, warning
 from qdsl.formats import FormatError, check_shape, format_warning
-from qdsl.ir.format import F32, ActivationFormat, WeightFormat
+from qdsl.ir.format import F32, ActivationFormat, Activations, StaticFormat, WeightFormat
 from qdsl.ir.model import Assigned, Module, Parameter, Role, Storage, join
 from qdsl.record import record
 from qdsl.sema.context import Context, Stop
 from qdsl.sema.formats import activation_format, weight_format
-from qdsl.sema.policy import LAYER_PROPERTIES, Claim, Claims
+from qdsl.sema.policy import LAYER_PROPERTIES, VALUE_PROPERTIES, Claim, Claims
 from qdsl.sema.scope import FileScope
 from qdsl.sema.static import Instantiate, StaticEvaluator
-from qdsl.sema.values import FormatValue
+from qdsl.sema.values import FormatChoice, FormatValue
 from qdsl.source import Span
+from qdsl.syntax import tree
 
 PROPERTY_OF = {Role.WEIGHT: "weights", Role.BIAS: "bias", Role.NORM: "norm"}
 PLAIN = Assigned(F32)
+ROUNDED = frozenset((*LAYER_PROPERTIES, *VALUE_PROPERTIES))
 
 
 @record
@@ -65,15 +67,25 @@ class Assigner:
         self._check_ties(ties)
         return tuple(found)
 
-    def activations(self, root: Module, property: str) -> dict[str, ActivationFormat]:
+    def roundings(self) -> dict[str, dict[str, Activations]]:
+        """Formats by property and path of a value or layer; f32 is left out."""
+        found: dict[str, dict[str, Activations]] = {}
+        for property, path in self.claims.found:
+            if property in VALUE_PROPERTIES and (claim := self.claims.winner(property, path)):
+                format = self._value(claim)
+                if isinstance(format, ActivationFormat | StaticFormat):
+                    found.setdefault(property, {})[path] = format
+        return found
+
+    def activations(self, root: Module, property: str) -> dict[str, Activations]:
         """Formats by layer path; f32 is left out."""
-        found: dict[str, ActivationFormat] = {}
+        found: dict[str, Activations] = {}
         if any(name == property for name, _ in self.claims.found):
             for path, module in root.walk():
                 if module.kind in LAYER_PROPERTIES[property]:
                     claim = self.claims.winner(property, path)
                     format = self._value(claim) if claim else None
-                    if isinstance(format, ActivationFormat):
+                    if isinstance(format, ActivationFormat | StaticFormat):
                         found[path] = format
         return found
 
@@ -92,17 +104,20 @@ class Assigner:
         return Storage(path, kind, parameter, assigned, trainable)
 
     def _assigned(self, path: str, parameter: Parameter, claim: Claim) -> Assigned:
-        format = self._value(claim)
-        if not isinstance(format, WeightFormat):
+        value = self._value(claim)
+        if not isinstance(value, WeightFormat | tuple):
             return PLAIN
+        formats = value if isinstance(value, tuple) else (value,)
         key = (id(claim.property), *parameter.matrix)
         if key not in self.checked:
-            self.checked[key] = check_shape(format, *parameter.matrix)
+            unfit = (check_shape(f, *parameter.matrix) for f in formats)
+            self.checked[key] = next((w for w in unfit if w), None)
         if wrong := self.checked[key]:
             place = id(claim.property)
             first = self.unfitting.get(place, _Unfitting(wrong, claim, path, parameter, 0))
             self.unfitting[place] = replace(first, count=first.count + 1)
-        return Assigned(format, claim.property.span)
+        choices = value if isinstance(value, tuple) else ()
+        return Assigned(formats[0], claim.property.span, choices)
 
     # ---- values of properties ----------------------------------------------------------------
 
@@ -123,10 +138,15 @@ class Assigner:
         if what == "trainable":
             return evaluator.boolean(expression)
         value = evaluator.value(expression)
+        if isinstance(value, FormatChoice) and what not in ROUNDED:
+            return tuple(self._weight(c, what, expression) for c in value.choices)
         if not isinstance(value, FormatValue):
             raise evaluator.expected("a format", value, expression.span)
-        if what in LAYER_PROPERTIES:
+        if what in ROUNDED:
             return activation_format(value, expression.span, self.context)
+        return self._weight(value, what, expression)
+
+    def _weight(self, value: FormatValue, what: str, expression: tree.Expr) -> WeightFormat:
         format = weight_format(value, expression.span, self.context)
         if what in ("bias", "norm") and not format.is_float:
             message = f"`{what}` cannot be `{format.name}`"

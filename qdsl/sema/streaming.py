@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from qdsl.diagnostic.model import error
 from qdsl.ir.flat import flatten
-from qdsl.ir.format import ActivationFormat, PerTensor
+from qdsl.ir.format import ActivationFormat, Activations, PerTensor
 from qdsl.ir.model import Entry
 from qdsl.sema.context import Context
 from qdsl.sema.policy import Claims
@@ -12,7 +12,7 @@ from qdsl.sema.policy import Claims
 
 def check_streaming(
     entries: tuple[Entry, ...],
-    formats: Mapping[str, ActivationFormat],
+    formats: Mapping[str, Activations],
     claims: Claims,
     context: Context,
 ) -> None:
@@ -20,7 +20,7 @@ def check_streaming(
 
     The scale of a whole sequence is not that of its pieces: streaming would give other numbers.
     """
-    wide = {path for path, f in formats.items() if isinstance(f.grouping, PerTensor)}
+    wide = {path for path, f in formats.items() if f == ActivationFormat(PerTensor())}
     for entry in entries if wide else ():
         if not any(i.zeros for i in entry.inputs):
             continue

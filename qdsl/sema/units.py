@@ -1,5 +1,6 @@
 """Makes units of blocks and layers: arguments bound, constraints checked, equal ones made once."""
 
+import re
 from dataclasses import dataclass, field, replace
 
 from qdsl.ir.layer import LayerError
@@ -76,7 +77,9 @@ class Units:
         for condition in block.definition.where:
             if evaluator.boolean(condition):
                 continue
-            shown = [f"{n} = {v}" for n, v in arguments.items() if isinstance(v, int | float)]
+            numbers = {n: v for n, v in arguments.items() if isinstance(v, int | float)}
+            words = re.findall(r"\w+", condition.span.text)
+            shown = [f"{n} = {str(v).lower()}" for n, v in numbers.items() if n in words]
             message = f"`{condition.span.text}` does not hold for `{block.definition.name.text}`"
             why = [(condition.span, "required here")]
             label = ", ".join(shown)

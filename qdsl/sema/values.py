@@ -28,6 +28,19 @@ class FormatValue:
     span: Span | None = field(default=None, compare=False, repr=False)
 
 
+@record
+class FormatChoice:
+    """`any(int4, int8)`: formats of which `fit` chooses one for each storage."""
+
+    choices: tuple[FormatValue, ...]
+    span: Span | None = field(default=None, compare=False, repr=False)
+
+
+@record
+class AnyWord:
+    """The word `any`, not called."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class BlockValue:
     """A block or model and the file it stands in; the same text elsewhere is another block."""
@@ -65,6 +78,8 @@ Static = (
     | None
     | Dim
     | FormatValue
+    | FormatChoice
+    | AnyWord
     | BlockValue
     | LayerKind
     | FunctionName

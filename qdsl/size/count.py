@@ -4,15 +4,17 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import field
 
 from qdsl.artifact.layout import Part, storage_bytes
-from qdsl.ir.model import Model, Parameter, Storage, join
+from qdsl.ir.model import Model, Parameter, Role, Storage, join
+from qdsl.ir.ranges import Range, ranges
 from qdsl.record import record
 
 TIED = "tied"
+RANGE = "range"
 
 
 @record
 class Row:
-    """A storage, or a name tied to one (kind `tied`, no parameters, no bytes).
+    """A storage, a name tied to one (kind `tied`, no parameters, no bytes), or a static range.
 
     `payload_bytes` are the codes, or a float's values; `storage` is the one that is stored.
     """
@@ -39,7 +41,7 @@ class Row:
 
 
 def rows(model: Model, kernel_of: Callable[[Storage], str]) -> tuple[Row, ...]:
-    """One row per storage and one per tied name, in the order of the module tree."""
+    """One row per storage and per tied name, in the order of the module tree; then the ranges."""
     stored = {s.path: s for s in model.storages}
     tree = tuple(_parameters(model))
     added = _added(model, tree)
@@ -52,6 +54,7 @@ def rows(model: Model, kernel_of: Callable[[Storage], str]) -> tuple[Row, ...]:
             found.append(_alias(path, parameter, stored[model.ties[path]]))
         if (bias := added.get(path)) is not None:
             found.append(_row(bias, kernel_of, texts))
+    found += map(_range, ranges(model))
     return tuple(found)
 
 
@@ -89,6 +92,24 @@ def _row(storage: Storage, kernel_of: Callable[[Storage], str], texts: dict[obje
         zero_point_bytes=size.get(Part.ZEROS, 0),
         index_bytes=size.get(Part.INDEX, 0),
         storage=storage,
+    )
+
+
+def _range(range: Range) -> Row:
+    scale, zero = range.format.range_bytes
+    path = join(range.path, range.name)
+    return Row(
+        path=path,
+        kind=RANGE,
+        shape=(),
+        params=0,
+        format=str(range.format),
+        kernel="",
+        payload_bytes=0,
+        scale_bytes=scale,
+        zero_point_bytes=zero,
+        index_bytes=0,
+        storage=Storage(path, RANGE, Parameter(range.name, (), Role.STATISTIC)),
     )
 
 

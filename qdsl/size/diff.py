@@ -10,7 +10,7 @@ from qdsl.ir.model import Module
 from qdsl.record import record
 from qdsl.size.budget import Outcome
 from qdsl.size.budget import to_json as outcome_json
-from qdsl.size.count import TIED, Row
+from qdsl.size.count import RANGE, TIED, Row
 from qdsl.size.report import Report
 from qdsl.source import Span, no_span
 
@@ -115,7 +115,8 @@ def _differs(old: Row | None, new: Row | None) -> bool:
 
 def _facts(row: Row) -> tuple[object, ...]:
     owner = row.storage.path if row.kind == TIED else None
-    return row.shape, owner, row.storage.format if owner is None else None, row.total_bytes
+    format = row.format if row.kind == RANGE else row.storage.format
+    return row.shape, owner, format if owner is None else None, row.total_bytes
 
 
 def _row(old: Row | None, new: Row | None, modules: Sequence[Mapping[str, Module]]) -> DiffRow:
@@ -139,6 +140,8 @@ def _cause(old: Row | None, new: Row | None) -> tuple[Cause, str]:
         return Cause.STRUCTURE, text
     if TIED in (old.kind, new.kind):
         return Cause.TIE, f"{_owner_text(old)} → {_owner_text(new)}"
+    if RANGE in (old.kind, new.kind):
+        return Cause.FORMAT, f"{old.format} → {new.format}"
     if old.shape != new.shape:
         return Cause.SHAPE, f"{_shape_text(old)} → {_shape_text(new)}"
     return _format_cause(old.storage.format, new.storage.format), f"{old.format} → {new.format}"

@@ -6,7 +6,7 @@ from math import prod
 
 from qdsl.ir.flat import FlatNode, Graph, flatten
 from qdsl.ir.model import Model, TensorType, join
-from qdsl.ir.op import Conv, Einsum, Linear, Lstm
+from qdsl.ir.op import Conv, Einsum, Gru, Linear, Lstm
 from qdsl.ir.shape import Dim
 from qdsl.record import record
 
@@ -31,7 +31,7 @@ def free_dims(model: Model, entry: str) -> frozenset[str]:
 def macs(model: Model, entry: str, sizes: Sizes) -> tuple[Macs, ...]:
     """Of matrix products alone, one item per layer that has any, in the order of the graph.
 
-    Linear, convolution and LSTM count weights times positions (biases, norms and elementwise
+    Linear, convolution, LSTM and GRU count weights times positions (biases, norms and elementwise
     functions nothing), an einsum the product of all its axes, an embedding nothing. Raises
     KeyError for an unknown entry and for a free dim without a size.
     """
@@ -71,7 +71,7 @@ def _count(
     match node.op:
         case Linear() | Conv():
             return _elements(node.types[0], size_of) * prod(shapes[node.parameters[0]][1:])
-        case Lstm():
+        case Lstm() | Gru():
             matrices = [shapes[p] for p in node.parameters if len(shapes[p]) == 2]
             batch, time = map(size_of, inputs[0].shape[:2])
             return batch * time * sum(map(prod, matrices))

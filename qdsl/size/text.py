@@ -60,8 +60,8 @@ def _parts(report: Report) -> list[str]:
     packed = [row for row in report.rows if not row.is_float]
     parts = (
         ("codes", sum(r.payload_bytes for r in packed)),
-        ("scales", sum(r.scale_bytes for r in packed)),
-        ("zero points", sum(r.zero_point_bytes for r in packed)),
+        ("scales", sum(r.scale_bytes for r in report.rows)),
+        ("zero points", sum(r.zero_point_bytes for r in report.rows)),
         ("index", sum(r.index_bytes for r in packed)),
         ("floats", sum(r.payload_bytes for r in report.rows if r.is_float)),
         ("header", report.header_bytes),

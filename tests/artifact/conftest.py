@@ -43,6 +43,7 @@ from qdsl.layers.batchnorm import BatchNorm
 from qdsl.layers.conv1d import Conv1d
 from qdsl.layers.conv2d import Conv2d
 from qdsl.layers.embedding import Embedding
+from qdsl.layers.gru import GRU
 from qdsl.layers.layernorm import LayerNorm
 from qdsl.layers.linear import Linear
 from qdsl.layers.lstm import LSTM
@@ -139,6 +140,7 @@ def pieces(draw: st.DrawFn) -> Piece:
                 piece(Conv1d(a, a, kernel=k, groups=a), "f32", sequence),
                 piece(Conv2d(a, b, kernel=k, stride=2), "f32", shape("B", "T", 80, a)),
                 piece(LSTM(a, b + 1, draw(st.integers(0, b))), "f32", sequence),
+                piece(GRU(a, b), "f32", sequence),
                 piece(LayerNorm(a), "f32", sequence),
                 piece(BatchNorm(a), "f32", sequence),
             )
@@ -185,7 +187,7 @@ def random_models(draw: st.DrawFn) -> Model:
     def choose(path: str, parameter: Parameter) -> WeightFormat:
         return draw(weight_formats(parameter.matrix[1]))
 
-    names = [f"l{i}.weight" for i, p in enumerate(drawn) if not isinstance(p.layer, LSTM)]
+    names = [f"l{i}.weight" for i, p in enumerate(drawn) if not isinstance(p.layer, LSTM | GRU)]
     tied = draw(st.sets(st.sampled_from(names))) if names and repeats else set()
     ties = {f"head.{name}": f"blocks[{repeats - 1}].{name}" for name in tied}
     dynamic = st.sampled_from((ActivationFormat(PerToken()), ActivationFormat(PerTensor())))

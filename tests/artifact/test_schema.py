@@ -24,6 +24,7 @@ OPERATIONS = (
     ops.Embedding(),
     ops.Conv((3, 5), (2, 1), ((0, 1), (2, 2)), (1, 1), groups=4),
     ops.Lstm(7),
+    ops.Gru(),
     ops.LayerNorm(1e-5),
     ops.BatchNorm(1e-5, 0.1),
     ops.Einsum("bthd,bshd->bhts"),

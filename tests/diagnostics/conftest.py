@@ -7,6 +7,7 @@ import pytest
 
 from qdsl.cli.selection import open_spec
 from qdsl.diagnostic.model import Diagnostic, QdslError
+from qdsl.fit import fit
 from qdsl.plan import unserved
 from qdsl.spec import Variant, check_spec
 from qdsl.target import Availability, Capability
@@ -52,7 +53,20 @@ def find() -> Find:
 def _of_variants(variants: tuple[Variant, ...], kernels: bool) -> list[Diagnostic]:
     found: list[Diagnostic] = []
     for variant in variants:
+        if variant.open:
+            found += _of_open(variant)
+            continue
         found += [d for judged in variant.budgets() for d in judged.diagnostics]
+        if variant.resolved.target:
+            found += [d for d in variant.findings() if d.code in ("Q405", "Q511")]
         if kernels:
             found += unserved(variant.model, Bare())  # type: ignore[arg-type]
     return found
+
+
+def _of_open(variant: Variant) -> tuple[Diagnostic, ...]:
+    try:
+        fit(variant)
+    except QdslError as failure:
+        return failure.diagnostics
+    return ()

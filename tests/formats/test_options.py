@@ -35,6 +35,7 @@ def make(name, options=None, flags=(), pattern=NO_PATTERN):
 
 def test_one_file_is_one_format_of_its_name():
     names = "bf16 binary f16 f32 int2 int3 int4 int5 int6 int7 int8 ternary"
+    names += " uint2 uint3 uint4 uint5 uint6 uint7 uint8"
     assert " ".join(FAMILIES) == names
     assert all(family.name == name for name, family in FAMILIES.items())
     assert all(family.doc and family.source for family in FAMILIES.values())
@@ -42,6 +43,9 @@ def test_one_file_is_one_format_of_its_name():
 
 @pytest.mark.parametrize("name", sorted(FAMILIES))
 def test_defaults_are_symmetric_per_channel_with_f32_scales(name):
+    if not getattr(FAMILIES[name].grid, "signed", True):
+        assert make(name).message == f"`{name}` has no codes for negative weights"
+        return
     assert str(make(name)) == name
     assert make(name).scale is FloatType.F32
 
@@ -195,11 +199,28 @@ def test_dynamic_int8_rounds_activations(options, flags, expected):
 
 
 @pytest.mark.parametrize(
+    ("name", "options", "flags", "text", "nbytes"),
+    [
+        ("int8", {}, (), "int8(static)", (4, 0)),
+        ("int8", {"per": "tensor"}, ("static", "symmetric"), "int8(static)", (4, 0)),
+        ("uint8", {}, ("asymmetric",), "uint8(static, asymmetric)", (4, 1)),
+        ("int4", {}, (), "int4(static)", (4, 0)),
+    ],
+)
+def test_integers_in_a_static_range_store_it(name, options, flags, text, nbytes):
+    format = make_activation_format(FAMILIES[name], options, flags)
+    assert (str(format), format.range_bytes) == (text, nbytes)
+
+
+@pytest.mark.parametrize(
     ("name", "options", "flags", "message"),
     [
-        ("int4", {}, ("dynamic",), "activations of `int4` are not supported yet"),
-        ("int8", {}, (), "static activations are not supported yet"),
-        ("int8", {"group": 4}, ("dynamic",), "dynamic activations take no option `group`"),
+        ("int4", {}, ("dynamic",), "dynamic activations of `int4`"),
+        ("bf16", {}, (), "values are not rounded to `bf16`"),
+        ("int8", {"per": "token"}, (), "a static range is one for all tokens"),
+        ("int8", {"levels": "half"}, (), "`levels = half` has no exact 0"),
+        ("int8", {}, ("symmetric", "asymmetric"), "both `symmetric` and `asymmetric`"),
+        ("int8", {"group": 4}, ("dynamic",), "`int8` takes no option `group`"),
         ("int8", {"per": "channel"}, ("dynamic",), "`per` is `channel`"),
     ],
 )

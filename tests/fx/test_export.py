@@ -11,6 +11,7 @@ from qdsl.fx import build, load
 from qdsl.ir.format import ActivationFormat
 from qdsl.layers.conv1d import Conv1d
 from qdsl.layers.embedding import Embedding
+from qdsl.layers.gru import GRU
 from qdsl.layers.linear import Linear
 from qdsl.layers.lstm import LSTM
 
@@ -18,7 +19,13 @@ from qdsl.layers.lstm import LSTM
 @pytest.fixture
 def model(make):
     maker = make.maker(
-        {"conv": Conv1d(8, 8, 3), "rnn": LSTM(8, 8), "out": Linear(8, 4), "emb": Embedding(5, 8)},
+        {
+            "conv": Conv1d(8, 8, 3),
+            "rnn": LSTM(8, 8),
+            "gru": GRU(8, 8),
+            "out": Linear(8, 4),
+            "emb": Embedding(5, 8),
+        },
         choose=lambda path: make.format("int4", group=4),
         activations={"out": ActivationFormat(), "conv": ActivationFormat()},
     )
@@ -26,7 +33,7 @@ def model(make):
 
     def encode(body, x, h):
         y, h, _ = body.calls("rnn", body.call("conv", x), h, h, function="step")
-        return body.call("out", y), h
+        return body.call("out", body.call("gru", y)), h
 
     maker.entry("encode", inputs, encode, frozenset(["h"]))
     maker.entry("forward", {"ids": make.type("i64", "B")}, lambda body, x: body.call("emb", x))
@@ -48,7 +55,7 @@ def test_a_packed_entry_is_exported(model, tmp_path, backend):
     )
     names = {str(n.target) for n in exported.graph.nodes if n.op == "call_function"}
     overload = "default" if backend == "cpu" else "reference"
-    assert {f"qdsl.linear.{overload}", f"qdsl.lstm.{overload}"} <= names
+    assert {f"qdsl.{name}.{overload}" for name in ("linear", "lstm", "gru")} <= names
     longer = torch.randn(2, 11, 8)
     for expected, actual in zip(
         packed.encode(longer, H), exported.module()(longer, H), strict=True

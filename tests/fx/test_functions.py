@@ -46,6 +46,8 @@ UNARY = {
     "exp": torch.exp,
     "log": torch.log,
     "sqrt": torch.sqrt,
+    "sin": torch.sin,
+    "cos": torch.cos,
     "neg": torch.neg,
     "abs": torch.abs,
 }

@@ -4,11 +4,12 @@ import pytest
 import torch
 from torch import nn
 
-from qdsl.fx import Program, build
+from qdsl.fx import Program, build, operations, recurrence
 from qdsl.layers.batchnorm import BatchNorm
 from qdsl.layers.conv1d import Conv1d
 from qdsl.layers.conv2d import Conv2d
 from qdsl.layers.embedding import Embedding
+from qdsl.layers.gru import GRU
 from qdsl.layers.layernorm import LayerNorm
 from qdsl.layers.linear import Linear
 from qdsl.layers.lstm import LSTM
@@ -98,6 +99,68 @@ def test_lstm_from_zeros(make):
     program = build(make.layer_model(LSTM(5, 8), make.type("f32", "B", "T", 5)))
     x = torch.randn(2, 7, 5)
     check(program(x)[:, :3], program(x[:, :3]))
+
+
+def test_gru(make):
+    types = make.type("f32", "B", "T", 5), make.type("f32", "B", 8)
+    program = build(make.layer_model(GRU(5, 8), *types, function="step"))
+    expected = nn.GRU(5, 8, batch_first=True)
+    with torch.no_grad():
+        # torch's two biases of r and z are summed
+        program.layer.weight_ih.copy_(expected.weight_ih_l0)
+        program.layer.weight_hh.copy_(expected.weight_hh_l0)
+        recurrent = expected.bias_hh_l0.clone()
+        program.layer.bias_hn.copy_(recurrent[16:])
+        recurrent[16:] = 0
+        program.layer.bias.copy_(expected.bias_ih_l0 + recurrent)
+    x, h = torch.randn(2, 7, 5), torch.randn(2, 8)
+    y, h1 = expected(x, h[None])
+    for actual, wanted in zip(program(x, h), (y, h1[0]), strict=True):
+        check(actual, wanted)
+
+
+@pytest.mark.parametrize("size", [1, 2, 7])
+def test_gru_piece_by_piece(make, size):
+    types = make.type("f32", "B", "T", 5), make.type("f32", "B", 8)
+    program = build(make.layer_model(GRU(5, 8), *types, function="step"))
+    x, h = torch.randn(2, 7, 5), torch.zeros(2, 8)
+    whole, last = program(x, h)
+    pieces = []
+    for piece in x.split(size, 1):
+        y, h = program(piece, h)
+        pieces.append(y)
+    check(torch.cat(pieces, 1), whole)
+    check(h, last)
+
+
+@pytest.mark.parametrize(
+    ("rounded", "function", "gates", "states"),
+    [
+        (recurrence.rounded_lstm, operations.lstm, 4, 2),
+        (recurrence.rounded_gru, operations.gru, 3, 1),
+    ],
+    ids=["lstm", "gru"],
+)
+def test_a_rounded_state_is_near_the_state(rounded, function, gates, states):
+    weights = [torch.randn(gates * 8, 5), torch.randn(gates * 8, 8) / 3, torch.randn(gates * 8)]
+    if rounded is recurrence.rounded_gru:
+        weights.append(torch.randn(8))
+    given = torch.randn(2, 7, 5), *(torch.randn(states, 2, 8))
+    for actual, wanted in zip(rounded(*given, *weights), function(*given, *weights), strict=True):
+        torch.testing.assert_close(actual, wanted, rtol=0, atol=0.05)
+        assert not torch.equal(actual, wanted)
+
+
+def test_inputs_whose_names_are_not_pythons(make):
+    """Elements of an array, a word of Python, and a name that one of the elements took."""
+    names = ("x[0]", "x[1]", "x_1", "lambda", "self")
+    inputs = dict.fromkeys(names, make.type("f32", "B", 3))
+    maker = make.maker({"layer": Linear(3, 2)})
+    maker.entry("forward", inputs, lambda body, *x: tuple(body.call("layer", v) for v in x))
+    program = build(maker.model())
+    x = torch.randn(5, 1, 3)
+    check(torch.stack(program(*x)), nn.functional.linear(x, **weights(program)))
+    assert program(x_0=x[0], x_1=x[1], x_1_=x[2], lambda_=x[3], self_=x[4])[4].shape == (1, 2)
 
 
 def test_layer_norm(make):

@@ -8,7 +8,7 @@ import torch
 
 from qdsl.fx import ops
 from qdsl.fx.canonical import decode, encode
-from qdsl.fx.cell import lstm_cell, sigmoid, tanh
+from qdsl.fx.cell import gru_cell, lstm_cell, sigmoid, tanh
 from qdsl.fx.masks import nm_mask
 from qdsl.fx.numerics import State, quantize
 from qdsl.fx.reference import repack
@@ -151,6 +151,29 @@ def test_lstm_is_its_steps(make, state, projection):
         assert torch.equal(y[t], h)
     assert torch.equal(last_h, h)
     assert torch.equal(last_c, c)
+
+
+@pytest.mark.parametrize("state", ["f32", "int8_token"])
+def test_gru_is_its_steps(make, state):
+    format, hidden = make.format("int8"), 5
+    weight = torch.randn(3 * hidden, hidden)
+    recurrent = repack(encode(quantize(weight, format, State()), None, format))
+    gates, h, bias = torch.randn(4, 2, 15), torch.randn(2, hidden), torch.randn(15)
+    y, last_h = call("gru", gates, h, recurrent, bias, state)
+    for t in range(4):
+        product = call("linear", h, recurrent, bias, 3 * hidden, state)
+        h = gru_cell(gates[t], product, h)
+        assert torch.equal(y[t], h)
+    assert torch.equal(last_h, h)
+    assert call("gru", gates[:0], h, recurrent, bias, state)[0].shape == (0, 2, hidden)
+
+
+def test_the_gru_cell_is_that_of_torch():
+    cell = torch.nn.GRUCell(4, 6)
+    x, h = torch.randn(3, 4), torch.randn(3, 6)
+    given = torch.nn.functional.linear(x, cell.weight_ih, cell.bias_ih)
+    recurrent = torch.nn.functional.linear(h, cell.weight_hh, cell.bias_hh)
+    torch.testing.assert_close(gru_cell(given, recurrent, h), cell(x, h), rtol=1e-5, atol=1e-6)
 
 
 def test_cell_functions_are_accurate():

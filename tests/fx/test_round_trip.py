@@ -16,6 +16,7 @@ from qdsl.ir.model import Parameter, Role
 from qdsl.ir.pattern import NM
 from qdsl.layers.conv1d import Conv1d
 from qdsl.layers.embedding import Embedding
+from qdsl.layers.gru import GRU
 from qdsl.layers.layernorm import LayerNorm
 from qdsl.layers.linear import Linear
 from qdsl.layers.lstm import LSTM
@@ -48,29 +49,31 @@ def backend(request):
 
 
 def network(make, format, activations=None):
-    """Convolutions, an LSTM with projection, an embedding tied to the output, norms in float."""
+    """Convolutions, recurrences, an embedding tied to the output, norms in float."""
     members = {
         "conv": Conv1d(8, 16, 3, 2, padding="half"),
         "depthwise": Conv1d(16, 16, 3, padding="causal", groups=16),
         "norm": LayerNorm(16),
         "rnn": LSTM(16, 24, 16),
+        "gru": GRU(16, 16),
         "up": Linear(16, 24, bias=False),
         "down": Linear(24, 16),
         "emb": Embedding(10, 16),
         "out": Linear(16, 10),
     }
-    products = ("conv", "rnn", "up", "down", "out")
+    products = ("conv", "rnn", "gru", "up", "down", "out")
     maker = make.maker(
         members,
         choose=lambda path: F32 if path.startswith("depthwise") else format,
         activations=dict.fromkeys(products, activations) if activations else {},
-        states={"rnn": activations} if activations else {},
+        states={"rnn": activations, "gru": activations} if activations else {},
         ties={"out.weight": "emb.weight"},
     )
 
     def encode(body, x, h, c):
         x = body.call("norm", body.call("depthwise", body.call("conv", x)))
         y, h, c = body.calls("rnn", x, h, c, function="step")
+        y = body.call("gru", y)
         return body.call("down", body.call("up", y)), h, c
 
     inputs = {
@@ -115,7 +118,7 @@ def test_what_was_trained_is_what_is_packed(make, tmp_path, backend, name, round
     assert program.pack(path) == path.stat().st_size
     report = verify(program, path, [("encode", (X,)), ("step", (IDS,))], backend)
     assert report.ok, str(report)
-    assert {r.path for r in report.layers} == {"conv", "rnn", "up", "down", "emb", "out"}
+    assert {r.path for r in report.layers} == {"conv", "rnn", "gru", "up", "down", "emb", "out"}
     with torch.no_grad():
         packed = load(path, backend)
         for expected, actual in zip(program.encode(X), packed.encode(X), strict=True):
@@ -253,9 +256,10 @@ def test_grouped_convolutions_are_read_back(make, tmp_path):
     assert verify(program, tmp_path / "m", [("forward", (x,))], "reference").ok
 
 
-def test_an_lstm_half_in_float(make, tmp_path):
+@pytest.mark.parametrize("layer", [LSTM(4, 6), GRU(4, 6)], ids=["lstm", "gru"])
+def test_a_recurrence_half_in_float(make, tmp_path, layer):
     maker = make.maker(
-        {"rnn": LSTM(4, 6)},
+        {"rnn": layer},
         choose=lambda path: make.format("int8") if path == "rnn.weight_ih" else F32,
     )
     maker.entry(

@@ -12,6 +12,7 @@ from qdsl.ir.format import F32, ActivationFormat
 from qdsl.ir.need import needs
 from qdsl.layers.conv1d import Conv1d
 from qdsl.layers.embedding import Embedding
+from qdsl.layers.gru import GRU
 from qdsl.layers.linear import Linear
 from qdsl.layers.lstm import LSTM
 from qdsl.plan import unserved
@@ -67,6 +68,15 @@ def test_floats_need_nothing(make):
 def test_an_lstm_half_in_float_is_read_back(make):
     found = asked(model(make, lambda path: make.format("int8") if "hh" in path else F32))
     assert found == [("rnn.weight_hh", "dequantize", "f32")]
+
+
+@pytest.mark.parametrize("rounded", [False, True])
+def test_a_gru_needs_nothing_but_linear(make, rounded):
+    int8, word = make.format("int8"), "int8_token" if rounded else "f32"
+    inputs = make.type("f32", "B", "T", 8)
+    states = ActivationFormat() if rounded else None
+    found = asked(make.layer_model(GRU(8, 9), inputs, format=int8, states=states))
+    assert found == [("layer.weight_ih", "linear", "f32"), ("layer.weight_hh", "linear", word)]
 
 
 def test_float_weights_cannot_round_their_activations(make):

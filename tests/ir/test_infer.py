@@ -11,6 +11,7 @@ from qdsl.layers.batchnorm import BatchNorm
 from qdsl.layers.conv1d import Conv1d
 from qdsl.layers.conv2d import Conv2d
 from qdsl.layers.embedding import Embedding
+from qdsl.layers.gru import GRU
 from qdsl.layers.layernorm import LayerNorm
 from qdsl.layers.linear import Linear
 from qdsl.layers.lstm import LSTM
@@ -22,6 +23,7 @@ LAYERS = [
     LayerNorm(8),
     Linear(8, 8),
     LSTM(8, 8),
+    GRU(8, 8),
 ]
 
 

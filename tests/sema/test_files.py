@@ -101,8 +101,8 @@ def test_links_inside_are_one_file(tmp_path: Path) -> None:
         ("import std { Map }", ["Q105"]),
         ("import std.speech.more { Map }", ["Q105"]),
         ("import .test { Map } block Map() { }", ["Q106"]),
-        ("import std.blocks { FeedForward, FeedForward }", ["Q103"]),
-        ("import std.blocks { FeedForward } block FeedForward() { }", ["Q103"]),
+        ("import std.feedforward { FeedForward, FeedForward }", ["Q103"]),
+        ("import std.feedforward { FeedForward } block FeedForward() { }", ["Q103"]),
         ("import std.speech { FeedForward }", ["Q102"]),
     ],
 )
@@ -116,7 +116,7 @@ def test_names_of_failed_imports_are_not_told_again(codes: Codes) -> None:
 
 
 def test_nothing_is_exported_again(codes: Codes) -> None:
-    other = "import std.blocks { FeedForward } block A() { f = FeedForward(8) }"
+    other = "import std.feedforward { FeedForward } block A() { f = FeedForward(8) }"
     assert (
         codes("import .other { FeedForward } " + NET.replace("Map", "A"), other=other)[0] == "Q102"
     )

@@ -21,7 +21,7 @@ def results(variant: Callable[..., Variant]) -> Results:
 
     def of(member: str, inputs: str, value: str) -> list[str]:
         kind = member.partition("(")[0]
-        module = "speech" if f"block {kind}(" in (STD / "speech.qspec").read_text() else "blocks"
+        module = next(p.stem for p in MODULES if f"block {kind}(" in p.read_text())
         made = variant(f"""
             import std.{module} {{ {kind} }}
             model Net {{ m = {member}  entry run({inputs}) {{ {value} }} }}

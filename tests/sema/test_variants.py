@@ -90,7 +90,7 @@ def test_variants_may_be_called_as_formats_are(variant: Callable[..., Variant]) 
         ("variant a { model = Net  model.d = 1  model.d = 2 }", ["Q205"]),
         ("variant a { model = Net  model.layer = 1 }", ["Q204"]),
         ("variant a { model = Net  model.maps.d = 1 }", ["Q314"]),
-        ("variant a { model = Net  recipe = x }", ["Q314"]),
+        ("variant a { model = Net  recipe = x }", ["Q101"]),
         ("variant a { model = Net  model.d = 0.5 }", ["Q201"]),
         ("variant a { model = Linear }", ["Q201"]),
         ("variant a { model = 3 }", ["Q201"]),

@@ -5,7 +5,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from qdsl.artifact.container import write
-from qdsl.artifact.layout import storage_tensors
+from qdsl.artifact.layout import range_tensors, storage_tensors
+from qdsl.ir.ranges import ranges
 from qdsl.passes import run_passes
 from qdsl.sema.compile import compile_file
 from qdsl.size.report import size
@@ -69,6 +70,7 @@ def steps(draw, number):
                 ([f"{name} = repeat {count} {{ Linear(d -> d) }}"], [name]),
                 ([f"{name} = repeat {count} {{ Inner(d) }}"], [name]),
                 ([f"{name} = LSTM(d, d)"], [name]),
+                ([f"{name} = GRU(d, d)"], [name]),
                 ([f"{name} = LSTM(d, {hidden}, d)"], [name]),
                 ([f"{name} = LayerNorm(d)", f"{other} = Dropout(0.5)"], [name, other]),
                 ([conv, f"{other} = BatchNorm(d)"], [name, other]),  # folded
@@ -110,13 +112,15 @@ def policies(draw):
     """Every kind in any format; what no group divides in one that takes any row."""
     plain = ("f32", "f16", "bf16", "int8", "int4(per = tensor)", "ternary(scale = f16)")
     rules = [f"default {{ weights = {draw(st.sampled_from(plain))} }}"]
-    for kind in ("Linear", "Conv1d", "LSTM", "Embedding"):
+    for kind in ("Linear", "Conv1d", "LSTM", "GRU", "Embedding"):
         if draw(st.integers(0, 3)):
             rules.append(f"**:{kind} {{ weights = {draw(weight_formats())} }}")
     depthwise = draw(st.sampled_from((*plain, "int3(group = 2, tail = short)")))
     rules.append(f"optional **.depth* {{ weights = {depthwise} }}")
     if draw(st.booleans()):
-        rules.append(f"**:Linear {{ bias = {draw(_floats)}; activations = int8(dynamic) }}")
+        rounded = draw(st.sampled_from(("int8(dynamic)", "int8", "uint8(asymmetric)", "int4")))
+        output = draw(st.sampled_from(("", "; output = int8(asymmetric)", "; output = f32")))
+        rules.append(f"**:Linear {{ bias = {draw(_floats)}; activations = {rounded}{output} }}")
     if draw(st.booleans()):
         rules.append(f"**:LayerNorm {{ norm = {draw(_floats)} }}")
     # both names of a tie are claimed alike
@@ -157,7 +161,9 @@ def test_predicted_bytes_are_written_bytes(tmp_path_factory, text, seed):
     for variant in compiled.variants.values():
         model = run_passes(variant.model)
         report = size(variant.name, variant.model, model, lambda storage: "any")
-        codes = {e.key: rng.bytes(e.nbytes) for s in model.storages for e in storage_tensors(s)}
+        tensors = [e for s in model.storages for e in storage_tensors(s)]
+        tensors += [e for r in ranges(model) for e in range_tensors(r)]
+        codes = {e.key: rng.bytes(e.nbytes) for e in tensors}
         file = path.with_suffix(".qpack")
         written = write(file, model, codes.__getitem__)
         assert report.total_bytes == written == file.stat().st_size

@@ -6,7 +6,7 @@ from qdsl.diagnostic.model import error
 from qdsl.diagnostic.suggest import suggestion
 from qdsl.sema.check import Check
 from qdsl.sema.context import Context
-from qdsl.sema.policy import LATER, PROPERTIES
+from qdsl.sema.policy import PROPERTIES
 from qdsl.sema.scope import FileScope
 from qdsl.syntax import tree
 
@@ -42,8 +42,6 @@ def _check(name: tree.Name, context: Context) -> None:
     if name.text in PROPERTIES:
         return
     message, help = f"unknown property `{name.text}`", suggestion(name.text, PROPERTIES)
-    if name.text in LATER:
-        message, help = f"property `{name.text}` is not supported yet", "leave it out: it is f32"
     context.report(error("Q303", message, name.span, help=help))
 
 

@@ -1,22 +1,10 @@
 """The closed table of functions of tensors: each a typed function over the builder."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import cache
 from types import MappingProxyType
 
-from qdsl.record import record
-
-
-@record
-class TensorFunction:
-    """`apply(builder, …)`: annotations say which arguments are tensors and which are static."""
-
-    name: str
-    apply: Callable[..., object]
-
-    @property
-    def doc(self) -> str:
-        return (self.apply.__doc__ or "").strip()
+from qdsl.sema.functions.function import TensorFunction as TensorFunction
 
 
 @cache
@@ -27,6 +15,5 @@ def table() -> Mapping[str, TensorFunction]:
     found: dict[str, TensorFunction] = {}
     for module in (elementwise, arrange, reduce):
         for function in module.FUNCTIONS:
-            name = function.__name__.rstrip("_")
-            found[name] = TensorFunction(name, function)
+            found[function.name] = function
     return MappingProxyType(found)

@@ -4,6 +4,7 @@ from qdsl.ir import op
 from qdsl.ir.builder import Builder, Value
 from qdsl.ir.infer_shape import ShapeError
 from qdsl.ir.shape import Dim
+from qdsl.sema.functions.function import TensorFunction
 from qdsl.sema.functions.operand import axis_of
 
 
@@ -108,6 +109,16 @@ def permuted(b: Builder, x: Value, before: tuple[str, ...], after: tuple[str, ..
 
 
 FUNCTIONS = (
-    *(cat, stack, split, reshape, expand, pad, windows),
-    *(gather, index_update, relative_shift, max_pool, mean_pool),
+    TensorFunction(cat, "all the same", "the axis is the sum"),
+    TensorFunction(stack, "all the same", "a new axis"),
+    TensorFunction(split, "any", "an array of equal parts"),
+    TensorFunction(reshape, "any", "[shape, …], as many elements"),
+    TensorFunction(expand, "any", "axes of size 1 repeated to [shape, …]"),
+    TensorFunction(pad, "any", "that axis longer by before + after"),
+    TensorFunction(windows, "any", "[.., T, ..] → [.., (T - size) // stride + 1, size, ..]"),
+    TensorFunction(gather, "any; ids i64 of the same rank", "that of ids"),
+    TensorFunction(index_update, "as x; position i64[]", "kept"),
+    TensorFunction(relative_shift, "f32", "[.., T, 2S - 1] → [.., T, S]"),
+    TensorFunction(max_pool, "f32", "T → (T - size) // stride + 1"),
+    TensorFunction(mean_pool, "f32", "T → (T - size) // stride + 1"),
 )

@@ -6,6 +6,7 @@ from qdsl.ir import op
 from qdsl.ir.builder import Builder, Value
 from qdsl.ir.infer_shape import ShapeError
 from qdsl.ir.shape import Dim
+from qdsl.sema.functions.function import TensorFunction
 from qdsl.sema.functions.operand import Operand, axis_of, operand
 
 DTYPES = ("f32", "i64", "bool")
@@ -55,6 +56,16 @@ def sqrt(b: Builder, x: Operand) -> Operand:
     return math.sqrt(x)
 
 
+def sin(b: Builder, x: Value) -> Value:
+    """Sine of radians."""
+    return b.emit(op.Unary("sin"), x)
+
+
+def cos(b: Builder, x: Value) -> Value:
+    """Cosine of radians."""
+    return b.emit(op.Unary("cos"), x)
+
+
 def abs_(b: Builder, x: Value) -> Value:
     """|x|."""
     return b.emit(op.Unary("abs"), x)
@@ -101,6 +112,22 @@ def dropout(b: Builder, x: Value, p: float) -> Value:
 
 
 FUNCTIONS = (
-    *(silu, gelu, relu, tanh, sigmoid, exp, log, sqrt, abs_, glu),
-    *(where, cast, zeros, full, range_, dropout),
+    TensorFunction(silu, "f32", "kept"),
+    TensorFunction(gelu, "f32", "kept"),
+    TensorFunction(relu, "f32", "kept"),
+    TensorFunction(tanh, "f32", "kept"),
+    TensorFunction(sigmoid, "f32", "kept"),
+    TensorFunction(exp, "f32", "kept"),
+    TensorFunction(log, "f32", "kept"),
+    TensorFunction(sqrt, "f32; of a number, a number", "kept"),
+    TensorFunction(sin, "f32", "kept"),
+    TensorFunction(cos, "f32", "kept"),
+    TensorFunction(abs_, "f32 or i64", "kept"),
+    TensorFunction(glu, "f32", "[.., 2n, ..] → [.., n, ..]"),
+    TensorFunction(where, "bool, then both the same", "broadcast"),
+    TensorFunction(cast, "any → f32, i64 or bool", "kept"),
+    TensorFunction(zeros, "f32", "[shape, …]"),
+    TensorFunction(full, "f32", "[shape, …]"),
+    TensorFunction(range_, "i64", "[length]"),
+    TensorFunction(dropout, "f32", "kept; gone when packed"),
 )

@@ -2,6 +2,7 @@
 
 from qdsl.ir import op
 from qdsl.ir.builder import Builder, Value
+from qdsl.sema.functions.function import TensorFunction
 from qdsl.sema.functions.operand import axis_of
 
 
@@ -35,4 +36,11 @@ def einsum(b: Builder, left: Value, right: Value, equation: str) -> Value:
     return b.emit(op.Einsum(equation), left, right)
 
 
-FUNCTIONS = (sum_, mean, max_, softmax, log_softmax, einsum)
+FUNCTIONS = (
+    TensorFunction(sum_, "f32 or i64", "the axis goes, or is 1 with `keep`"),
+    TensorFunction(mean, "f32", "the axis goes, or is 1 with `keep`"),
+    TensorFunction(max_, "f32 or i64", "the axis goes, or is 1 with `keep`"),
+    TensorFunction(softmax, "f32", "kept"),
+    TensorFunction(log_softmax, "f32", "kept"),
+    TensorFunction(einsum, "f32", "by the equation, letters only"),
+)

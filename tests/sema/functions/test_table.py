@@ -20,6 +20,8 @@ RULES = {
     "log(x)": "f32[B, T, 8]",
     "sqrt(x)": "f32[B, T, 8]",
     "x * sqrt(4)": "f32[B, T, 8]",
+    "sin(x)": "f32[B, T, 8]",
+    "cos(x)": "f32[B, T, 8]",
     "abs(n)": "i64[B, T]",
     "abs(x)": "f32[B, T, 8]",
     "glu(x)": "f32[B, T, 4]",

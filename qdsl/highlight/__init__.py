@@ -1,0 +1,1 @@
+"""Colours for the text of a .qspec file: one description of them, for Pygments and for editors."""

@@ -1,0 +1,54 @@
+"""Settles the formats that `any(…)` leaves open: to the least, to the most, or as a lock says."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+
+from qdsl.artifact.layout import storage_bytes
+from qdsl.ir.format import WeightFormat
+from qdsl.ir.model import Assigned, Model, Storage
+
+Choose = Callable[[Storage], WeightFormat]
+
+
+def open_storages(model: Model) -> tuple[Storage, ...]:
+    """The storages whose format is not chosen, in the order of the model."""
+    return tuple(s for s in model.storages if s.choices)
+
+
+def settled(model: Model, choose: Choose) -> Model:
+    """The model with each open storage in the format chosen for it."""
+    storages = (
+        replace(s, assigned=Assigned(choose(s), s.assigned.span)) if s.choices else s
+        for s in model.storages
+    )
+    return replace(model, storages=tuple(storages))
+
+
+def smallest(storage: Storage) -> WeightFormat:
+    """The choice of fewest bytes, the first of equals."""
+    return min(storage.choices, key=lambda f: format_bytes(storage, f))
+
+
+def largest(storage: Storage) -> WeightFormat:
+    """The choice of most bytes, the first of equals."""
+    return max(storage.choices, key=lambda f: format_bytes(storage, f))
+
+
+def format_bytes(storage: Storage, format: WeightFormat) -> int:
+    """Bytes of the storage in that format."""
+    return sum(storage_bytes(replace(storage, assigned=Assigned(format))).values())
+
+
+def from_texts(choices: Mapping[str, str]) -> Choose:
+    """The choice that a lock gives: storage path → format text; raises KeyError for another."""
+
+    def choose(storage: Storage) -> WeightFormat:
+        known = {str(f): f for f in storage.choices}
+        return known[choices[storage.path]]
+
+    return choose
+
+
+def texts(storages: Iterable[Storage], choose: Choose) -> dict[str, str]:
+    """What a lock says: storage path → format text."""
+    return {s.path: str(choose(s)) for s in storages}

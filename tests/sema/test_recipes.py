@@ -1,0 +1,143 @@
+"""Holds recipes to what they say: defaults, overrides of variants, and the tasks' needs."""
+
+from collections.abc import Callable
+
+import pytest
+
+from qdsl.recipes import loss, schedule, teacher
+from qdsl.recipes.model import Recipe, Stage
+from qdsl.recipes.tasks.asr import Asr, Fbank
+from qdsl.sema.compile import Compiled, Variant
+
+MODEL = """
+model Net(d: int = 40, vocab: int = 16) {
+    output = Linear(d -> vocab)
+    entry encode(audio: f32[B, T, d], lengths: i64[B]) { return output(audio), lengths }
+}
+"""
+RECIPE = """
+const rounds = 100
+recipe finetune {
+    task = asr(ctc, features = fbank(40))
+    batch = 16
+    stage float { steps = 2 * rounds; lr = cosine(1e-3, warmup = 10) }
+    stage qat { steps = 50; distill = stage(float, temperature = 2); freeze = [ranges, masks] }
+}
+"""
+Codes = Callable[..., list[str]]
+Variants = Callable[..., Variant]
+
+
+@pytest.fixture
+def recipe(compiled: Callable[..., Compiled]) -> Callable[[str], Recipe]:
+    """The recipe of the last variant of MODEL, RECIPE and the text."""
+
+    def of(text: str) -> Recipe:
+        found = compiled(MODEL + RECIPE + text)
+        assert not found.diagnostics, found.diagnostics
+        recipe = list(found.variants.values())[-1].recipe
+        assert recipe is not None
+        return recipe
+
+    return of
+
+
+def test_stages_take_what_they_and_the_recipe_say(recipe: Callable[[str], Recipe]) -> None:
+    found = recipe("variant a { model = Net  recipe = finetune }")
+    rate = schedule.Cosine(1e-3, warmup=10)
+    assert found.task == Asr(loss.Ctc(), Fbank(40), blank=0)
+    assert found.stages == (
+        Stage("float", 200, lr=rate, batch=16),
+        Stage(
+            "qat",
+            50,
+            distill=teacher.Stage("float", temperature=2.0),
+            freeze=("ranges", "masks"),
+            batch=16,
+        ),
+    )
+    assert [s.quantizes for s in found.stages] == [False, True]
+
+
+def test_variants_override_stages_and_the_recipe(recipe: Callable[[str], Recipe]) -> None:
+    text = """
+        variant a { model = Net  recipe = finetune  recipe.qat.steps = 7  recipe.batch = 4 }
+        variant b extends a { recipe.qat.lr = linear(2e-4, final = 1e-5) }
+    """
+    float_stage, qat = recipe(text).stages
+    assert (qat.steps, qat.batch, float_stage.batch) == (7, 4, 4)
+    assert qat.lr == schedule.Linear(2e-4, final=1e-5)
+    again = text + "variant c extends b { recipe = finetune }"
+    assert recipe(again).stages[1].steps == 50
+
+
+def test_words_may_be_called_without_arguments(recipe: Callable[[str], Recipe]) -> None:
+    text = "recipe r { stage sparse { steps = 1; mask = every_step(); decay = 1 } }"
+    (stage,) = recipe(text + "variant a { model = Net  recipe = r }").stages
+    assert (stage.mask, stage.decay) == (schedule.EveryStep(), 1.0)
+    assert not stage.quantizes
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("recipe a { stage s { steps = 1; steps = 2 } }", ["Q205"]),
+        ("recipe a { stage s { lr = 1e-3 } }", ["Q205"]),
+        ("recipe a { stage s { steps = 1; lr = cosine } }", ["Q205"]),
+        ("recipe a { stage s { steps = 1; lr = cosine(1, 2, 3, 4) } }", ["Q205"]),
+        ("recipe a { stage s { steps = 1; lr = cosine(1, peak = 3) } }", ["Q205"]),
+        ("recipe a { stage s { steps = undefined } }", ["Q702"]),
+        ("recipe a { stage s { steps = true } }", ["Q702"]),
+        ("recipe a { stage s { steps = 1; lr = none } }", ["Q702"]),
+        ("recipe a { stage s { steps = 1; freeze = ranges } }", ["Q702"]),
+        ("recipe a { stage s { steps = 1; loss = rnnt; mask = none } }", []),
+        ("recipe a { task = asr(5) stage s { steps = 1 } }", ["Q702"]),
+        ("recipe a { stage s { steps = 1 } } recipe a { stage s { steps = 1 } }", ["Q103"]),
+        ("recipe a { stage s { steps = 0 } stage t { steps = 0 } }", ["Q702", "Q702"]),
+        ("variant v { model = Net  recipe = Net }", ["Q201"]),
+        ("variant v { model = Net  recipe.s.steps = 3 }", []),
+    ],
+)
+def test_what_a_recipe_may_say(codes: Codes, text: str, expected: list[str]) -> None:
+    assert codes(MODEL + text) == expected
+
+
+@pytest.mark.parametrize(
+    ("entries", "expected"),
+    [
+        ("entry encode(a: f32[B, T, 40], n: i64[B]) { return map(a), n }", []),
+        ("entry encode(a: f32[B, T, 40]) { return map(a) }", ["Q703"]),
+        ("entry encode(a: f32[B, T, 80], n: i64[B]) { return wide(a), n }", ["Q703"]),
+        ("entry encode(a: f32[B, T, 40], n: i64[B]) { return map(a) }", ["Q703"]),
+        ("entry encode(a: f32[B, T, 40], n: i64[B]) { return map(a), a }", ["Q703"]),
+        ("entry other(a: f32[B, T, 40], n: i64[B]) { return map(a), n }", ["Q703"]),
+        ("entry encode(a: f32[B, T, 40], n: i64[B]) { return mapp(a), n }", ["Q101"]),
+    ],
+)
+def test_a_task_needs_its_functions(codes: Codes, entries: str, expected: list[str]) -> None:
+    text = f"""
+        model M {{ map = Linear(40 -> 8)  wide = Linear(80 -> 8)  {entries} }}
+        recipe r {{ task = asr(ctc, fbank(40))  stage s {{ steps = 1 }} }}
+        variant v {{ model = M  recipe = r }}
+    """
+    assert codes(text) == expected
+
+
+def test_dims_of_a_task_are_one_in_all_its_functions(codes: Codes) -> None:
+    def text(joint: int) -> str:
+        return f"""
+            model M {{
+                map = Linear(80 -> 8)  labels = Embedding(4, 8)  output = Linear(8 -> 4)
+                wide = Linear({joint} -> 8)
+                entry encode(a: f32[B, T, 80], n: i64[B]) {{ return map(a), n }}
+                entry predict(y: i64[B, U]) {{ return labels(pad(y, 1, 1, 0)) }}
+                entry join(f: f32[B, S, {joint}], g: f32[B, P, 8]) {{
+                    return output(wide(f)[:, :, none] + g[:, none])
+                }}
+            }}
+            recipe r {{ task = asr  stage s {{ steps = 1 }} }}
+            variant v {{ model = M  recipe = r }}
+        """
+
+    assert codes(text(8)) == []
+    assert codes(text(9)) == ["Q703"]
