@@ -2,18 +2,21 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache, partial
+from typing import TYPE_CHECKING
 
-from qdsl.devices import Profile
 from qdsl.diagnostic.model import Diagnostic, error
 from qdsl.ir.model import Model, Storage
 from qdsl.ir.need import Need, needs
 from qdsl.source import no_span
 from qdsl.target import Backend, Capability, activation_word, backends, find_kernel
 
+if TYPE_CHECKING:
+    from qdsl.devices import Profile
+
 DEFAULT_BACKEND = "cpu"
 
 
-def kernels(model: Model, target: Profile | None = None) -> Callable[[Storage], str]:
+def kernels(model: Model, target: "Profile | None" = None) -> Callable[[Storage], str]:
     """Says the kernel of each storage of the model on the target's back end.
 
     `float` where the storage is a float tensor, `none` where no kernel serves it, `unused` where no
@@ -40,7 +43,7 @@ def _found(model: Model, backend: Backend) -> dict[str, str]:
     return found
 
 
-def check_kernels(model: Model, target: Profile | None = None) -> Iterator[Diagnostic]:
+def check_kernels(model: Model, target: "Profile | None" = None) -> Iterator[Diagnostic]:
     """An error for every quantized storage that no kernel serves; none where nothing is built."""
     if backend := _backend(target):
         yield from unserved(model, backend)
@@ -95,7 +98,7 @@ def _listed(paths: Sequence[str]) -> str:
     return f"`{paths[0]}`{more}"
 
 
-def _backend(target: Profile | None) -> Backend | None:
+def _backend(target: "Profile | None") -> Backend | None:
     """The back end that plans are made for, None where its kernels are not built."""
     name = target.backend if target and target.backend else DEFAULT_BACKEND
     backend = backends().get(name)

@@ -18,7 +18,6 @@ from qdsl.sema.compile import Variant as ResolvedVariant
 from qdsl.sema.files import Read
 from qdsl.size.budget import Outcome
 from qdsl.size.choices import Choose, from_texts, largest, open_storages, settled, smallest, texts
-from qdsl.size.device import check_device
 from qdsl.size.diff import Diff, diff
 from qdsl.size.interval import Interval, JudgedInterval
 from qdsl.size.limits import Judged, judge_all
@@ -112,11 +111,15 @@ class Variant:
 
     def findings(self) -> tuple[Diagnostic, ...]:
         """Layers without a kernel, what the target lacks, and limits that cannot hold."""
-        missed = (d for j in self.judged_interval() if not j.possible for d in j.least.diagnostics)
-        target = self.resolved.target
+        judged = self.judged_interval() if self.resolved.limits else ()
+        missed = (d for j in judged if not j.possible for d in j.least.diagnostics)
+        target, lacking = self.resolved.target, tuple[Diagnostic, ...]()
+        if target is not None:
+            from qdsl.size.device import check_device
+
+            lacking = check_device(target, self._least.size(), self._place)
         ends = (self._least, self._most) if self.open else (self,)
         unserved = (d for v in ends for d in check_kernels(v.model, target))
-        lacking = check_device(target, self._least.size(), self._place) if target else ()
         return tuple(dict.fromkeys((*unserved, *lacking, *missed)))
 
     def _place(self, path: str) -> Span | None:

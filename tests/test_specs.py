@@ -21,7 +21,7 @@ each_whole = pytest.mark.parametrize("path", WHOLE, ids=lambda p: p.stem)
 
 def test_there_are_specs() -> None:
     assert "digits" in {path.stem for path in WHOLE}
-    assert {"blocks", "speech"} <= {path.stem for path in FILES}
+    assert {"attention", "speech"} <= {path.stem for path in FILES}
 
 
 @each_file

@@ -91,7 +91,14 @@ def layout(model: Model, choices: Mapping[str, str] | None = None) -> Layout:
 
     Tensors are ordered by descending element size, then key, so that each is aligned.
     """
-    entries = [e for s in model.storages for e in storage_tensors(s)]
+    # what is alike is mostly one value: known by identity, it costs no hash
+    alike: dict[tuple[int, int], tuple[Tensor, ...]] = {}
+    entries: list[TensorEntry] = []
+    for s in model.storages:
+        kind = id(s.format), id(s.parameter)
+        if kind not in alike:
+            alike[kind] = _parts(s.format, s.parameter)
+        entries += _named(s, alike[kind])
     entries += (e for r in ranges(model) for e in range_tensors(r))
     entries.sort(key=lambda e: (-ELEMENT_BYTES[e.dtype], e.key))
     placed, begin = [], 0
@@ -109,11 +116,13 @@ def layout(model: Model, choices: Mapping[str, str] | None = None) -> Layout:
 
 def storage_tensors(storage: Storage) -> tuple[TensorEntry, ...]:
     """The tensors that hold a storage: itself, or codes, scales, zeros and index."""
+    return tuple(_named(storage, _parts(storage.format, storage.parameter)))
+
+
+def _named(storage: Storage, parts: tuple["Tensor", ...]) -> Iterator[TensorEntry]:
     key = state_key(storage.path)
-    return tuple(
-        TensorEntry(f"{key}.{part}" if part else key, part, dtype, shape, nbytes)
-        for part, dtype, shape, nbytes in _parts(storage.format, storage.parameter)
-    )
+    for part, dtype, shape, nbytes in parts:
+        yield TensorEntry(f"{key}.{part}" if part else key, part, dtype, shape, nbytes)
 
 
 def range_tensors(range: Range) -> Iterator[TensorEntry]:

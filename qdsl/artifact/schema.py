@@ -6,9 +6,10 @@ in `artifact/model_reader.py`, the format of each table in docs/artifact.md.
 
 import json
 from collections.abc import Iterator
+from copy import copy
 from dataclasses import dataclass, field
+from functools import lru_cache
 from itertools import groupby
-from typing import Any
 
 from qdsl.artifact.codec import Json, encode, encode_dim
 from qdsl.artifact.runs import fold
@@ -28,7 +29,13 @@ from qdsl.ir.model import (
 
 def model_to_json(model: Model) -> str:
     """The text that the artifact holds; equal models give equal texts."""
-    return canonical(_Writer().model(model))
+    return canonical(_structure(model.root, model.entries).fork().model(model))
+
+
+@lru_cache(maxsize=64)
+def _structure(root: Module, entries: tuple[Entry, ...]) -> "_Writer":
+    """The tables of a model's structure: variants of one model differ in their storages alone."""
+    return _Writer(root, entries)
 
 
 def canonical(value: Json) -> str:
@@ -46,6 +53,9 @@ class _Table:
     rows: list[Json] = field(default_factory=list)
     _numbers: dict[str, int] = field(default_factory=dict)
 
+    def fork(self) -> "_Table":
+        return _Table(list(self.rows), dict(self._numbers))
+
     def number(self, row: Json) -> int:
         text = canonical(row)
         if text not in self._numbers:
@@ -55,16 +65,24 @@ class _Table:
 
 
 class _Writer:
-    """Fills the tables on the way; memos by value or identity keep each part to one visit."""
+    """Fills the tables on the way; a memo by identity keeps most parts to one visit."""
 
-    def __init__(self) -> None:
+    def __init__(self, root: Module, entries: tuple[Entry, ...]) -> None:
         names = ("types", "bodies", "parameters", "modules", "formats")
         self._tables = {name: _Table() for name in names}
-        self._memo: dict[Any, int] = {}
+        self._memo: dict[int, int] = {}  # the model keeps all of them alive
+        self._root = self._module(root)
+        self._entries = [self._entry(e) for e in entries]
+
+    def fork(self) -> "_Writer":
+        """A writer that goes on from here and leaves this one as it is."""
+        forked = copy(self)
+        forked._tables = {name: table.fork() for name, table in self._tables.items()}
+        forked._memo = dict(self._memo)
+        return forked
 
     def model(self, model: Model) -> Json:
-        root = self._module(model.root)
-        entries = [self._entry(e) for e in model.entries]
+        root, entries = self._root, self._entries
         storages = self._storages(model.storages)
         return {
             "name": model.name,
@@ -80,21 +98,21 @@ class _Writer:
         }
 
     def _type(self, type: TensorType) -> int:
-        if type not in self._memo:
+        if (number := self._memo.get(id(type))) is None:
             row = [type.dtype, [encode_dim(d) for d in type.shape]]
-            self._memo[type] = self._tables["types"].number(row)
-        return self._memo[type]
+            number = self._memo[id(type)] = self._tables["types"].number(row)
+        return number
 
     def _parameter(self, p: Parameter) -> int:
-        if p not in self._memo:
+        if (number := self._memo.get(id(p))) is None:
             row = [p.name, list(p.shape), p.role.value, p.init, p.rows]
-            self._memo[p] = self._tables["parameters"].number(row)
-        return self._memo[p]
+            number = self._memo[id(p)] = self._tables["parameters"].number(row)
+        return number
 
     def _format(self, format: WeightFormat) -> int:
-        if format not in self._memo:
-            self._memo[format] = self._tables["formats"].number(encode(format))
-        return self._memo[format]
+        if (number := self._memo.get(id(format))) is None:
+            number = self._memo[id(format)] = self._tables["formats"].number(encode(format))
+        return number
 
     def _module(self, module: Module) -> int:
         if id(module) not in self._memo:

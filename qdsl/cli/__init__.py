@@ -6,7 +6,6 @@ stdout, diagnostics to stderr.
 
 import os
 import sys
-from argparse import ArgumentParser
 from io import TextIOWrapper
 
 import qdsl.cli.commands
@@ -41,6 +40,8 @@ def run(arguments: list[str]) -> int:
         where = f" `{failure.filename}`" if failure.filename else ""
         print(f"error[Q001]: cannot use{where}: {failure.strerror}", file=sys.stderr)
         return USAGE
+    except ModuleNotFoundError as missing:
+        return _missing(missing.name or "", arguments)
     except Exception:
         return _bug(arguments)
 
@@ -50,39 +51,67 @@ def _run(arguments: list[str]) -> int:
     word = arguments[0] if arguments else None
     if word in known:
         # only the command asked for is imported: start-up is a budget
-        parser = ArgumentParser(prog=f"qdsl {word}")
+        from qdsl.cli.parser import make_parser
+
         command = member(qdsl.cli.commands, word, Command)
-        parser.description = command.help
-        command.configure(parser)
-        return command.run(parser.parse_args(arguments[1:]))
+        return command.run(make_parser(word, command).parse_args(arguments[1:]))
     return _usage(word, known)
 
 
 def _usage(word: str | None, known: tuple[str, ...]) -> int:
-    parser = ArgumentParser(
-        prog="qdsl", description="A language and compiler for neural networks with a size budget."
-    )
-    parser.add_argument("--version", action="store_true", help="print the version and exit")
-    commands = parser.add_subparsers(metavar="COMMAND")
-    for name in known:
-        commands.add_parser(name, help=member(qdsl.cli.commands, name, Command).help)
     match word:
-        case "--version":
+        case "-V" | "--version":
             from importlib.metadata import version
 
             print(f"qdsl {version('qdsl')}")
             return CLEAN
         case "-h" | "--help":
-            parser.print_help()
+            print(_overview(known))
             return CLEAN
         case None:
-            parser.print_help(sys.stderr)
-        case _:
-            from qdsl.diagnostic.suggest import suggestion
+            print(_overview(known), file=sys.stderr)
+            return USAGE
+    from qdsl.cli.parser import fail
+    from qdsl.diagnostic.suggest import suggestion
 
-            print(f"error: no command `{word}`", file=sys.stderr)
-            print(f"  help: {suggestion(word, known) or 'see `qdsl --help`'}", file=sys.stderr)
-    return USAGE
+    kind = "option" if word.startswith("-") else "command"
+    return fail(f"no {kind} `{word}`", suggestion(word, known) or "see `qdsl --help`")
+
+
+def _overview(known: tuple[str, ...]) -> str:
+    """The page of `qdsl --help`."""
+    width = max(map(len, known)) + 2
+    helps = ((name, member(qdsl.cli.commands, name, Command).help) for name in known)
+    lines = (f"  {name:{width}}{help}" for name, help in helps)
+    return _PAGE.format(commands="\n".join(lines))
+
+
+_PAGE = """usage: qdsl COMMAND …
+
+A language and compiler for neural networks with a size budget.
+
+commands:
+{commands}
+
+options:
+  -V, --version   print the version and exit
+  -h, --help      print this page and exit
+
+`qdsl COMMAND --help` is the manual page of a command, `qdsl explain WORD` that of a word of the
+language or of a diagnostic code."""
+
+
+def _missing(module: str, arguments: list[str]) -> int:
+    """Says what to install for a package that is optional."""
+    from qdsl.cli.doctor.packages import PACKAGES, PackageState
+    from qdsl.cli.parser import fail
+
+    optional = {p.module: PackageState(p, None) for p in PACKAGES if p.extra}
+    found = optional.get(module.partition(".")[0])
+    if found is None:
+        return _bug(arguments)
+    message = f"`qdsl {arguments[0]}` needs `{found.package.name}`, which is not installed"
+    return fail(message, found.install)
 
 
 def _bug(arguments: list[str]) -> int:

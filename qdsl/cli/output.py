@@ -1,4 +1,4 @@
-"""Prints diagnostics to stderr and decides colours and the exit status."""
+"""Prints diagnostics and decides colours and the exit status."""
 
 import os
 import sys
@@ -7,7 +7,13 @@ from typing import TextIO
 
 from qdsl.diagnostic.codes import exit_code
 from qdsl.diagnostic.model import Diagnostic
-from qdsl.diagnostic.render import concise, full, json
+from qdsl.diagnostic.render import concise, full, github, json, sarif
+
+FORMATS = ("full", "concise", "json", "sarif", "github")
+"""What `check --format` may be."""
+
+DATA = {"json": json, "sarif": sarif, "github": github}
+"""Formats for programs, which go to stdout."""
 
 
 def use_color(stream: TextIO) -> bool:
@@ -18,9 +24,12 @@ def use_color(stream: TextIO) -> bool:
 def report(diagnostics: Iterable[Diagnostic], format: str = "full") -> int:
     """Prints the findings; returns 0, 1 (errors) or 2 (input/output)."""
     found = sorted(diagnostics, key=_place)
-    if found or format == "json":
-        stream = sys.stdout if format == "json" else sys.stderr
-        stream.write(_render(found, format, use_color(stream)))
+    if write := DATA.get(format):
+        sys.stdout.write(write(found))
+    elif format == "concise":
+        sys.stderr.write(concise(found))
+    elif found:
+        sys.stderr.write(full(found, color=use_color(sys.stderr)))
     return exit_code(found)
 
 
@@ -28,13 +37,3 @@ def _place(diagnostic: Diagnostic) -> tuple[str, int]:
     if diagnostic.primary is None:
         return "", 0
     return diagnostic.primary.span.source.name, diagnostic.primary.span.start
-
-
-def _render(found: list[Diagnostic], format: str, color: bool) -> str:
-    match format:
-        case "concise":
-            return concise(found)
-        case "json":
-            return json(found)
-        case _:
-            return full(found, color=color)

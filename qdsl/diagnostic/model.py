@@ -1,6 +1,7 @@
 """Defines the diagnostic: a value that says what is wrong, where, and what to write instead."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from enum import StrEnum
 
 from qdsl.record import record
@@ -70,14 +71,14 @@ def error(
     notes: Iterable[str] = (),
     fix: Edit | None = None,
 ) -> Diagnostic:
-    """An error; `span` None only where no text is at fault."""
+    """An error; `span` None only where no text is at fault. Long names in texts are shortened."""
     return Diagnostic(
         code=code,
-        message=message,
-        primary=None if span is None else Label(span, label),
-        secondary=tuple(Label(s, t) for s, t in secondary),
-        help=help,
-        notes=tuple(notes),
+        message=_readable(message),
+        primary=None if span is None else Label(span, _readable(label)),
+        secondary=tuple(Label(s, _readable(t)) for s, t in secondary),
+        help=_readable(help) if help else help,
+        notes=tuple(map(_readable, notes)),
         fix=fix,
     )
 
@@ -86,4 +87,22 @@ def warning(
     code: str, message: str, span: Span, label: str = "", *, help: str | None = None
 ) -> Diagnostic:
     """A finding that does not stop compilation."""
-    return Diagnostic(code, message, Label(span, label), help=help, severity=Severity.WARNING)
+    found = error(code, message, span, label, help=help)
+    return replace(found, severity=Severity.WARNING)
+
+
+LONGEST = 80
+"""Characters of a text in backticks that are shown; of a longer one, those at its ends."""
+
+
+def _readable(text: str) -> str:
+    """The text with what stands in backticks on one line, and cut down to what one would read."""
+    if len(text) <= LONGEST and "\n" not in text:
+        return text
+    parts = text.split("`")
+    return "`".join(_short(part) if i % 2 else part for i, part in enumerate(parts))
+
+
+def _short(code: str) -> str:
+    half, line = LONGEST // 2, " ".join(code.split())
+    return line if len(line) <= LONGEST else f"{line[:half]}…{line[-half:]}"

@@ -52,7 +52,7 @@ class _Unroller:
         return tuple(number[o] for o in body.outputs)
 
 
-@lru_cache(maxsize=32)  # entries are values compared by identity
+@lru_cache(maxsize=128)  # entries are values compared by identity
 def flatten(entry: Entry) -> Graph:
     """The unrolled graph of an entry; ties are not resolved here (Model.ties does)."""
     unroller = _Unroller()

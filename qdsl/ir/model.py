@@ -7,6 +7,7 @@ memory and time follow what is distinct, and only `walk` and `flatten` unroll.
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import lru_cache
 from math import prod
 
 from qdsl.ir.format import F32, Activations, WeightFormat
@@ -132,14 +133,27 @@ class Module:
 
     def walk(self, path: str = "") -> "Iterator[tuple[str, Module]]":
         """Every module below and this one, outside in, with its path."""
-        yield path, self
-        prefix = f"{path}." if path else ""
-        for name, member in self.members.items():
-            if isinstance(member, Module):
-                yield from member.walk(prefix + name)
-            else:
-                for i, element in enumerate(member):
-                    yield from element.walk(f"{prefix}{name}[{i}]")
+        below = _walked(self)
+        return iter(below) if not path else ((join(path, p), m) for p, m in below)
+
+
+@lru_cache(maxsize=1024)
+def _walked(module: Module) -> tuple[tuple[str, Module], ...]:
+    """Paths from the module, which is walked once for all the places where it stands."""
+    found = [("", module)]
+    for name, member in module.members.items():
+        if isinstance(member, Module):
+            found += _placed(name, member)
+        else:
+            for i, element in enumerate(member):
+                found += _placed(f"{name}[{i}]", element)
+    return tuple(found)
+
+
+def _placed(place: str, module: Module) -> Iterator[tuple[str, Module]]:
+    yield place, module
+    for path, inner in _walked(module)[1:]:
+        yield f"{place}.{path}", inner
 
 
 # ---- the resolved model ------------------------------------------------------------------------

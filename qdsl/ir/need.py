@@ -1,6 +1,7 @@
 """Says which operation on packed weights each layer of a model needs from a back end."""
 
 from collections.abc import Iterator
+from functools import lru_cache
 
 from qdsl.ir import op
 from qdsl.ir.flat import FlatNode, graphs
@@ -23,6 +24,7 @@ class Need:
     activations: Activations | None = None
 
 
+@lru_cache(maxsize=64)
 def needs(model: Model) -> tuple[Need, ...]:
     """What all entries need, each once, in the order of use; parameters in f32 need nothing."""
     owned = {s.path: s for s in model.storages}

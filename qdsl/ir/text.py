@@ -28,6 +28,24 @@ class _Modules:
         return {s.path: s for s in self.model.storages}
 
     @cached_property
+    def roundings(self) -> dict[str, list[str]]:
+        """By the path of a layer, or of the block whose function binds the value."""
+        found: dict[str, list[str]] = {}
+        for property, formats in self.model.roundings.items():
+            for path, format in formats.items():
+                block, _, function = path.rpartition(".")[0].rpartition(".")
+                is_layer = path in self.layers
+                value = "" if is_layer else f"{function}.{path.rpartition('.')[2]} "
+                found.setdefault(path if is_layer else block, []).append(
+                    f"{value}{property} {format}"
+                )
+        return found
+
+    @cached_property
+    def layers(self) -> frozenset[str]:
+        return frozenset(path for path, module in self.model.root.walk() if module.is_layer)
+
+    @cached_property
     def folds(self) -> dict[str, str]:
         return {f.norm: f.into for f in self.model.folds}
 
@@ -44,10 +62,14 @@ class _Modules:
             yield f"activations {format}"
         if format := self.model.states.get(path):
             yield f"state {format}"
+        if path in self.layers:
+            yield from self.roundings.get(path, ())
         if path in self.folds:
             yield f"folded into {_seen_from(path, self.folds[path])}"
 
     def _inside(self, module: Module, path: str, indent: str) -> Iterator[str]:
+        if not module.is_layer:
+            yield from (indent + text for text in self.roundings.get(path, ()))
         for parameter in module.parameters if path not in self.folds else ():
             yield indent + self._parameter(parameter, join(path, parameter.name))
         for name, member in module.members.items():
@@ -82,8 +104,15 @@ class _Modules:
         storage = self.storages.get(path)
         if storage is None:
             return f"{parameter.name}  {shape}  not stored"
-        words = [parameter.name, shape, str(storage.format)]
+        words = [parameter.name, shape, format_text(storage)]
         return "  ".join(words + ([] if storage.trainable else ["frozen"]))
+
+
+def format_text(storage: Storage) -> str:
+    """The format as a spec writes it: `any(int4, int8)` where it is still open."""
+    if storage.choices:
+        return f"any({', '.join(map(str, storage.choices))})"
+    return str(storage.format)
 
 
 def _seen_from(path: str, other: str) -> str:

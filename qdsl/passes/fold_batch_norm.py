@@ -10,10 +10,11 @@ whose statistics are not stored is to be read so.
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 
-from qdsl.ir.flat import FlatNode, Graph, graphs
+from qdsl.ir.flat import FlatNode, Graph, flatten
 from qdsl.ir.format import F32
-from qdsl.ir.model import Assigned, Fold, Model, Parameter, Role, Storage, join
+from qdsl.ir.model import Assigned, Entry, Fold, Model, Parameter, Role, Storage, join
 from qdsl.ir.op import BatchNorm, Conv, Linear
 
 STATISTICS = ("running_mean", "running_var")
@@ -22,7 +23,7 @@ _NORM = ("weight", "bias", *STATISTICS)
 
 def fold_batch_norm(model: Model) -> Model:
     """The model with `folds` decided and its storages changed accordingly."""
-    calls = _calls(model)
+    calls = _calls(model.entries)
     tied = model.ties.keys() | set(model.ties.values())
     norms = [n for n in calls.before if not any(join(n, p) in tied for p in _NORM)]
     folds = tuple(Fold(n, into) for n in norms if (into := _target(n, calls, tied)) is not None)
@@ -40,9 +41,10 @@ class _Calls:
     after: defaultdict[str, set[str | None]] = field(default_factory=lambda: defaultdict(set))
 
 
-def _calls(model: Model) -> _Calls:
+@lru_cache(maxsize=64)
+def _calls(entries: tuple[Entry, ...]) -> _Calls:
     calls = _Calls()
-    for graph in graphs(model):
+    for graph in map(flatten, entries):
         users = _users(graph)
         makers = {value: flat for flat in graph.nodes for value in flat.node.outputs}
         for flat in graph.nodes:

@@ -3,12 +3,12 @@
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from qdsl.devices import Profile
 from qdsl.diagnostic.model import Diagnostic
 from qdsl.ir.model import Entry, Model
-from qdsl.recipes.model import Recipe
 from qdsl.record import record
 from qdsl.sema.body import FunctionEvaluator
 from qdsl.sema.check import run_checks
@@ -19,21 +19,24 @@ from qdsl.sema.files import STD, Loader, Read, import_root, real_path
 from qdsl.sema.formats import is_activation, weight_format
 from qdsl.sema.memory import Memory
 from qdsl.sema.policy import Claims, resolve
-from qdsl.sema.recipes import RecipeReader, task_span
 from qdsl.sema.root import root_of
 from qdsl.sema.scope import FileScope, report_unused
 from qdsl.sema.shadowing import Shadows
 from qdsl.sema.static import evaluate_constants
 from qdsl.sema.storages import Assigner
 from qdsl.sema.streaming import check_streaming
-from qdsl.sema.targets import TargetReader
-from qdsl.sema.tasks import check_task
 from qdsl.sema.ties import resolve_ties
 from qdsl.sema.units import Units
 from qdsl.sema.values import BlockValue, FormatChoice, FormatValue, Unit
 from qdsl.sema.variants import Settled, Settler
 from qdsl.source import Span
 from qdsl.syntax import read, tree
+
+if TYPE_CHECKING:
+    from qdsl.devices import Profile
+    from qdsl.recipes.model import Recipe
+    from qdsl.sema.recipes import RecipeReader
+    from qdsl.sema.targets import TargetReader
 
 
 @record
@@ -45,8 +48,8 @@ class Variant:
     claims: Claims
     limits: tuple[tree.Limit, ...]
     span: Span
-    recipe: Recipe | None = None
-    target: Profile | None = None
+    recipe: "Recipe | None" = None
+    target: "Profile | None" = None
 
 
 @record
@@ -96,8 +99,6 @@ class _Compiler:
     memory: Memory
     units: Units = field(init=False)
     elaborator: Elaborator = field(init=False)
-    recipes: RecipeReader = field(init=False)
-    targets: TargetReader = field(init=False)
     shadows: Shadows = field(default_factory=Shadows)
 
     def __post_init__(self) -> None:
@@ -106,8 +107,20 @@ class _Compiler:
         self.elaborator = Elaborator(
             self.context, FunctionEvaluator, memory.bodies, memory.formulas
         )
-        self.recipes = RecipeReader(self.context, self.units.instantiate)
-        self.targets = TargetReader(self.context)
+
+    # imported where there is a recipe or a target: start-up is a budget
+
+    @cached_property
+    def recipes(self) -> "RecipeReader":
+        from qdsl.sema.recipes import RecipeReader
+
+        return RecipeReader(self.context, self.units.instantiate)
+
+    @cached_property
+    def targets(self) -> "TargetReader":
+        from qdsl.sema.targets import TargetReader
+
+        return TargetReader(self.context)
 
     def variants(self) -> dict[str, Variant]:
         self._constants()
@@ -193,9 +206,12 @@ class _Compiler:
         span = settled.name.span
         return Variant(settled.name.text, model, claims, settled.limits, span, recipe, target)
 
-    def _recipe(self, settled: Settled, root: Unit, entries: tuple[Entry, ...]) -> Recipe | None:
+    def _recipe(self, settled: Settled, root: Unit, entries: tuple[Entry, ...]) -> "Recipe | None":
         if settled.recipe is None:
             return None
+        from qdsl.sema.recipes import task_span
+        from qdsl.sema.tasks import check_task
+
         item, scope = settled.recipe
         recipe = self.recipes.read(item, scope, settled.recipe_overrides)
         if recipe.task is not None:

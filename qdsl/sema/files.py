@@ -100,9 +100,9 @@ class Loader:
 
     def _std(self, item: tree.Import, words: list[str]) -> Path | None:
         text = ".".join(words)
-        if text in _std_modules():
+        if text in std_modules():
             return STD / f"{words[1]}.qspec"
-        help = suggestion(text, _std_modules())
+        help = suggestion(text, std_modules())
         if words[0] != "std":
             help = f"a file beside this one is imported as `.{text}`"
         message = f"no module `{text}`"
@@ -155,7 +155,8 @@ def import_root(path: Path) -> Path:
 
 
 @cache
-def _std_modules() -> tuple[str, ...]:
+def std_modules() -> tuple[str, ...]:
+    """Modules of the library, as an import names them."""
     return tuple(sorted(f"std.{p.stem}" for p in STD.glob("*.qspec")))
 
 

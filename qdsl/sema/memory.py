@@ -1,7 +1,8 @@
 """Keeps what was made of a file, for the next compilation of nearly the same file."""
 
 import re
-from collections.abc import Iterable, Mapping
+from bisect import bisect_left
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,7 @@ from qdsl.sema.files import Parse
 from qdsl.sema.scope import FileScope
 from qdsl.sema.shadowing import Shadows
 from qdsl.sema.values import BlockValue, Unit
-from qdsl.source import Span
+from qdsl.source import Source, Span
 from qdsl.syntax import parse, tree
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ class Memory:
     entries: dict[Unit, tuple[Entry, ...]] = field(default_factory=dict)
     ties: dict[Unit, dict[str, str]] = field(default_factory=dict)
     variants: dict[int, tuple["Variant", Shadows]] = field(default_factory=dict)
-    _rests: Mapping[int, tuple[int, ...]] = field(default_factory=dict)
+    _named: Mapping[int, tuple[int, ...]] = field(default_factory=dict)
     _items: tuple[tree.Item, ...] = ()  # held, so that none is born with the id of another
     _wrong: frozenset[int] = frozenset()
     _words: dict[int, frozenset[str]] = field(default_factory=dict)
@@ -49,23 +50,26 @@ class Memory:
         scopes = tuple(scopes)
         items = tuple(item for scope in scopes for item in scope.file.items)
         words = {id(i): self._words.get(id(i)) or _words_of(i.span) for i in items}
-        rests = _rests(scopes, words)
-        sound = {i for i, on in self._rests.items() if rests.get(i) == on}
-        sound -= {i for i in sound if not self._wrong.isdisjoint(self._rests[i])}
-        self._keep(sound)
-        self._rests, self._items, self._words, self._wrong = rests, items, words, frozenset(rests)
+        named = _named(scopes, words)
+        changed = {i for i, names in named.items() if self._named.get(i) != names}
+        unsound = _resting_on(changed | self._wrong, named)
+        self._keep(named.keys() - unsound)
+        self._named, self._items, self._words, self._wrong = named, items, words, frozenset(named)
 
     def end(self, findings: Iterable[Diagnostic]) -> None:
         """Notes which items had findings; without this call, all are taken to have had some."""
-        labels = (x for d in findings for x in (d.primary, *d.secondary) if x)
-        places = [(x.span.source, x.span.start) for x in labels]
+        places: dict[Source, list[int]] = {}
+        for finding in findings:
+            for label in (finding.primary, *finding.secondary):
+                if label:
+                    places.setdefault(label.span.source, []).append(label.span.start)
+        for offsets in places.values():
+            offsets.sort()
         self._wrong = frozenset(
-            id(item)
-            for item in self._items
-            if any(s is item.span.source and _within(item.span, at) for s, at in places)
+            id(item) for item in self._items if _holds(item.span, places.get(item.span.source, ()))
         )
 
-    def _keep(self, sound: set[int]) -> None:
+    def _keep(self, sound: Set[int]) -> None:
         self.units = {k: u for k, u in self.units.items() if u and u.whole and _sound(k, sound)}
         kept = set(self.units.values())
         self.bodies = {k: b for k, b in self.bodies.items() if b and _of(k) in kept}
@@ -75,8 +79,10 @@ class Memory:
         self.variants = {i: v for i, v in self.variants.items() if i in sound}
 
 
-def _within(span: Span, offset: int) -> bool:
-    return span.start <= offset <= span.end
+def _holds(span: Span, offsets: Sequence[int]) -> bool:
+    """Whether the first of the sorted offsets that is not before the span is in it."""
+    place = bisect_left(offsets, span.start)
+    return place < len(offsets) and offsets[place] <= span.end
 
 
 def _of(key: object) -> object:
@@ -85,7 +91,7 @@ def _of(key: object) -> object:
     return key[0]
 
 
-def _sound(key: object, sound: set[int]) -> bool:
+def _sound(key: object, sound: Set[int]) -> bool:
     """Whether every block in the key of a unit is: its own, and those among its arguments."""
     match key:
         case BlockValue(definition=definition):
@@ -100,24 +106,30 @@ def _words_of(span: Span) -> frozenset[str]:
     return frozenset(WORD.findall(span.text))
 
 
-def _rests(
+def _named(
     scopes: Iterable[FileScope], words: Mapping[int, frozenset[str]]
 ) -> dict[int, tuple[int, ...]]:
-    """For each item by its id those that it rests on, itself included, in the order of the text."""
-    named: dict[int, list[int]] = {}
+    """For each item by its id itself and those that its text names, in the order of the text."""
+    named: dict[int, set[int]] = {}
     for scope in scopes:
         entries = scope.entries
         for item in scope.file.items:
             found = entries.keys() & words[id(item)]
-            named[id(item)] = [id(entries[name].item) for name in found]
+            named[id(item)] = {id(item), *(id(entries[name].item) for name in found)}
     place = {item: i for i, item in enumerate(named)}
-    return {item: tuple(sorted(_reached(item, named), key=place.__getitem__)) for item in named}
+    return {item: tuple(sorted(on, key=lambda i: place.get(i, -1))) for item, on in named.items()}
 
 
-def _reached(item: int, named: Mapping[int, list[int]]) -> set[int]:
-    reached, left = {item}, [item]
+def _resting_on(items: Iterable[int], named: Mapping[int, tuple[int, ...]]) -> set[int]:
+    """Those items, and all that name one of them or of those that do."""
+    naming: dict[int, list[int]] = {}
+    for item, names in named.items():
+        for name in names:
+            naming.setdefault(name, []).append(item)
+    left = list(items)
+    reached = set(left)
     while left:
-        new = set(named[left.pop()]) - reached
-        reached |= new
+        new = [item for item in naming.get(left.pop(), ()) if item not in reached]
+        reached.update(new)
         left += new
     return reached

@@ -2,10 +2,10 @@
 
 from collections.abc import Callable, Mapping
 
-from qdsl.diagnostic.suggest import suggestion
 from qdsl.sema.context import Context, Stop
 from qdsl.sema.describe import describe
 from qdsl.sema.expression import Evaluator
+from qdsl.sema.habits import unknown_name_help
 from qdsl.sema.language import language_name, language_names
 from qdsl.sema.scope import Entry, FileScope
 from qdsl.sema.values import (
@@ -128,7 +128,7 @@ class StaticEvaluator(Evaluator):
             message = f"`{e.text}` is a {type(entry.item).__name__.lower()}, not a value"
             raise self.context.stop("Q201", message, e.span)
         known = {*self.environment, *self.scope.entries, *language_names()}
-        help = suggestion(e.text, known)
+        help = unknown_name_help(e.text, known)
         raise self.context.stop("Q101", f"unknown name `{e.text}`", e.span, "not found", help=help)
 
     def _entry(self, entry: Entry, e: tree.Name) -> Val:

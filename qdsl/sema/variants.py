@@ -2,15 +2,17 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from qdsl.diagnostic.suggest import suggestion
 from qdsl.record import record
 from qdsl.sema.context import Context, Stop
 from qdsl.sema.policy import RuleBody
-from qdsl.sema.recipes import Overrides
 from qdsl.sema.scope import FileScope
 from qdsl.syntax import tree
+
+if TYPE_CHECKING:
+    from qdsl.sema.recipes import Overrides
 
 T = TypeVar("T", tree.Variant, tree.Policy, tree.Budget, tree.Recipe, tree.Target)
 E = TypeVar("E", tree.Variant, tree.Policy)
@@ -31,7 +33,7 @@ class Settled:
     bodies: Bodies = ()
     limits: tuple[tree.Limit, ...] = ()
     recipe: tuple[tree.Recipe, FileScope] | None = None
-    recipe_overrides: Overrides = field(default_factory=dict)
+    recipe_overrides: "Overrides" = field(default_factory=dict)
     target: tuple[tree.Name, FileScope] | None = None
 
 

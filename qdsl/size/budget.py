@@ -88,13 +88,31 @@ class Contributor:
 
 @record
 class Outcome:
-    """`shortfall` is how far the measured value is on the wrong side of the limit, 0 where held."""
+    """`shortfall` is how far the measured value is on the wrong side of the limit, 0 where held.
+
+    `covered` are the rows that were measured, `products` what an entry multiplies.
+    """
 
     limit: Limit
     measured: Fraction
     held: bool
     shortfall: Fraction
-    contributors: tuple[Contributor, ...]
+    covered: tuple[Row, ...] = field(compare=False, repr=False)
+    products: tuple[Macs, ...] = field(compare=False, repr=False)
+
+    @property
+    def contributors(self) -> tuple[Contributor, ...]:
+        """What weighs most, the largest first; equal ones in the order of the model."""
+        match self.limit.measure:
+            case Measure.MACS:
+                found = [Contributor(m.path, m.count) for m in self.products]
+            case Measure.PARAMS:
+                lines = folded(self.covered)
+                found = [Contributor(x.path, x.count * x.row.params) for x in lines]
+            case _:
+                found = [Contributor(x.path, x.total_bytes) for x in folded(self.covered)]
+        largest = nlargest(_MOST_CONTRIBUTORS, found, key=lambda c: c.amount)
+        return tuple(c for c in largest if c.amount)
 
 
 def judge(limit: Limit, report: Report) -> Outcome:
@@ -108,7 +126,8 @@ def judge(limit: Limit, report: Report) -> Outcome:
         measured=measured,
         held=held,
         shortfall=Fraction(0) if held else abs(measured - limit.limit),
-        contributors=_contributors(limit, covered, products),
+        covered=tuple(covered),
+        products=products,
     )
 
 
@@ -142,21 +161,6 @@ def _measured(
             return Fraction(sum(m.count for m in products))
         case _:
             assert_never(limit.measure)
-
-
-def _contributors(
-    limit: Limit, covered: Iterable[Row], products: Iterable[Macs]
-) -> tuple[Contributor, ...]:
-    """The largest, largest first; equal ones in the order of the model."""
-    match limit.measure:
-        case Measure.MACS:
-            found = [Contributor(m.path, m.count) for m in products]
-        case Measure.PARAMS:
-            found = [Contributor(x.path, x.count * x.row.params) for x in folded(covered)]
-        case _:
-            found = [Contributor(x.path, x.total_bytes) for x in folded(covered)]
-    largest = nlargest(_MOST_CONTRIBUTORS, found, key=lambda c: c.amount)
-    return tuple(c for c in largest if c.amount)
 
 
 # ---- text and JSON -----------------------------------------------------------------------------

@@ -1,10 +1,11 @@
 """Counts the bytes of each storage, as the layout places them."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import field
+from functools import lru_cache
 
 from qdsl.artifact.layout import Part, storage_bytes
-from qdsl.ir.model import Model, Parameter, Role, Storage, join
+from qdsl.ir.model import Model, Module, Parameter, Role, Storage, join
 from qdsl.ir.ranges import Range, ranges
 from qdsl.record import record
 
@@ -43,17 +44,17 @@ class Row:
 def rows(model: Model, kernel_of: Callable[[Storage], str]) -> tuple[Row, ...]:
     """One row per storage and per tied name, in the order of the module tree; then the ranges."""
     stored = {s.path: s for s in model.storages}
-    tree = tuple(_parameters(model))
+    tree = _parameters(model.root)
     added = _added(model, tree)
-    texts: dict[object, str] = {}  # formats are few, storages many
+    facts = _Facts()
     found = []
     for path, parameter in tree:
         if path in stored:
-            found.append(_row(stored[path], kernel_of, texts))
+            found.append(_row(stored[path], kernel_of, facts))
         elif path in model.ties:
             found.append(_alias(path, parameter, stored[model.ties[path]]))
         if (bias := added.get(path)) is not None:
-            found.append(_row(bias, kernel_of, texts))
+            found.append(_row(bias, kernel_of, facts))
     found += map(_range, ranges(model))
     return tuple(found)
 
@@ -63,10 +64,9 @@ def parameters(model: Model) -> int:
     return sum(s.parameter.numel for s in model.storages)
 
 
-def _parameters(model: Model) -> Iterator[tuple[str, Parameter]]:
-    for base, module in model.root.walk():
-        for parameter in module.parameters:
-            yield join(base, parameter.name), parameter
+@lru_cache(maxsize=64)
+def _parameters(root: Module) -> tuple[tuple[str, Parameter], ...]:
+    return tuple((join(base, p.name), p) for base, m in root.walk() for p in m.parameters)
 
 
 def _added(model: Model, tree: Iterable[tuple[str, Parameter]]) -> dict[str, Storage]:
@@ -76,10 +76,24 @@ def _added(model: Model, tree: Iterable[tuple[str, Parameter]]) -> dict[str, Sto
     return {last[s.module_path]: s for s in model.storages if s.path not in known}
 
 
-def _row(storage: Storage, kernel_of: Callable[[Storage], str], texts: dict[object, str]) -> Row:
-    size = storage_bytes(storage)
-    if (text := texts.get(storage.format)) is None:
-        text = texts[storage.format] = str(storage.format)
+class _Facts:
+    """Format texts and bytes of storages: layers are many, kinds of them few.
+
+    What is alike is mostly one value, so it is known by identity, which costs no hash.
+    """
+
+    def __init__(self) -> None:
+        self.known: dict[tuple[int, int], tuple[str, Mapping[Part, int]]] = {}
+
+    def of(self, storage: Storage) -> tuple[str, Mapping[Part, int]]:
+        key = id(storage.format), id(storage.parameter)
+        if (found := self.known.get(key)) is None:
+            found = self.known[key] = str(storage.format), storage_bytes(storage)
+        return found
+
+
+def _row(storage: Storage, kernel_of: Callable[[Storage], str], facts: _Facts) -> Row:
+    text, size = facts.of(storage)
     return Row(
         path=storage.path,
         kind=storage.kind,

@@ -1,16 +1,17 @@
 """Resolves the limits of a budget against a model, and reports the ones that are missed."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import replace
 from fractions import Fraction
+from functools import lru_cache
 from types import MappingProxyType
 
 from qdsl.diagnostic.model import Diagnostic, error
 from qdsl.diagnostic.suggest import suggestion
 from qdsl.ir.format import FloatType
-from qdsl.ir.model import Model, join
+from qdsl.ir.model import Model, Module, join
 from qdsl.record import record
-from qdsl.sema.selector import Match, match_all
+from qdsl.sema.selector import match_all
 from qdsl.size.budget import (
     Comparison,
     Limit,
@@ -51,6 +52,14 @@ class Judged:
     diagnostics: tuple[Diagnostic, ...]
 
 
+@record
+class Selected:
+    """Names of the parameters that a selector covers; `found` whether it matches anything."""
+
+    found: bool
+    names: frozenset[str]
+
+
 class _Wrong(Exception):
     def __init__(self, diagnostic: Diagnostic) -> None:
         self.diagnostic = diagnostic
@@ -59,13 +68,29 @@ class _Wrong(Exception):
 def judge_all(lines: Iterable[tree.Limit], report: Report) -> tuple[Judged, ...]:
     """Every line of a budget judged, in order."""
     lines = tuple(lines)
-    matches = match_all([line.selector for line in lines], report.source.root)
-    return tuple(_judged(x, m, report) for x, m in zip(lines, matches, strict=True))
+    selected = _selected(report.source.root, tuple(line.selector for line in lines))
+    return tuple(_judged(x, s, report) for x, s in zip(lines, selected, strict=True))
 
 
-def _judged(line: tree.Limit, matches: Sequence[Match], report: Report) -> Judged:
+@lru_cache(maxsize=64)
+def _selected(root: Module, selectors: tuple[tree.Selector, ...]) -> tuple[Selected, ...]:
+    """What each selector covers; variants of one model have it in common."""
+    return tuple(
+        Selected(
+            bool(matches),
+            frozenset(
+                join(m.path, p.name)
+                for m in matches
+                for p in ([m.parameter] if m.parameter else m.module.parameters)
+            ),
+        )
+        for matches in match_all(selectors, root)
+    )
+
+
+def _judged(line: tree.Limit, selected: Selected, report: Report) -> Judged:
     try:
-        outcome = judge(_limit(line, matches, report.source), report)
+        outcome = judge(_limit(line, selected, report.source), report)
     except _Wrong as wrong:
         return Judged(line, None, (wrong.diagnostic,))
     return Judged(line, outcome, () if outcome.held else (_missed(line, outcome),))
@@ -87,7 +112,7 @@ def _missed(line: tree.Limit, outcome: Outcome) -> Diagnostic:
     )
 
 
-def _limit(line: tree.Limit, matches: Sequence[Match], model: Model) -> Limit:
+def _limit(line: tree.Limit, selected: Selected, model: Model) -> Limit:
     measure = _measure(line)
     quantity = line.quantity
     scale = UNITS[measure].get(quantity.unit)
@@ -109,7 +134,7 @@ def _limit(line: tree.Limit, matches: Sequence[Match], model: Model) -> Limit:
         span = line.bindings[0].span
         raise _Wrong(error("Q402", f"`{measure}` takes a selector only", span))
     whole = line.selector.kind is None and [s.globs for s in line.selector.segments] == [("*",)]
-    covered = frozenset() if whole else _covered(line, matches, model)
+    covered = frozenset() if whole else _covered(line, selected, model)
     return replace(common, whole=whole, covers=covered.__contains__, baseline=_baseline(line))
 
 
@@ -131,18 +156,14 @@ def _baseline(line: tree.Limit) -> FloatType:
     raise _Wrong(error("Q402", message, line.over.span, help="over f32 or over bf16"))
 
 
-def _covered(line: tree.Limit, matches: Sequence[Match], model: Model) -> frozenset[str]:
+def _covered(line: tree.Limit, selected: Selected, model: Model) -> frozenset[str]:
     """Paths of the storages a selector covers, by their own names or by a tied one."""
-    names = {
-        join(m.path, p.name)
-        for m in matches
-        for p in ([m.parameter] if m.parameter else m.module.parameters)
-    }
-    found = frozenset(model.ties.get(n, n) for n in names)
+    tied = selected.names & model.ties.keys()
+    found = (selected.names - tied) | {model.ties[n] for n in tied}
     if not found:
         text = line.selector.span.text
         message = f"selector `{text}` covers no weights"
-        help = f"did you mean `{text}.**`?" if matches else "see the paths with `qdsl size`"
+        help = f"did you mean `{text}.**`?" if selected.found else "see the paths with `qdsl size`"
         raise _Wrong(error("Q403", message, line.selector.span, help=help))
     return found
 

@@ -1,11 +1,11 @@
 """Counts the multiply-accumulates of an entry for given sizes of its free dims."""
 
 from collections.abc import Callable, Iterator, Mapping
-from functools import cache, partial
+from functools import cache, lru_cache, partial
 from math import prod
 
 from qdsl.ir.flat import FlatNode, Graph, flatten
-from qdsl.ir.model import Model, TensorType, join
+from qdsl.ir.model import Entry, Model, Module, TensorType, join
 from qdsl.ir.op import Conv, Einsum, Gru, Linear, Lstm
 from qdsl.ir.shape import Dim
 from qdsl.record import record
@@ -35,14 +35,19 @@ def macs(model: Model, entry: str, sizes: Sizes) -> tuple[Macs, ...]:
     functions nothing), an einsum the product of all its axes, an embedding nothing. Raises
     KeyError for an unknown entry and for a free dim without a size.
     """
-    graph = _entry(model, entry)
+    found = {e.name: e for e in model.entries}
+    return _macs(model.root, found[entry], tuple(sorted(sizes.items())))
+
+
+@lru_cache(maxsize=128)
+def _macs(root: Module, entry: Entry, sizes: tuple[tuple[str, int], ...]) -> tuple[Macs, ...]:
     shapes = {
-        join(base, p.name): p.shape for base, module in model.root.walk() for p in module.parameters
+        join(base, p.name): p.shape for base, module in root.walk() for p in module.parameters
     }
     totals: dict[str, int] = {}
     # layers are many, the dims of their shapes few
-    size_of = cache(partial(Dim.evaluate, values=sizes))
-    for flat, inputs in _typed(graph):
+    size_of = cache(partial(Dim.evaluate, values=dict(sizes)))
+    for flat, inputs in _typed(flatten(entry)):
         if count := _count(flat, inputs, shapes, size_of):
             totals[flat.path] = totals.get(flat.path, 0) + count
     return tuple(Macs(path, count) for path, count in totals.items())

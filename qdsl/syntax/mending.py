@@ -78,6 +78,8 @@ class _Repair:
         self.diagnostics: list[Diagnostic] = []
 
     def take(self, token: Token, following: Token | None) -> None:
+        if not token.text:
+            return self._end_of_body(token)
         indent, is_first = self.margins[token.start]
         if is_first:
             self._dedent(token, indent)
@@ -123,6 +125,14 @@ class _Repair:
                 break
             count += 1
         self.close(count)
+
+    def _end_of_body(self, token: Token) -> None:
+        """Takes a brace that was put in by the indentation, if there is a body to close."""
+        count = self._reach(token)
+        if count is not None:
+            self.close(count)
+            self.stack.pop()
+            self.tokens.append(token)
 
     def _before_brace(self) -> int:
         """How many brackets end before the brace of a body."""

@@ -1,5 +1,6 @@
 """Parses the text of a .qspec file into a tree, with all its syntax errors."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
@@ -21,6 +22,9 @@ NESTING_LIMIT = 100
 DIAGNOSTICS_LIMIT = 100
 MISTAKES = DIAGNOSTICS_LIMIT + 1  # of the lexer: enough to say that there are too many
 
+FOREIGN = re.compile(r"//|/\*|:[ \t]*(#.*)?\r?$", re.MULTILINE)
+"""What may be a comment or a body of another language, where there are errors."""
+
 
 def parse(source: Source) -> tuple[tree.File, tuple[Diagnostic, ...]]:
     """The tree of a text, and what is wrong with it in the order of the text.
@@ -31,8 +35,12 @@ def parse(source: Source) -> tuple[tree.File, tuple[Diagnostic, ...]]:
         return tree.File(EDITION, (), (), source), (oversized(source.name),)
     tables = _tables()
     file, diagnostics = _parse(source, tables, lex(source, tables, MISTAKES))
-    if diagnostics and ("//" in source.text or "/*" in source.text):
+    if diagnostics and FOREIGN.search(source.text):
+        from qdsl.syntax.indentation import braced  # only a file with errors pays for it
+
         lexed = lex(source, tables, MISTAKES, foreign=True)
+        tokens, colons = braced(source, lexed.tokens, tables)
+        lexed = replace(lexed, tokens=[*tokens], diagnostics=[*lexed.diagnostics, *colons])
         file, diagnostics = _parse(source, tables, lexed)
     return file, _in_order(diagnostics)
 
@@ -85,8 +93,8 @@ def _recover(
     """Reports the error at a position and all after it; returns where the parse ended."""
     # only a file with errors pays for their descriptions
     from qdsl.syntax.mistakes.scene import look
-    from qdsl.syntax.mistakes.unexpected import describe, unfinished
     from qdsl.syntax.recovery import Recovery
+    from qdsl.syntax.repair import repair
 
     tokens = list(tokens)
     recovery = Recovery(source, automaton, tokens)
@@ -94,14 +102,10 @@ def _recover(
         first = recovery.dangling(position)
         recovery.settle()
         scene = look(source, automaton, recovery, tokens, position)
-        if scene.was_written and not recovery.is_aftermath(position, scene.element):
-            found = describe(scene) if first is None else unfinished(scene, first)
-            diagnostics.append(found)
-            if recovery.replace(position, found):
-                position = automaton.run(source, tokens, position)
-                continue
-        position = recovery.resume(position if first is None else first)
-        position = automaton.run(source, tokens, position)
+        repaired = repair(recovery, scene, first, diagnostics)
+        if repaired is None:
+            repaired = recovery.resume(position if first is None else first)
+        position = automaton.run(source, tokens, repaired)
     return position
 
 
@@ -129,7 +133,7 @@ def _unknown_edition(source: Source, tokens: Sequence[Token], tables: Tables) ->
     number = tokens[1]
     return error(
         "Q005",
-        f"unknown edition {number.text}",
+        f"unknown edition `{number.text}`",
         Span(source, number.start, number.end),
         help=f"this release reads edition {EDITION}: `qspec {EDITION}`",
     )

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Mapping, Sequence
 
-from qdsl.diagnostic.model import Diagnostic
 from qdsl.record import record
 from qdsl.source import Source
 from qdsl.syntax.automaton import Automaton
@@ -70,18 +69,10 @@ class Recovery:
         self.checkpoint = tuple(self.automaton.states)
         return self.resumed
 
-    def replace(self, position: int, found: Diagnostic) -> bool:
-        """Puts what should stand there in place of a token, where the diagnostic knows it."""
-        token, tables = self.tokens[position], self.automaton.tables
-        symbol = None
-        if token.symbol in tables.reserved and found.code == "Q013":
-            symbol = tables.name
-        elif found.fix and (found.fix.span.start, found.fix.span.end) == (token.start, token.end):
-            symbol = tables.signs.get(found.fix.text.strip())
-        if symbol is None or not self.automaton.accepts(symbol, self.automaton.states):
-            return False
-        self.tokens[position] = token._replace(symbol=symbol)
-        return True
+    def closing(self, group: Group) -> Token | None:
+        """The bracket that closes a group, None where none was written."""
+        found = self.tokens[self.partner[group.opener]] if group.opener >= 0 else None
+        return found if found and found.text else None
 
     def _resume(self, position: int) -> int:
         group = self.group(position)

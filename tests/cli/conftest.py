@@ -74,7 +74,8 @@ block Pair(d: int) {
     norm = LayerNorm(d)
 
     forward(x: f32[B, T, d]) -> f32[B, T, d] {
-        return x + (up(x) |> relu |> down |> norm)
+        y = up(x) |> relu |> down
+        return x + norm(y)
     }
 }
 """
@@ -90,6 +91,12 @@ model Net(d: int = 16) {
 variant v {
     model = Net()
 }
+"""
+
+CUT = """qspec 1
+
+const a = 1
+model Net( {
 """
 
 
@@ -123,8 +130,8 @@ Run = Callable[..., Result]
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The working directory: `net.qspec`, the `parts.qspec` it imports, `broken.qspec`."""
-    for name, text in (("net", SPEC), ("parts", PARTS), ("broken", BROKEN)):
+    """The working directory: `net.qspec`, `parts.qspec` that it imports, and two with errors."""
+    for name, text in (("net", SPEC), ("parts", PARTS), ("broken", BROKEN), ("cut", CUT)):
         (tmp_path / f"{name}.qspec").write_text(text, encoding="utf-8")
     (tmp_path / "qdsl.toml").touch()
     monkeypatch.chdir(tmp_path)

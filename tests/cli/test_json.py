@@ -14,7 +14,8 @@ LIMIT = {"limit", "measure", "measured", "held", "shortfall", "contributors"}
 PLACE = {"file", "line", "column"}
 DIFF = {"from", "to", "from_bytes", "to_bytes", "delta_bytes", "rows", "budgets"}
 CHANGE = {"path", "from_bytes", "to_bytes", "cause", "change", "place"}
-ANSWER = {"path", "owner", "kind", "shape", "format", "total_bytes", "made", "properties"}
+ANSWER = {"path", "what", "owner", "kind", "shape", "format", "type", "total_bytes", "made"}
+ANSWER |= {"properties", "below"}
 FINDING = {"code", "name", "severity", "message", "primary", "secondary", "notes", "help", "fix"}
 
 
@@ -98,6 +99,36 @@ def test_why(data):
     assert [m["wins"] for m in matched] == [False] * (len(matched) - 1) + [True]
 
 
+def test_why_of_a_layer_and_of_all_above_it(data):
+    layer = data("why", "net.qspec#small", "pairs[1].up")
+    assert (layer["what"], layer["kind"], layer["shape"]) == ("layer", "Linear", None)
+    assert layer["properties"] == {"activations": [], "output": []}
+    assert [set(weight) for weight in layer["below"]] == [ANSWER] * 2
+    assert layer["total_bytes"] == sum(weight["total_bytes"] for weight in layer["below"])
+    repeat = data("why", "net.qspec#small", "pairs")
+    blocks = [data("why", "net.qspec#small", f"pairs[{i}]") for i in range(2)]
+    assert [repeat["what"], blocks[0]["what"]] == ["repeat", "block"]
+    assert repeat["below"] == blocks[0]["below"] + blocks[1]["below"]
+    assert repeat["total_bytes"] == sum(block["total_bytes"] for block in blocks)
+    size = {r["path"]: r["total_bytes"] for r in data("size", "net.qspec#small")["rows"]}
+    assert all(weight["total_bytes"] == size[weight["path"]] for weight in repeat["below"])
+
+
+def test_bytes_stand_under_their_owner_alone(data):
+    layer = data("why", "net.qspec#small", "out")
+    assert layer["below"][0]["owner"] == "table.weight"
+    assert layer["below"][0]["total_bytes"] > 0
+    assert layer["total_bytes"] == 0
+
+
+def test_why_of_a_value(data):
+    for path in ("pairs[1].forward.y", "pairs[1].y"):
+        value = data("why", "net.qspec#small", path)
+        assert value["owner"] == "pairs[1].forward.y"
+        assert (value["what"], value["kind"], value["type"]) == ("value", "relu", "f32[B, T, 32]")
+        assert value["properties"] == {"output": []}
+
+
 def test_check(data):
     assert data("check", "net.qspec#small") == []
     found = data("check", "broken.qspec", status=1)
@@ -114,3 +145,19 @@ def test_json_is_the_same_each_time(qdsl):
 def test_every_key_is_documented():
     keys = SIZE | ROW | LIMIT | PLACE | DIFF | CHANGE | ANSWER | FINDING | {"rule", "value", "wins"}
     assert [key for key in sorted(keys) if f"`{key}`" not in REPORTS] == []
+
+
+def keys_of(value):
+    """Every key of nested JSON, but those that are paths."""
+    if isinstance(value, list):
+        return {key for item in value for key in keys_of(item)}
+    if isinstance(value, dict):
+        return {key for key in value if key.isidentifier()} | keys_of([*value.values()])
+    return set()
+
+
+@pytest.mark.parametrize("command", ["list codes", "list functions", "list targets", "doctor"])
+def test_every_key_of_other_commands_is_documented(data, command):
+    found = keys_of(data(*command.split()))
+    assert found
+    assert [key for key in sorted(found) if f"`{key}`" not in REPORTS] == []

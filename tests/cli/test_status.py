@@ -98,6 +98,24 @@ def test_our_own_bug_says_what_to_report(qdsl, monkeypatch):
     )
 
 
+@pytest.mark.parametrize(
+    ("module", "status", "said"),
+    [
+        ("torch.nn", 2, "error: `qdsl size` needs `torch`, which is not installed"),
+        ("torch", 2, "  help: pip install 'qdsl[torch]'"),
+        ("qdsl.lost", 101, "this is a bug of qdsl"),
+    ],
+)
+def test_a_package_that_is_not_installed(qdsl, monkeypatch, module, status, said):
+    def fail(*arguments):
+        raise ModuleNotFoundError(name=module)
+
+    monkeypatch.setattr(report, "layout", fail)
+    found = qdsl("size", "net.qspec#small")
+    assert (found.status, found.out) == (status, "")
+    assert said in found.err
+
+
 def test_an_interrupt(qdsl, monkeypatch):
     def stop(*arguments):
         raise KeyboardInterrupt
@@ -113,7 +131,7 @@ def test_usage(qdsl):
         assert (found.status, found.out) == (2, "")
     found = qdsl("--verbose", "size", "net.qspec")
     assert found.status == 2
-    assert "no command `--verbose`" in found.err
+    assert "no option `--verbose`" in found.err
 
 
 def test_version(qdsl):

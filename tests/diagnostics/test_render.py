@@ -103,3 +103,12 @@ def test_colors_do_not_change_the_text() -> None:
 def test_severity_is_shown() -> None:
     assert DIAGNOSTICS[1].severity is Severity.WARNING
     assert render.concise(DIAGNOSTICS[1:2]).startswith("specs/model.qspec:5:13: warning[Q902] ")
+
+
+def test_long_names_are_shortened_and_stand_on_one_line() -> None:
+    found = error("Q010", f"`{'a' * 500}` is\nno `if c {{\n    1\n}}`", help=f"write `{'b ' * 99}`")
+    assert found.message == f"`{'a' * 40}…{'a' * 40}` is\nno `if c {{ 1 }}`"
+    assert found.help
+    assert len(found.help) < 100
+    short = "`a` is unknown"
+    assert warning("Q010", short, at("größe")).message == short

@@ -16,7 +16,10 @@ block Part(d: int) {
     parameter gain: f32[d] = ones
     down = Linear(d -> d)
 
-    fn mix(x: f32[B, N, d]) -> f32[B, N, d] { return down(x) * gain }
+    fn mix(x: f32[B, N, d]) -> f32[B, N, d] {
+        scaled = einsum(down(x), gain, "bnd,d->bnd")
+        return scaled
+    }
 
     forward(x: f32[B, T, d], keep: bool[B, T]) -> f32[B, T, d] {
         y = mix(x) + mix(x[:, 0..1])
@@ -28,10 +31,15 @@ block Part(d: int) {
     }
 }
 
+block Shift() {
+    forward(x: f32[B, D], by: f32[B, D]) -> f32[B, D] { return x + by }
+}
+
 model Net(d: int = 8, layers: int = 5) {
     read = Conv1d(d -> d, 3, padding = "same", bias = false)
     norm = BatchNorm(d)
     parts = repeat layers { Part(d) }
+    shifts = repeat 2 { Shift() }
     out = Linear(d -> d, bias = false)
     tie out.weight = parts[0].down.weight
 
@@ -41,6 +49,7 @@ model Net(d: int = 8, layers: int = 5) {
         return parts(x, keep) |> out
     }
 
+    entry shift(x: f32[B, d], by: [f32[B, d]; 2]) { return shifts(x, each by) }
     entry step(x: f32[B, 1, d], h: [f32[B, d]; layers] = zeros) { return parts.step(x, each h) }
 }
 
@@ -49,6 +58,10 @@ policy p for Net {
     read { weights = int8 }
     parts[*].down { weights = int4(group = 4); activations = int8(dynamic, per = token) }
     out { weights = int4(group = 4) }
+    parts[0, 1].down { weights = any(int4(group = 4), int8(group = 8)) }
+    out { weights = any(int4(group = 4), int8(group = 8)) }
+    parts[*].scaled { matmul = int8(static) }
+    parts[1].down { output = int8(static, asymmetric) }
     parts[3].gain { trainable = false }
 }
 
@@ -87,3 +100,8 @@ def test_equal_types_share_a_function(text: str) -> None:
     assert "\nfn @Part.mix(" in text
     assert "\nfn @Part.mix.2(" in text
     assert "parts[0..5] @Part.forward(" in text
+
+
+def test_elements_that_are_given_different_things_stand_apart(text: str) -> None:
+    assert "shifts[0].add(%0, %1)" in text
+    assert "shifts[1].add(%3, %2)" in text

@@ -30,6 +30,18 @@ def test_ten_mistakes_are_ten_diagnostics() -> None:
     assert [line for _, line in found] == [3, 5, 7, 7, 8, 9, 12, 13, 19, 20, 24]
 
 
+@pytest.mark.parametrize(
+    "path", sorted((Path(__file__).parent / "cases").glob("ten_of_*.qspec")), ids=lambda p: p.stem
+)
+def test_each_mistake_is_one_diagnostic(path: Path) -> None:
+    """The comment at the end of a line has a `!` for each of its mistakes."""
+    text = path.read_text(encoding="utf-8")
+    marks = [line.partition("  # !")[1:] for line in text.split("\n")]
+    expected = [n for n, mark in enumerate(marks, start=1) for _ in range("".join(mark).count("!"))]
+    assert len(expected) >= 10
+    assert [line for _, line in codes(text)] == expected
+
+
 def test_what_stands_around_an_error_is_read() -> None:
     text = """qspec 1
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from qdsl.target import Availability, CanonicalWeight, Capability
+from qdsl.target import Availability, CanonicalWeight, Capability, Survey
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -45,6 +45,12 @@ class Processor:
             for operation, kernel, activations in families
             for grid, bits in _GRIDS.items()
         )
+
+    def survey(self) -> Survey:
+        """See `qdsl_cpu.machine.survey`."""
+        from qdsl_cpu.machine import survey
+
+        return survey()
 
     def repack(self, weight: CanonicalWeight) -> "Tensor":
         """See `qdsl_cpu.weights.repack`."""

@@ -6,9 +6,9 @@ from qdsl.cli.command import Command
 
 
 def configure(parser: ArgumentParser) -> None:
-    parser.add_argument("old", help="file.qspec#variant or REV:file.qspec#variant")
-    parser.add_argument("new", help="file.qspec#variant or REV:file.qspec#variant")
-    parser.add_argument("--format", choices=("text", "json"), default="text")
+    parser.add_argument("old", metavar="OLD", help="file.qspec#variant or REV:file.qspec#variant")
+    parser.add_argument("new", metavar="NEW", help="the same")
+    parser.add_argument("--format", choices=("text", "json"), default="text", help="what to print")
     parser.add_argument("--gate", action="store_true", help="exit 1 when a budget is broken")
     parser.add_argument("--exit-code", action="store_true", help="exit 1 on any change")
 
@@ -36,4 +36,20 @@ def run(arguments: Namespace) -> int:
     return int(arguments.exit_code and change.changed)
 
 
-COMMAND = Command("compare the bytes of two variants, with causes", configure, run)
+COMMAND = Command(
+    "compare the bytes of two variants, with causes",
+    configure,
+    run,
+    description=(
+        "Prints the difference in bytes, the largest first, and for each storage that changed the "
+        "cause (format, group, sparsity, shape, tie or structure) with the file and line that did "
+        "it. A revision is one of git; its imports are read at the same revision."
+    ),
+    examples=(
+        ("qdsl diff model.qspec#large model.qspec#small", "two variants of a file"),
+        ("qdsl diff HEAD:model.qspec#small model.qspec#small", "what an edit changed"),
+        ("qdsl diff --gate main:model.qspec#small model.qspec#small", "fail over budget, for CI"),
+    ),
+    statuses=((1, "errors were found, a gate is closed, or `--exit-code` saw a change"),),
+    see=("size", "why"),
+)

@@ -1,26 +1,77 @@
-"""Defines `qdsl explain`: the manual page of a diagnostic code."""
+"""Defines `qdsl explain`: the page of a word of the language, or of a diagnostic code."""
 
-import sys
+import re
 from argparse import ArgumentParser, Namespace
+from typing import TYPE_CHECKING
 
 from qdsl.cli.command import Command
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from qdsl.cli.entry import Catalog
+
+_CODE = re.compile(r"[qQ]\d+\w*")
+
 
 def configure(parser: ArgumentParser) -> None:
-    parser.add_argument("code", help="a diagnostic code, such as Q304")
+    help = "a diagnostic code, a layer kind, a function, a format, a block of std, a property, …"
+    parser.add_argument("word", metavar="WORD", help=help)
 
 
 def run(arguments: Namespace) -> int:
-    from qdsl.diagnostic.codes import names, page
-    from qdsl.diagnostic.suggest import suggestion
+    from qdsl.cli.terminal import print_page
 
-    text = page(arguments.code.upper())
-    if text is None:
-        help = suggestion(arguments.code.upper(), names()) or "codes are Q001 to Q799"
-        print(f"error: no page for `{arguments.code}`\n  help: {help}", file=sys.stderr)
-        return 2
-    print(text.strip())
+    word: str = arguments.word
+    # a code is not worth looking at everything else
+    catalogs = _catalogs("codes") if _CODE.fullmatch(word) else _catalogs()
+    pages = [c.entry(name).page for c in catalogs.values() for name in _named(c, word)]
+    if not pages:
+        return _unknown(word, catalogs)
+    print_page("\n\n".join(pages))
     return 0
 
 
-COMMAND = Command("print the manual page of a diagnostic code", configure, run)
+def _catalogs(*only: str) -> "Mapping[str, Catalog]":
+    import qdsl.cli.catalog
+    from qdsl.cli.entry import Catalog
+    from qdsl.registry import member, names
+
+    wanted = only or names(qdsl.cli.catalog)
+    return {name: member(qdsl.cli.catalog, name, Catalog) for name in wanted}
+
+
+def _named(catalog: "Catalog", word: str) -> list[str]:
+    """The word as it is written, else in other letters."""
+    known = list(catalog.names())
+    return [n for n in known if n == word] or [n for n in known if n.lower() == word.lower()]
+
+
+def _unknown(word: str, catalogs: "Mapping[str, Catalog]") -> int:
+    from qdsl.cli.parser import fail
+    from qdsl.diagnostic.suggest import suggestion
+
+    known = [name for catalog in catalogs.values() for name in catalog.names()]
+    kind = "code" if list(catalogs) == ["codes"] else "page"
+    shown = word.upper() if kind == "code" else word
+    help = suggestion(shown, known) or "`qdsl list layers|functions|formats|codes|std` names them"
+    return fail(f"no {kind} `{word}`", help)
+
+
+COMMAND = Command(
+    "print the page of a word of the language or of a diagnostic code",
+    configure,
+    run,
+    description=(
+        "Prints what a diagnostic code means, why it is one and what to write instead; or what a "
+        "layer kind, a function of tensors, a number format, a block of the standard library, a "
+        "property, a unit or a task is. Drawn on a terminal, Markdown where it is piped."
+    ),
+    examples=(
+        ("qdsl explain Q304", "a diagnostic code"),
+        ("qdsl explain Linear", "a layer kind"),
+        ("qdsl explain ConformerBlock", "a block of the standard library"),
+    ),
+    statuses=(),
+    see=("list", "check"),
+)

@@ -11,7 +11,7 @@ from qdsl.replacing import replacing
 
 
 def configure(parser: ArgumentParser) -> None:
-    parser.add_argument("file", nargs="+", type=Path)
+    parser.add_argument("file", metavar="FILE", nargs="+", type=Path, help="file.qspec")
     group = parser.add_mutually_exclusive_group()
     group.add_argument("--check", action="store_true", help="write nothing; exit 1 if any differs")
     group.add_argument("--diff", action="store_true", help="write nothing; print the changes")
@@ -56,4 +56,20 @@ def _differs(arguments: Namespace, path: Path, old: str, new: str) -> int:
     return 0
 
 
-COMMAND = Command("format specs in the one layout there is", configure, run)
+COMMAND = Command(
+    "format specs in the one layout there is",
+    configure,
+    run,
+    description=(
+        "Writes each file anew in its layout, which has no options; comments stay where they "
+        "belong, and the meaning never changes. A file with syntax errors is left alone. Files "
+        "appear whole or not at all."
+    ),
+    examples=(
+        ("qdsl fmt specs/*.qspec", "format files in place"),
+        ("qdsl fmt --check specs/*.qspec", "fail where one is not formatted, for CI"),
+        ("qdsl fmt --diff model.qspec", "show what would change"),
+    ),
+    statuses=((1, "errors were found, or `--check` or `--diff` found a file to format"),),
+    see=("check",),
+)

@@ -12,16 +12,24 @@ if TYPE_CHECKING:
 
 
 def configure(parser: ArgumentParser) -> None:
-    parser.add_argument("spec", help="file.qspec#variant")
-    parser.add_argument("packed", type=Path, help="the .qpack file")
+    parser.add_argument("spec", metavar="SPEC", help="file.qspec#variant")
+    parser.add_argument("packed", metavar="PACKED", type=Path, help="the .qpack file")
     parser.add_argument(
-        "--checkpoint", type=Path, required=True, help="state dict of the frozen QAT program"
+        "--checkpoint",
+        metavar="FILE",
+        type=Path,
+        required=True,
+        help="state dict of the frozen program",
     )
     parser.add_argument(
-        "--inputs", type=Path, required=True, help="safetensors file: tensors `entry.input`"
+        "--inputs",
+        metavar="FILE",
+        type=Path,
+        required=True,
+        help="safetensors file with a tensor `entry.input` for each input",
     )
-    parser.add_argument("--backend", default="cpu")
-    parser.add_argument("--format", choices=("text", "json"), default="text")
+    parser.add_argument("--backend", metavar="NAME", default="cpu", help="whose kernels run")
+    parser.add_argument("--format", choices=("text", "json"), default="text", help="what to print")
 
 
 def run(arguments: Namespace) -> int:
@@ -64,4 +72,21 @@ def _json(found: "Report") -> dict[str, object]:
     return {**asdict(found), "ok": found.ok}
 
 
-COMMAND = Command("compare a packed file with the program it was packed from", configure, run)
+COMMAND = Command(
+    "compare a packed file with the program it was packed from",
+    configure,
+    run,
+    description=(
+        "Runs recorded inputs through the frozen program and through the packed file on a back "
+        "end, and compares what every layer and every entry gives; compares the stored codes and "
+        "scales themselves, bit by bit. Needs the extra `torch`."
+    ),
+    examples=(
+        (
+            "qdsl verify m.qspec a.qpack --checkpoint b.safetensors --inputs x.safetensors",
+            "on the kernels of this processor",
+        ),
+    ),
+    statuses=((1, "errors were found, or the two differ"),),
+    see=("inspect", "doctor"),
+)

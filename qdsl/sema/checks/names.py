@@ -6,6 +6,7 @@ from qdsl.diagnostic.model import error
 from qdsl.diagnostic.suggest import suggestion
 from qdsl.sema.check import Check
 from qdsl.sema.context import Context
+from qdsl.sema.habits import unknown_name_help
 from qdsl.sema.language import DTYPES, format_names, language_name, language_names
 from qdsl.sema.scope import FileScope
 from qdsl.sema.signature import dim_names, is_dim_name
@@ -197,7 +198,8 @@ class _Names:
         if e.text in known or self.scope.find(e.text) or e.text in self.scope.broken:
             return
         if language_name(e.text, e.span) is None:
-            help = suggestion(e.text, {*known, *self.scope.entries, *language_names()})
+            known_here = {*known, *self.scope.entries, *language_names()}
+            help = unknown_name_help(e.text, known_here)
             message = f"unknown name `{e.text}`"
             self.context.report(error("Q101", message, e.span, "not found", help=help))
 

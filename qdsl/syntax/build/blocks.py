@@ -16,7 +16,8 @@ def assign(
 ) -> tree.Assign:
     names = tuple(t for t in targets if isinstance(t, tree.Name))
     for target in targets:
-        if not isinstance(target, tree.Name):
+        is_tuple = isinstance(target, tree.Array) and target.span.text.startswith("(")  # reported
+        if not isinstance(target, tree.Name) and not is_tuple:
             help = "only names stand before `=`: `a, b = f(x)`"
             context.report("Q014", "assignment to an expression", target.span, help=help)
     return tree.Assign(names, value, span)

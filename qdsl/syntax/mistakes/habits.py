@@ -4,22 +4,25 @@ from collections.abc import Callable, Mapping
 
 from qdsl.diagnostic.model import Diagnostic, Edit, error
 from qdsl.source import Span
-from qdsl.syntax.lexer import Token
-from qdsl.syntax.mistakes.scene import Scene
+from qdsl.syntax.mistakes.scene import Scene, habit
 
 FUNCTION = "a function is written `fn name(x: f32[B, T]) -> f32[B, T] { … }`"
 BLOCK = "a block is written `block Name(d: int) { … }`"
 LET = "a value is named by `name = …` alone"
 LOOP = "loops have bounds known at compile time: `for i in 0..n { … }`"
 IMPORT = "an import is written `import std.speech { A, B }`"
+CONDITION = "what must hold of arguments stands behind them: `block A(d: int) where d % 8 == 0`"
+ANEW = "write `x = x + …`: a name is given anew"
 BRANCH = "a choice is written `if a { … } else if b { … } else { … }`"
 
 WORDS: Mapping[str, str] = {
     **dict.fromkeys(("def", "func", "function", "fun", "lambda"), FUNCTION),
     **dict.fromkeys(("class", "struct", "module"), BLOCK),
     **dict.fromkeys(("let", "var", "val", "auto", "mut"), LET),
-    **dict.fromkeys(("while", "loop", "do"), LOOP),
-    **dict.fromkeys(("from", "use", "using", "include", "require"), IMPORT),
+    **dict.fromkeys(("while", "loop", "do", "break", "continue"), LOOP),
+    **dict.fromkeys(("assert", "raise", "require"), CONDITION),
+    "pass": "an empty body is `{}`",
+    **dict.fromkeys(("from", "use", "using", "include"), IMPORT),
     **dict.fromkeys(("elif", "elseif", "elsif", "match", "switch", "case"), BRANCH),
     **dict.fromkeys(("export", "pub", "public", "private", "static"), "everything is public"),
 }
@@ -31,7 +34,7 @@ def word(scene: Scene) -> Diagnostic | None:
     for token in (first, scene.token):
         at_start = token is first or scene.expected == {"else"}
         if at_start and token.text in WORDS:
-            return _habit(scene, token, f"`{token.text}` is no keyword", WORDS[token.text])
+            return habit(scene, token, f"`{token.text}` is no keyword", WORDS[token.text])
     return None
 
 
@@ -40,15 +43,15 @@ def colon(scene: Scene) -> Diagnostic | None:
     if scene.token.text != ":":
         return None
     if scene.opener and scene.opener.text == "[":
-        return _habit(scene, scene.token, "`:` in a range", "a range is written `a..b`", "..")
+        return habit(scene, scene.token, "`:` in a range", "a range is written `a..b`", "..")
     if scene.opener and scene.opener.text == "(" and scene.previous.text.isidentifier():
         text = f"an argument is named by `{scene.previous.text} = …`"
-        return _habit(scene, scene.token, "`:` in a call", text, " =")
+        return habit(scene, scene.token, "`:` in a call", text, " =")
     if "=" in scene.expected:
         name = scene.previous.text
-        return _habit(scene, scene.token, "`:` in place of `=`", f"write `{name} = …`", " =")
+        return habit(scene, scene.token, "`:` in place of `=`", f"write `{name} = …`", " =")
     if "{" in scene.expected:
-        return _habit(scene, scene.token, "`:` before a body", "a body stands in braces: `{ … }`")
+        return habit(scene, scene.token, "`:` before a body", "a body stands in braces: `{ … }`")
     return None
 
 
@@ -56,13 +59,13 @@ def equals(scene: Scene) -> Diagnostic | None:
     """`where d = 3`, `x == 3` as a statement, `x += 1`."""
     text, expected = scene.token.text, scene.expected
     if text == "=" and {"==", "{"} <= expected:
-        return _habit(scene, scene.token, "`=` in a condition", "`==` compares", "==")
+        return habit(scene, scene.token, "`=` in a condition", "`==` compares", "==")
     if text == "==" and "=" in expected:
-        return _habit(scene, scene.token, "`==` in place of `=`", "`=` gives a name", "=")
+        return habit(scene, scene.token, "`==` in place of `=`", "`=` gives a name", "=")
     if text == "+=" and "=" in expected:
         name = scene.previous.text
-        help = f"write `{name} = {name} + …`: a name is given anew"
-        return _habit(scene, scene.token, "`+=` on a value", help)
+        help = ANEW.replace("x", name)
+        return habit(scene, scene.token, "`+=` on a value", help)
     return None
 
 
@@ -71,13 +74,13 @@ def arrow(scene: Scene) -> Diagnostic | None:
     if scene.token.text != "->" or "==" not in scene.expected:
         return None
     help = "`a -> b` stands only as an argument of its own: `Linear(a -> b)`"
-    return _habit(scene, scene.token, "`->` outside of a call", help)
+    return habit(scene, scene.token, "`->` outside of a call", help)
 
 
 def power(scene: Scene) -> Diagnostic | None:
     """`x ** 2`."""
     if scene.token.text == "**" and "*" in scene.expected:
-        return _habit(scene, scene.token, "there is no power", "write `x * x`")
+        return habit(scene, scene.token, "there is no power", "write `x * x`")
     return None
 
 
@@ -86,10 +89,35 @@ def fraction(scene: Scene) -> Diagnostic | None:
     token, digits = scene.token, scene.following
     if scene.previous.text == "." and token.text.isdigit():
         help = f"an index stands in brackets: `[{token.text}]`"
-        return _habit(scene, token, "index behind a dot", help)
+        return habit(scene, token, "index behind a dot", help)
     if token.text == "." and digits.text.isdigit() and token.end == digits.start:
         span = Span(scene.source, token.start, digits.end)
         return number(span, f".{digits.text}", f"0.{digits.text}")
+    return None
+
+
+SIGNS: Mapping[str, tuple[str, str]] = {
+    ">>": ("there are no shifts", "write `x // 2`"),
+    "<<": ("there are no shifts", "write `x * 2`"),
+    "=>": ("`=>` in place of `->`", "write `a -> b`"),
+    ":=": ("`:=` in place of `=`", "write `name = …`"),
+    "<>": ("`<>` in place of `!=`", "write `a != b`"),
+    "===": ("`===` in place of `==`", "write `a == b`"),
+    "!==": ("`!==` in place of `!=`", "write `a != b`"),
+    "=<": ("`=<` in place of `<=`", "write `a <= b`"),
+    "...": ("there is no `...`", "a whole axis is `:`, a range of it `a..b`"),
+    **{f"{sign}=": (f"`{sign}=` on a value", ANEW.replace("+", sign)) for sign in "-*/%"},
+}
+"""Two signs side by side that are one in other languages."""
+
+
+def signs(scene: Scene) -> Diagnostic | None:
+    """`x >> 1`, `a => b`, `x -= 1`."""
+    for left, right in ((scene.previous, scene.token), (scene.token, scene.following)):
+        known = SIGNS.get(left.text + right.text)
+        if known and left.end == right.start:
+            span = Span(scene.source, left.start, right.end)
+            return error("Q016", known[0], span, help=known[1])
     return None
 
 
@@ -103,7 +131,7 @@ def chain(scene: Scene) -> Diagnostic | None:
     signs = {"==", "!=", "<", "<=", ">", ">="}
     if scene.token.text in signs and "and" in scene.expected and not signs & scene.expected:
         help = "compare twice: `a < b and b < c`"
-        return _habit(scene, scene.token, "comparisons do not chain", help)
+        return habit(scene, scene.token, "comparisons do not chain", help)
     return None
 
 
@@ -111,7 +139,7 @@ def is_test(scene: Scene) -> Diagnostic | None:
     """`x is true`."""
     if scene.expected <= {"none", "not"} and "none" in scene.expected:
         help = "`is` tests for `none` alone; `==` compares values"
-        return _habit(scene, scene.token, "`is` with a value", help)
+        return habit(scene, scene.token, "`is` with a value", help)
     return None
 
 
@@ -131,16 +159,10 @@ def sparse(scene: Scene) -> Diagnostic | None:
     return None
 
 
-def _habit(
-    scene: Scene, token: Token, message: str, help: str, fix: str | None = None
-) -> Diagnostic:
-    span = scene.span(token)
-    return error("Q016", message, span, help=help, fix=None if fix is None else Edit(span, fix))
-
-
 Habit = Callable[[Scene], Diagnostic | None]
 HABITS: tuple[Habit, ...] = (
     word,
+    signs,
     colon,
     equals,
     arrow,

@@ -16,7 +16,7 @@ REMEDIES: Mapping[str, str] = {
     "“": 'write a straight quote: `"`',
     "”": 'write a straight quote: `"`',
     "\\": "lines need no mark to go on: end them anywhere",
-    "@": "there are no decorators",
+    "@": 'there are no decorators; a matrix product is `einsum(a, b, "ij,jk->ik")`',
     "$": "names are ASCII letters, digits and `_`",
     "^": "there is no power and no xor",
     "~": "write `not`",
@@ -145,8 +145,9 @@ def comment(source: Source, position: int) -> Mistake | None:
     """`// prose` and `/* prose */`; None where the slash divides."""
     text = source.text
     if text.startswith("/*", position):
-        end = text.find("*/", position)
-        end = end + 2 if end >= 0 else len(text)
+        end = text.find("*/", position + 2) + 2
+        if end < 2 or text[max(0, position - 1) : position].isidentifier():
+            return None  # a path: `encoder/**`
     elif text.startswith("//", position) and (
         PROSE.match(text, position) or _last_sign(text, position) in ("", "{", "}", ",", ";")
     ):

@@ -61,6 +61,8 @@ def keyword(scene: Scene) -> Diagnostic | None:
         or scene.token.text in scene.expected
     ):
         return None
+    if word.text == "default" and scene.token.text == "=":
+        help = "properties stand in braces: `default { weights = … }`"
     message = f"`{word.text}` begins {what}"
     return error("Q013", message, scene.span(word), help=help.replace("NAME", word.text))
 

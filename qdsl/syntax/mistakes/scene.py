@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from qdsl.diagnostic.model import Diagnostic, Edit, error
 from qdsl.record import record
 from qdsl.source import Source, Span
 from qdsl.syntax.automaton import Automaton
@@ -34,6 +35,7 @@ class Scene:
     `expected` holds the words and signs that fit, and class names as in CLASSES. `kind` says what
     the list around the error holds; `element` is the position of its unfinished element's first
     token, None where the error is at an element's start. `opening` is that of the bracket around.
+    `closing` is the bracket that closes it, None where none was written.
     `is_new_line`: the token is the first of its line, or the end of the text.
     """
 
@@ -44,6 +46,7 @@ class Scene:
     kind: str
     element: int | None
     opening: int | None
+    closing: Token | None
     is_new_line: bool
 
     @property
@@ -65,7 +68,10 @@ class Scene:
     @property
     def was_written(self) -> bool:
         """Whether the token is in the text, and was not reported by the lexer."""
-        return self.token.symbol == END or (self.token.symbol != STRAY and self.token.text != "")
+        token = self.token
+        if token.text[:1] == '"' or token.text[:1].isdigit():
+            return self.source.text[token.start : token.end] == token.text
+        return token.symbol == END or (token.symbol != STRAY and token.text != "")
 
     @property
     def wants_expression(self) -> bool:
@@ -102,5 +108,14 @@ def look(
         kinds[0] if kinds else "",
         element if begun else None,
         group.opener if group.opener >= 0 else None,
+        recovery.closing(group),
         recovery.is_new_line(position),
     )
+
+
+def habit(
+    scene: Scene, token: Token, message: str, help: str, fix: str | None = None
+) -> Diagnostic:
+    """Q016 at a token: what it is, how it is written here, and the text to put in its place."""
+    span = scene.span(token)
+    return error("Q016", message, span, help=help, fix=None if fix is None else Edit(span, fix))

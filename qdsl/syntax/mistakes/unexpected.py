@@ -5,6 +5,8 @@ from qdsl.source import Span
 from qdsl.syntax.grammar import END
 from qdsl.syntax.mistakes.habits import HABITS, number
 from qdsl.syntax.mistakes.omissions import OMISSIONS
+from qdsl.syntax.mistakes.policies import POLICIES
+from qdsl.syntax.mistakes.python import PYTHON
 from qdsl.syntax.mistakes.scene import Scene
 
 OPERATORS = frozenset(". ( [ + - * / // % == != < <= > >= and or is |> -> .. `sparse` ;".split())
@@ -32,7 +34,7 @@ ELEMENTS = {
 
 def describe(scene: Scene) -> Diagnostic:
     """The diagnostic for a token that does not fit."""
-    for recognize in (*HABITS, *OMISSIONS):
+    for recognize in (*PYTHON, *POLICIES, *HABITS, *OMISSIONS):
         if diagnostic := recognize(scene):
             return diagnostic
     wanted = expectation(scene)

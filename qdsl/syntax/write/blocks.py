@@ -5,7 +5,7 @@ from typing import assert_never
 from qdsl.syntax import tree
 from qdsl.syntax.comments import Comments
 from qdsl.syntax.layout import Doc, Group, Line, Nest, joined
-from qdsl.syntax.write.expressions import expression, statement
+from qdsl.syntax.write.expressions import POSTFIX, expression, statement
 from qdsl.syntax.write.lists import body, bracketed
 
 
@@ -50,7 +50,8 @@ def member(comments: Comments, node: tree.BlockMember) -> Doc:
             head: Doc = [f"parameter {name.text}: ", type_(comments, kind)]
             return [head, " = ", expression(comments, init)]
         case tree.Tie(alias, owner):
-            return ["tie ", expression(comments, alias), " = ", expression(comments, owner)]
+            left = expression(comments, alias, POSTFIX)
+            return ["tie ", left, " = ", expression(comments, owner, POSTFIX)]
         case tree.Function():
             return function(comments, node)
         case _:

@@ -67,7 +67,7 @@ def body(
     inside = lines(comments, nodes, docs, region, inline=inline)
     if not inside and beside is None:
         return " {}"
-    between: Doc = Line() if inline else Hard()
+    between: Doc = Line() if inline and nodes else Hard()  # a comment alone ends its line
     return [" {", Suffix(beside.text) if beside else "", Nest([between, inside]), between, "}"]
 
 

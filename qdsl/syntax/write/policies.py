@@ -1,12 +1,14 @@
 """Lays out policies, selectors, budgets and variants."""
 
+from collections.abc import Sequence
+from itertools import pairwise
 from typing import assert_never
 
 from qdsl.syntax import tree
 from qdsl.syntax.comments import Comments
 from qdsl.syntax.layout import Doc, Group
 from qdsl.syntax.write.expressions import expression
-from qdsl.syntax.write.lists import body
+from qdsl.syntax.write.lists import Region, body
 
 
 def policy(comments: Comments, node: tree.Policy) -> Doc:
@@ -55,7 +57,22 @@ def index_range(node: tree.IndexRange) -> str:
 
 def budget(comments: Comments, node: tree.Budget) -> Doc:
     region = (node.name.span.end, node.span.end)
-    return [f"budget {node.name.text}", body(comments, node.limits, limit, region)]
+    return [f"budget {node.name.text}", limits(comments, node.limits, region)]
+
+
+GOES_ON = frozenset("B KB KiB MB MiB GB GiB K M G x over".split())
+"""Words that would be taken for the end of the limit before them."""
+
+
+def limits(
+    comments: Comments, nodes: Sequence[tree.Limit], region: Region, *, inline: bool = False
+) -> Doc:
+    ends = {id(node) for node, after in pairwise(nodes) if after.measure.text in GOES_ON}
+
+    def write(comments: Comments, node: tree.Limit) -> Doc:
+        return [limit(comments, node), ";" if id(node) in ends else ""]
+
+    return body(comments, nodes, write, region, inline=inline)
 
 
 def limit(comments: Comments, node: tree.Limit) -> Doc:
@@ -86,8 +103,7 @@ def setting(comments: Comments, node: tree.Setting | tree.PolicyAppend | tree.Bu
         case tree.PolicyAppend(rules):
             short = len(rules) == 1
             return Group(["policy +=", body(comments, rules, rule, region, inline=short)])
-        case tree.BudgetAppend(limits):
-            short = len(limits) == 1
-            return Group(["budget +=", body(comments, limits, limit, region, inline=short)])
+        case tree.BudgetAppend(added):
+            return Group(["budget +=", limits(comments, added, region, inline=len(added) == 1)])
         case _:
             assert_never(node)

@@ -1,0 +1,44 @@
+"""Says which kernels this processor runs, and what it lacks for the others."""
+
+from contextlib import suppress
+from pathlib import Path
+
+from qdsl.target import Availability, Survey
+
+NEEDS = {
+    "scalar": (),
+    "avx2": ("avx2", "fma"),
+    "avx512vnni": ("avx2", "fma", "avx512bw", "avx512dq", "avx512vl", "avx512_vnni"),
+}
+"""Instruction sets in ascending order, each with what the processor must have (Linux's words)."""
+
+
+def survey() -> Survey:
+    """Every instruction set and every kernel that was built."""
+    from qdsl_cpu import _native
+
+    runs, chosen = _native.isas(), _native.isa()
+    sets = {isa: _availability(isa, runs, chosen) for isa in NEEDS}
+    kernels = {name: sets[name.rpartition("_")[2]] for name in _native.kernels()}
+    return Survey(chosen, sets, kernels)
+
+
+def _availability(isa: str, runs: list[str], chosen: str) -> Availability:
+    if isa not in runs:
+        flags = processor_flags()
+        lacking = [f"`{flag}`" for flag in NEEDS[isa] if flags and flag not in flags]
+        what = " and ".join(lacking) or f"what `{isa}` needs"
+        return Availability(False, f"this processor lacks {what}")
+    order = list(NEEDS)
+    if order.index(isa) > order.index(chosen):
+        return Availability(False, f"QDSL_ISA asks for `{chosen}`")
+    return Availability(True)
+
+
+def processor_flags() -> frozenset[str]:
+    """What Linux says that the processor has; empty elsewhere."""
+    with suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+            if line.startswith("flags"):
+                return frozenset(line.partition(":")[2].split())
+    return frozenset()

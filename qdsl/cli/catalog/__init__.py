@@ -1,0 +1,1 @@
+"""What `list` and `explain` know: one kind of thing per file, found by the file's name."""

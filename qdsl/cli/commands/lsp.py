@@ -1,0 +1,52 @@
+"""Defines `qdsl lsp`: the language server, which editors start."""
+
+import sys
+from argparse import ArgumentParser, Namespace
+from importlib.util import find_spec
+
+from qdsl.cli.command import Command
+
+NEEDED = "pygls"
+
+
+def configure(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "--stdio", action="store_true", help="serve stdin and stdout: the only way, and the default"
+    )
+
+
+def run(arguments: Namespace) -> int:
+    if find_spec(NEEDED) is None:
+        print(f"error: the language server needs `{NEEDED}`", file=sys.stderr)
+        print("  help: pip install 'qdsl[lsp]'", file=sys.stderr)
+        return 2
+    from qdsl.lsp.server import serve
+
+    serve(_explain)
+    return 0
+
+
+def _explain(word: str) -> str | None:
+    """The pages of a word of the language, Markdown; None where there is none."""
+    import qdsl.cli.catalog
+    from qdsl.cli.entry import Catalog
+    from qdsl.registry import collect
+
+    catalogs = collect(qdsl.cli.catalog, Catalog).values()
+    return "\n\n".join(c.entry(word).page for c in catalogs if word in c.names()) or None
+
+
+COMMAND = Command(
+    "serve an editor over stdin and stdout (Language Server Protocol)",
+    configure,
+    run,
+    description=(
+        "Editors start this command for .qspec files. It tells what is wrong as one types, and "
+        "answers hover, completion, definition, references, rename, symbols, inlay hints, "
+        "formatting and quick fixes. docs/editors.md says how to set up VS Code, Neovim, Helix "
+        "and Emacs."
+    ),
+    examples=(("qdsl lsp", "what an editor is told to start"),),
+    statuses=(),
+    see=("check", "fmt", "why"),
+)

@@ -1,0 +1,1 @@
+"""The shells that `completion` writes a script for: one per file."""

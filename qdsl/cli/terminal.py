@@ -1,0 +1,43 @@
+"""Shows tables and pages: drawn with rich on a terminal, else as plain text."""
+
+import sys
+from collections.abc import Sequence
+
+from qdsl.cli.output import use_color
+
+Row = Sequence[str]
+
+
+def print_table(title: str, headings: Row, rows: Sequence[Row]) -> None:
+    """A table on stdout; plain text has one line for each row, which is never cut."""
+    if use_color(sys.stdout):
+        _draw_table(title, headings, rows)
+        return
+    from qdsl.size.table import table
+
+    print("\n".join(table([headings, *rows], right=())))
+
+
+def print_page(markdown: str) -> None:
+    """A page of Markdown on stdout; as it is written where nobody draws it."""
+    if not use_color(sys.stdout):
+        print(markdown)
+        return
+    from rich.console import Console
+    from rich.markdown import Markdown
+
+    Console(file=sys.stdout).print(Markdown(markdown))
+
+
+def _draw_table(title: str, headings: Row, rows: Sequence[Row]) -> None:
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    drawn = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
+    for i, heading in enumerate(headings):
+        drawn.add_column(heading, style="bold" if i == 0 else "", no_wrap=i == 0, overflow="fold")
+    for row in rows:
+        drawn.add_row(*map(Text, row))
+    Console(file=sys.stdout).print(drawn)

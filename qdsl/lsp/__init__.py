@@ -1,0 +1,1 @@
+"""Serves editors over the Language Server Protocol: one request per file of `requests`."""

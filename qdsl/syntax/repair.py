@@ -1,0 +1,83 @@
+"""Reports errors, and repairs the tokens where the diagnostic knows what was meant."""
+
+from qdsl.diagnostic.model import Diagnostic
+from qdsl.syntax.grammar import END
+from qdsl.syntax.mistakes.scene import Scene
+from qdsl.syntax.mistakes.spelling import misspelt
+from qdsl.syntax.mistakes.unexpected import describe, unfinished
+from qdsl.syntax.recovery import Group, Recovery
+
+
+def repair(
+    recovery: Recovery, scene: Scene, first: int | None, diagnostics: list[Diagnostic]
+) -> int | None:
+    """Reports an error, unless it follows from one that was; where it is repaired, the position.
+
+    first: where the element begins that the one before it, unfinished, was about to take in.
+    """
+    if word := misspelt(scene, recovery):
+        diagnostics.append(word.diagnostic)
+        if scene.element == word.position < scene.position:
+            return _restart(recovery, word.position, word.meant)
+        return _replace(recovery, scene.position, word.diagnostic)
+    if not scene.was_written or recovery.is_aftermath(scene.position, scene.element):
+        return None
+    found = describe(scene) if first is None else unfinished(scene, first)
+    diagnostics.append(found)
+    return _replace(recovery, scene.position, found)
+
+
+def _replace(recovery: Recovery, position: int, found: Diagnostic) -> int | None:
+    """Puts what the diagnostic knows should stand there in place of a token, or of brackets.
+
+    Returns the position to go on from, None where nothing was replaced.
+    """
+    token, tables = recovery.tokens[position], recovery.automaton.tables
+    symbol, meant = None, found.fix.text.strip() if found.fix else ""
+    if token.symbol in tables.reserved and found.code == "Q013":
+        symbol = tables.name
+    elif found.fix and (found.fix.span.start, found.fix.span.end) == (token.start, token.end):
+        symbol = tables.signs.get(meant) or tables.words.get(meant)
+    elif token.text == "}" and found.code == "Q016":
+        return _behind_branches(recovery, position)
+    elif found.fix and found.fix.span.start < token.start and found.fix.span.end > token.end:
+        return _square(recovery, recovery.group(position))
+    if symbol is None or not recovery.automaton.accepts(symbol, recovery.automaton.states):
+        return None
+    recovery.tokens[position] = token._replace(symbol=symbol)
+    return position
+
+
+def _square(recovery: Recovery, group: Group) -> int:
+    """Makes the parentheses of a group square, and goes back before them."""
+    signs, opener = recovery.automaton.tables.signs, group.opener
+    for place, sign in ((opener, "["), (recovery.partner[opener], "]")):
+        recovery.tokens[place] = recovery.tokens[place]._replace(symbol=signs[sign])
+    recovery.automaton.cut(group.floor - 1)
+    return opener
+
+
+def _behind_branches(recovery: Recovery, closing: int) -> int:
+    """Drops the statement that a branch belongs to, given its last token; goes on behind it."""
+    recovery.automaton.cut(recovery.group(closing).floor - 1)
+    base = recovery.group(recovery.partner[closing]).base
+    while recovery.tokens[closing + 1].text == "else":
+        following = closing + 2
+        ends = recovery.closers | {recovery.brace, END}
+        while recovery.tokens[following].symbol not in ends:
+            following = recovery.partner.get(following, following) + 1
+        if recovery.tokens[following].symbol != recovery.brace:
+            break
+        closing = recovery.partner[following]
+    recovery.automaton.cut(base)
+    recovery.resumed, recovery.checkpoint = closing + 1, tuple(recovery.automaton.states)
+    return recovery.resumed
+
+
+def _restart(recovery: Recovery, first: int, word: str) -> int:
+    """Takes the first token of an element for a word; returns the position to go on from."""
+    symbol = recovery.automaton.tables.words[word]
+    recovery.tokens[first] = recovery.tokens[first]._replace(symbol=symbol)
+    recovery.automaton.cut(recovery.group(first).base)
+    recovery.resumed, recovery.checkpoint = first, tuple(recovery.automaton.states)
+    return first

@@ -1,0 +1,88 @@
+"""Completion proposes what can stand at the cursor, in texts that are not finished."""
+
+MARKED = [
+    # what is replaced, by what; `¦` is the cursor
+    ("blocks[0].up {", "blocks[0].¦"),
+    ("blocks[0].up {", "¦"),
+    ("blocks[0].up {", "blocks[*].**:¦ {"),
+    ("blocks[0].up {", "blocks[*].{up, ¦} {"),
+    ("blocks[0].up {", "**.¦ {"),
+    ("weights = int8 }", "¦ }"),
+    ("weights = int8 }", "weights = in¦ }"),
+    ("weights = int8 }", "weights = int4(¦) }"),
+    ("weights = int8 }", "weights = w4(group = 8, ¦) }"),
+    ("weights = int8 }", "weights = int4(scale = ¦) }"),
+    ("    norm = LayerNorm(d)", "    ¦"),
+    ("norm = LayerNorm(d)", "norm = ¦"),
+    ("norm = LayerNorm(d)", "norm = LayerNorm(¦"),
+    ("Feed(d, expansion = 2)", "Feed(d, ¦"),
+    ("return x + down(y)", "return x + ¦"),
+    ("return x + down(y)", "return y\n        ¦"),
+    ("return first(audio) |> blocks", "return joint.¦"),
+    ("return first(audio) |> blocks", "return joint(¦"),
+    ("d: int = 64", "d: ¦"),
+    ("size(*)", "¦"),
+    ("size(*)", "size(blocks[*].¦)"),
+    ("macs(run, B", "macs(¦"),
+    ("macs(run, B", "macs(run, ¦"),
+    ("1 MiB", "1 ¦"),
+    ("    model = Net(d = 128)", "    ¦"),
+    ("model = Net(d = 128)", "model = ¦"),
+    ("model = Net(d = 128)", "model = Net(¦"),
+    ("model.layers", "model.¦"),
+    ("policy = small", "policy = ¦"),
+    ("policy = small", "policy = small\n    policy += { blocks[*].¦ }"),
+    ("{ Joint }", "{ ¦ }"),
+    ("import std.speech {", "import std.¦ {"),
+    ("import std.speech {", "import .¦ {"),
+    ("const features", "¦\n\nconst features"),
+    ("policy small for Net", "policy small for ¦"),
+    ("extends wide", "extends ¦"),
+    ("## Two", "## ¦"),
+    ("format w4 = int4(group = 64)", "format w4 = ¦"),
+    ("const features", "recipe r {\n    ¦\n}\n\nconst features"),
+    ("const features", "recipe r {\n    task = ¦\n}\n\nconst features"),
+    ("const features", "target r {\n    ¦\n}\n\nconst features"),
+]
+SHOWN = 12
+
+
+def test_proposals(document, spec, golden, request):
+    """The first proposals of each place, with what editors show beside them."""
+    opened = document(spec)
+    opened.findings()
+    pages = []
+    for old, new in MARKED:
+        assert spec.count(old) == 1, old
+        text = spec.replace(old, new)
+        opened.write(text.replace("¦", ""))
+        items = opened.ask("completion", "¦".join(_around(text)))["items"]
+        pages.append(f"==== {new.strip()}\n" + "".join(_lines(items)))
+    golden(request.path.parent / "golden" / "proposals.txt", "\n".join(pages))
+
+
+def test_named_arguments_are_written_with_their_sign(document, spec):
+    opened = document(spec.replace("Feed(d, expansion = 2)", "Feed(d, )"))
+    item = opened.ask("completion", "Feed(d, ¦)")["items"][0]
+    assert (item["label"], item["insertText"]) == ("expansion", "expansion = ")
+
+
+def test_documentation_stands_beside_a_proposal(document, spec):
+    opened = document(spec.replace("norm = LayerNorm(d)", "norm = "))
+    items = {i["label"]: i for i in opened.ask("completion", "norm = ¦")["items"]}
+    assert items["Feed"]["documentation"]["value"] == "Two linear maps."
+    assert "last axis" in items["Linear"]["documentation"]["value"]
+
+
+def _around(text):
+    """The text before and behind the cursor, as much as makes the place a single one."""
+    before, _, after = text.partition("¦")
+    return before[-60:], after[:60]
+
+
+def _lines(items):
+    for item in items[:SHOWN]:
+        detail = f": {item['detail']}" if item.get("detail") else ""
+        yield f"{item['label']}{detail}\n"
+    if len(items) > SHOWN:
+        yield "…\n"
