@@ -1,5 +1,6 @@
 """Defines the diagnostic: a value that says what is wrong, where, and what to write instead."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import replace
 from enum import StrEnum
@@ -79,7 +80,7 @@ def error(
         secondary=tuple(Label(s, _readable(t)) for s, t in secondary),
         help=_readable(help) if help else help,
         notes=tuple(map(_readable, notes)),
-        fix=fix,
+        fix=fix or _correction(span, help),
     )
 
 
@@ -90,6 +91,15 @@ def warning(
     found = error(code, message, span, label, help=help)
     return replace(found, severity=Severity.WARNING)
 
+
+def _correction(span: Span | None, help: str | None) -> Edit | None:
+    """The edit of a help that names another word for the one at fault."""
+    if span is None or help is None or not (found := _OTHER_WORD.fullmatch(help)):
+        return None
+    return Edit(span, found[1]) if span.text.isidentifier() else None
+
+
+_OTHER_WORD = re.compile(r"did you mean `(\w+)`\?")
 
 LONGEST = 80
 """Characters of a text in backticks that are shown; of a longer one, those at its ends."""

@@ -2,7 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from inspect import getmembers, isfunction
+from types import MappingProxyType
 from typing import ClassVar
 
 from qdsl.ir.model import Parameter
@@ -30,9 +32,14 @@ class Layer:
     @classmethod
     def functions(cls) -> Mapping[str, object]:
         """Its functions by name."""
-        own = getmembers(cls, isfunction)
-        hidden = {"parameters", "functions"}
-        return {n: f for n, f in own if not n.startswith("_") and n not in hidden}
+        return _functions(cls)  # type: ignore[arg-type]  # mypy: a class is hashable
+
+
+@cache
+def _functions(cls: type[Layer]) -> Mapping[str, object]:
+    hidden = {"parameters", "functions"}
+    own = getmembers(cls, isfunction)
+    return MappingProxyType({n: f for n, f in own if not n.startswith("_") and n not in hidden})
 
 
 def positive(**values: int) -> None:

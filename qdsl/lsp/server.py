@@ -38,11 +38,11 @@ def make_server(explain: Explain) -> LanguageServer:
     server = LanguageServer("qdsl", version("qdsl"))
     session = Session(server, explain)
     for request in collect(qdsl.lsp.requests, Request).values():
-        server.feature(request.method, request.options)(_guarded(session, request))
+        server.feature(request.method, request.options)(guarded(session, request))
     return server
 
 
-def _guarded(session: Session, request: Request) -> Callable[[Any], Any]:
+def guarded(session: Session, request: Request) -> Callable[[Any], Any]:
     """Answers None to what fails by a bug; the server and its other answers go on."""
 
     def answer(params: Any) -> Any:

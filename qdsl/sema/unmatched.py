@@ -1,8 +1,9 @@
 """Reports selectors that match nothing, with the path that was most likely meant."""
 
+import re
 from collections.abc import Iterable, Sequence
 
-from qdsl.diagnostic.model import error
+from qdsl.diagnostic.model import Edit, error
 from qdsl.diagnostic.suggest import did_you_mean, suggestion
 from qdsl.ir.model import Module
 from qdsl.record import record
@@ -32,7 +33,8 @@ def report_no_match(
         return False
     message = f"selector `{selector.span.text}` matches nothing"
     help = _nearest(selector, root) or "mark the rule `optional` where that is meant"
-    context.report(error("Q304", message, selector.span, "no such path", help=help))
+    fix = _instead(selector, help)
+    context.report(error("Q304", message, selector.span, "no such path", help=help, fix=fix))
     return True
 
 
@@ -54,8 +56,14 @@ def report_no_property(
     if all(not m.module.is_layer for m in matches):
         help = f"it is a block: did you mean `{text}.**`?"
     place = [(selector.span, "matched here")]
-    span = property.name.span
-    context.report(error("Q305", message, span, "not a property of it", secondary=place, help=help))
+    span, label, fix = property.name.span, "not a property of it", _instead(selector, help)
+    context.report(error("Q305", message, span, label, secondary=place, help=help, fix=fix))
+
+
+def _instead(selector: tree.Selector, help: str | None) -> Edit | None:
+    """The edit of a help that ends in the selector that was meant."""
+    found = re.search(r"did you mean `([^`]+)`\?$", help or "")
+    return Edit(selector.span, found[1]) if found else None
 
 
 def _nearest(selector: tree.Selector, root: Module) -> str | None:

@@ -44,11 +44,11 @@ MARKED = [
     ("const features", "recipe r {\n    task = ¦\n}\n\nconst features"),
     ("const features", "target r {\n    ¦\n}\n\nconst features"),
 ]
-SHOWN = 12
+OPEN_SETS = {"layer", "format", "module", "function", "of a stage", "trait", "unit", "property"}
 
 
 def test_proposals(document, spec, golden, request):
-    """The first proposals of each place, with what editors show beside them."""
+    """The proposals of each place, with what editors show beside them."""
     opened = document(spec)
     opened.findings()
     pages = []
@@ -81,8 +81,10 @@ def _around(text):
 
 
 def _lines(items):
-    for item in items[:SHOWN]:
-        detail = f": {item['detail']}" if item.get("detail") else ""
-        yield f"{item['label']}{detail}\n"
-    if len(items) > SHOWN:
-        yield "…\n"
+    """A line each; words of sets that grow are told by what they are."""
+    shown = [f": {item['detail']}" if item.get("detail") else "" for item in items]
+    lines = [
+        f"<{item['detail']}>" if item.get("detail") in OPEN_SETS else item["label"] + text
+        for item, text in zip(items, shown, strict=True)
+    ]
+    return [f"{line}\n" for line in dict.fromkeys(lines)]

@@ -219,3 +219,25 @@ def test_a_rule_that_one_variant_needs_is_not_shadowed(codes: Codes) -> None:
     small = "variant small extends v { model.layers = 2 }"
     assert codes(with_policy(rules) + small) == []
     assert codes(with_policy(rules).replace("model = Net ", "model = Net(layers = 2) ")) == ["Q306"]
+
+
+@pytest.mark.parametrize(
+    ("rule", "fixed"),
+    [
+        ("maps.weight", "maps[*].weight"),
+        ("mapz[0]", "maps[*]"),
+        ("maps[0].waight", "maps[0].weight"),
+    ],
+)
+def test_a_selector_that_was_meant_is_an_edit(
+    compiled: Callable[..., Compiled], rule: str, fixed: str
+) -> None:
+    found = compiled(f"""
+        model Net {{ maps = repeat 2 {{ Linear(8 -> 8) }} entry run(x: f32[8]) {{ return maps(x) }} }}
+        policy p for Net {{ default {{ weights = int8 }} {rule} {{ weights = int4 }} }}
+        variant v {{ model = Net  policy = p }}
+    """)
+    (diagnostic,) = found.diagnostics
+    assert diagnostic.fix is not None
+    assert diagnostic.fix.text == fixed
+    assert diagnostic.fix.span.text == rule

@@ -14,7 +14,7 @@ TOKEN = re.compile(
     r'(?P<space>\s+)|(?P<comment>#[^\n]*)|(?P<string>"(?:[^"\\\n]|\\.)*"?)'
     r"|(?P<word>[A-Za-z_0-9][A-Za-z_0-9]*)|(?P<sign>\|>|->|\.\.|\*\*|[<>=!+]=|.)"
 )
-PATH = re.compile(r"(?:[\w.*:]|\[[^\]{}\n]*\]?|\{[^{}\n]*\}?)*$")
+PATH = re.compile(r"(?:[\w.*:]|\[[^\]{}\n]*\]?|(?<=\.)\{[^{}\n]*\}?)*$")
 ITEM = re.compile(rf"^(?:{'|'.join(ITEMS)})[ \t]", re.MULTILINE)
 OPEN, CLOSE = "({[", ")}]"
 
