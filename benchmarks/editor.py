@@ -13,7 +13,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -31,7 +31,8 @@ ROOT = Path(__file__).resolve().parent.parent
 RESULT = ROOT / "benchmarks" / "results" / "editor.json"
 LINES = 1000
 ROUNDS = 60
-BODY, MEMBER, RULE = "        return ", "    norm = Layer", "    encoder.subsample.**"
+HOVER, COMPLETION = "textDocument/hover", "textDocument/completion"
+BODY, MEMBER, RULE = "        return ", "    norm = Layer", "    encoder."
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,12 +110,6 @@ class Client:
                 length = int(header.partition(b":")[2])
         found: dict[str, Any] = json.loads(self.process.stdout.read(length))
         return found
-
-
-def seconds(action: Callable[[], Any]) -> float:
-    begin = time.perf_counter()
-    action()
-    return time.perf_counter() - begin
 
 
 def places(text: str, marker: str) -> Iterator[tuple[int, int]]:

@@ -2,8 +2,8 @@
 
 Each row starts on a byte. Number i of a row takes bits i·b to i·b + b - 1 of it, lowest bit first,
 where bit j of a row is bit j mod 8 of its byte j // 8. What is left of the last byte is 0. Signed
-numbers are two's complement of b bits; a ternary code is one of 2 bits; a binary code is 1 for +1
-and 0 for -1.
+numbers are two's complement of b bits; a ternary code is one of 2 bits, or with `pack` base3 a
+digit of a byte; a binary code is 1 for +1 and 0 for -1.
 """
 
 from typing import assert_never
@@ -83,6 +83,8 @@ def pack_codes(codes: NDArray[np.integer], grid: QuantizedGrid) -> Bytes:
     """Codes of a grid, integers [rows, n] → u8 [rows, row bytes]; binary codes are -1 and +1."""
     bits = code_bits(grid)
     match grid:
+        case TernaryGrid(pack="base3"):
+            return _pack_base3(codes)
         case IntegerGrid() | TernaryGrid():
             return pack_fields(codes & ((1 << bits) - 1), bits)
         case BinaryGrid():
@@ -93,6 +95,8 @@ def pack_codes(codes: NDArray[np.integer], grid: QuantizedGrid) -> Bytes:
 
 def unpack_codes(packed: Bytes, grid: QuantizedGrid, count: int) -> Codes:
     """The inverse: u8 [rows, row bytes] → i16 [rows, count]."""
+    if isinstance(grid, TernaryGrid) and grid.pack == "base3":
+        return unpack_base3(packed)[:, :count].astype(np.int16) - np.int16(1)
     bits = code_bits(grid)
     fields = unpack_fields(packed, bits, count).astype(np.int16)
     match grid:
@@ -105,6 +109,26 @@ def unpack_codes(packed: Bytes, grid: QuantizedGrid, count: int) -> Codes:
             return 2 * fields - np.int16(1)
         case _:
             assert_never(grid)
+
+
+def _pack_base3(codes: NDArray[np.integer]) -> Bytes:
+    """Five codes in a byte: the sum of (code i + 1)·3^i, and 0 for those that a row lacks."""
+    rows, count = codes.shape
+    width = -(-count // 5)
+    digits = np.zeros((rows, width * 5), np.uint8)
+    digits[:, :count] = codes + 1
+    packed: Bytes = (digits.reshape(rows, width, 5) * _POWERS).sum(axis=2, dtype=np.uint8)
+    return packed
+
+
+def unpack_base3(packed: Bytes) -> Bytes:
+    """The digits 0, 1 and 2 of each byte, u8 [rows, 5 · row bytes]; above 242 a last digit of 3."""
+    digits: Bytes = packed[:, :, None] // _POWERS
+    digits[:, :, :4] %= 3
+    return digits.reshape(packed.shape[0], packed.shape[1] * 5)
+
+
+_POWERS = np.array([1, 3, 9, 27, 81], np.uint8)
 
 
 # ---- N:M ---------------------------------------------------------------------------------------

@@ -24,6 +24,9 @@ _NOT_FINITE = {"inf": float("inf"), "-inf": float("-inf"), "nan": float("nan")}
 _MOST_AXES, _MOST_TERMS = 16, 4096  # of a shape; of the product of its dims
 
 
+_REQUIRED = object()  # is no value
+
+
 class Malformed(Exception):
     """A JSON value that is not what the format of the file says; the message names it."""
 
@@ -46,7 +49,12 @@ def encode(value: object) -> Json:
             return value
         case _:
             kind: Any = type(value)
-            given = {n: encode(getattr(value, n)) for n in _field_names(kind)}
+            optional = _optional(kind)
+            given = {
+                n: encode(v)
+                for n in _field_names(kind)
+                if (v := getattr(value, n)) != optional.get(n, _REQUIRED)
+            }
             return {"is": kind.__name__, **given} if given else kind.__name__
 
 
@@ -204,14 +212,21 @@ def _decode_object(classes: Mapping[str, Any], value: Json) -> Any:
         return classes[tag]()
     if not types:
         raise Malformed(f"`{_short(tag)}` has no fields")
-    given = record(value, frozenset(types) | {"is"})
-    return classes[tag](**{n: decode(t, given[n]) for n, t in types.items()})
+    left_out = _optional(classes[tag]).keys() - (value.keys() if isinstance(value, dict) else ())
+    given = record(value, frozenset(types) - left_out | {"is"})
+    return classes[tag](**{n: decode(t, given[n]) for n, t in types.items() if n in given})
 
 
 @cache
 def _field_names(kind: Any) -> tuple[str, ...]:
     """Names of the fields that are written; their types cost time that only reading needs."""
     return tuple(f.name for f in fields(kind) if f.name != "span")
+
+
+@cache
+def _optional(kind: Any) -> Mapping[str, object]:
+    """Defaults of the fields that are newer than the format: written where they differ."""
+    return {f.name: f.default for f in fields(kind) if f.metadata.get("optional")}
 
 
 @cache

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qdsl.artifact import refusal
-from qdsl.artifact.bits import QuantizedGrid, unpack_fields
+from qdsl.artifact.bits import QuantizedGrid, unpack_base3, unpack_fields
 from qdsl.artifact.layout import Part, TensorEntry, kept_per_row, scale_shape, storage_tensors
 from qdsl.artifact.refusal import Refusal
 from qdsl.ir.format import BinaryGrid, FloatGrid, IntegerGrid, Levels, TernaryGrid, code_bits
@@ -30,6 +30,11 @@ def _check(storage: Storage, entry: TensorEntry, data: NDArray[np.generic]) -> N
     bits, (kept, index_bits) = code_bits(format.grid), kept_per_row(format.pattern, k)
     for rows in _chunks(data):
         match entry.part:
+            case Part.CODES if (
+                isinstance(grid := format.grid, TernaryGrid) and grid.pack == "base3"
+            ):
+                digits = unpack_base3(rows.view(np.uint8))
+                sound = bool((digits <= 2).all() and not digits[:, kept:].any())
             case Part.CODES:
                 sound = _rest_is_zero(rows, kept * bits) and _in_grid(rows, format.grid, kept)
             case Part.INDEX:

@@ -14,16 +14,19 @@ from typing import assert_never
 from qdsl.artifact.header import render
 from qdsl.artifact.schema import canonical, model_to_json
 from qdsl.ir.format import (
+    BinaryGrid,
     FloatGrid,
     FloatType,
     FloatZero,
     Grouping,
+    IntegerGrid,
     IntegerZero,
     PerChannel,
     PerGroup,
     PerTensor,
     PerToken,
     Symmetric,
+    TernaryGrid,
     WeightFormat,
     code_bits,
 )
@@ -151,7 +154,7 @@ def _parts(format: WeightFormat, parameter: Parameter) -> tuple[Tensor, ...]:
     bits, (outputs, k) = code_bits(grid), parameter.matrix
     kept, index_bits = kept_per_row(format.pattern, k)
     rows, groups = scale_shape(format.grouping, outputs, k)
-    codes = _tensor(Part.CODES, "U8", (outputs, row_bytes(kept, bits)))
+    codes = _tensor(Part.CODES, "U8", (outputs, code_row_bytes(grid, kept)))
     scales = _tensor(Part.SCALES, _DTYPES[format.scale], (rows, groups))
     zeros: tuple[Tensor, ...]
     match format.zero:
@@ -167,6 +170,13 @@ def _parts(format: WeightFormat, parameter: Parameter) -> tuple[Tensor, ...]:
         return (codes, scales, *zeros)
     index = _tensor(Part.INDEX, "U8", (outputs, row_bytes(kept, index_bits)))
     return (codes, scales, *zeros, index)
+
+
+def code_row_bytes(grid: IntegerGrid | TernaryGrid | BinaryGrid, count: int) -> int:
+    """Bytes of a row of `count` codes: of as many bits each, or five in a byte (3^5 <= 2^8)."""
+    if isinstance(grid, TernaryGrid) and grid.pack == "base3":
+        return -(-count // 5)
+    return row_bytes(count, code_bits(grid))
 
 
 def row_bytes(count: int, bits: int) -> int:

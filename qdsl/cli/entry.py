@@ -16,12 +16,19 @@ class Entry:
 
 @record
 class Catalog:
-    """A kind of things. `names` are cheap to know; `entry` may read what it is about."""
+    """A kind of things. `names` are cheap to know; `entry` may read what it is about.
+
+    For docs/reference: `intro` is what stands above the table, `sections` says whether the pages
+    stand below it, `link` where they are else (a path from docs/reference), if anywhere.
+    """
 
     title: str
     headings: tuple[str, ...]
     names: Callable[[], Iterable[str]]
     entry: Callable[[str], Entry]
+    intro: Callable[[], str] = lambda: ""
+    sections: bool = True
+    link: Callable[[str], str] | None = None
 
     def entries(self) -> tuple[Entry, ...]:
         """Every entry, in the order of the names."""

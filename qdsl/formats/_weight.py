@@ -116,7 +116,8 @@ def _grid(grid: Grid, zero: Zero, given: Options) -> Grid:
             default = grid.levels if isinstance(zero, Symmetric) else Levels.FULL
             return replace(grid, levels=given.enum("levels", Levels, default))
         case TernaryGrid():
-            return TernaryGrid(given.word("rule", ("absmean", "threshold"), grid.rule))
+            rule = given.word("rule", ("absmean", "threshold"), grid.rule)
+            return TernaryGrid(rule, given.word("pack", ("2bit", "base3"), grid.pack))
         case BinaryGrid():
             ste = given.word("ste", ("scaled", "identity"), grid.ste)
             return BinaryGrid(center="center" in given.flags, ste=ste)

@@ -4,6 +4,7 @@ A weight is seen as a matrix [outputs, in_features]; grouping says which of its 
 scale, the grid says which codes there are and how a code, a scale and a zero give a number.
 """
 
+from dataclasses import field
 from enum import StrEnum
 
 from qdsl.ir.pattern import Dense, Pattern
@@ -64,13 +65,15 @@ class IntegerGrid:
 
 @record
 class TernaryGrid:
-    """{-1, 0, +1} times a scale, stored in two bits.
+    """{-1, 0, +1} times a scale, stored in two bits or, `pack` base3, five codes in a byte.
 
     Rule `threshold` (Ternary Weight Networks, arXiv 1605.04711): Δ = 0.7·mean|w|, the scale is the
     mean of |w| over |w| > Δ. Rule `absmean` (arXiv 2402.17764): s = mean|w|, q = round(w/s) in ±1.
     """
 
     rule: str = "absmean"
+    # later than the first files: written where it is not the default
+    pack: str = field(default="2bit", metadata={"optional": True})
 
 
 @record
@@ -89,7 +92,7 @@ Grid = FloatGrid | IntegerGrid | TernaryGrid | BinaryGrid
 
 
 def code_bits(grid: IntegerGrid | TernaryGrid | BinaryGrid) -> int:
-    """Bits of one stored code."""
+    """Bits of one code, where each has its own."""
     match grid:
         case IntegerGrid(bits=bits):
             return bits

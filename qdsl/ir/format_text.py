@@ -90,8 +90,9 @@ def _grid(grid: Grid, zero: Zero) -> list[str]:
             narrow = bits == 8 and signed and isinstance(zero, Symmetric)
             default = Levels.NARROW if narrow else Levels.FULL
             return [] if levels is default else [f"levels = {levels}"]
-        case TernaryGrid(rule):
-            return [] if rule == "absmean" else [f"rule = {rule}"]
+        case TernaryGrid(rule, pack):
+            rules = [] if rule == "absmean" else [f"rule = {rule}"]
+            return [*rules, *([f"pack = {pack}"] if pack != "2bit" else [])]
         case BinaryGrid(center, ste):
             return [*(["center"] if center else []), *([f"ste = {ste}"] if ste != "scaled" else [])]
         case _:

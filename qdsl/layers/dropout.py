@@ -10,7 +10,10 @@ from qdsl.ir.layer import Layer, LayerError
 
 @dataclass(frozen=True)
 class Dropout(Layer):
-    """Each element is 0 with probability p in training, the others scaled by 1/(1 - p)."""
+    """Each element is 0 with probability p in training, the others scaled by 1/(1 - p).
+
+    Any shape → the same.
+    """
 
     training_only: ClassVar[bool] = True
 

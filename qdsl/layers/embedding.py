@@ -10,7 +10,7 @@ from qdsl.ir.model import Parameter, Role
 
 @dataclass(frozen=True)
 class Embedding(Layer):
-    """ids i64[...] → [..., d]; weight [rows, d], initialised N(0, 1) as torch.nn.Embedding."""
+    """ids i64[..] → [.., d]; weight [rows, d], initialised N(0, 1) as torch.nn.Embedding."""
 
     num_embeddings: int
     embedding_dim: int

@@ -10,7 +10,10 @@ from qdsl.ir.model import Parameter, Role
 
 @dataclass(frozen=True)
 class LayerNorm(Layer):
-    """(x - mean) / sqrt(var + eps) · weight + bias over the last axis (arXiv 1607.06450)."""
+    """(x - mean) / sqrt(var + eps) · weight + bias over the last axis (arXiv 1607.06450).
+
+    [.., features] → the same.
+    """
 
     features: int
     eps: float = 1e-5

@@ -10,7 +10,7 @@ from qdsl.ir.model import Parameter, Role
 
 @dataclass(frozen=True)
 class Linear(Layer):
-    """Affine map of the last axis, [..., in] → [..., out]; weight [out, in].
+    """Affine map of the last axis, [.., in] → [.., out]; weight [out, in].
 
     Initialised as torch.nn.Linear: uniform in ±1/sqrt(in_features).
     """

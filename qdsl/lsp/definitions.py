@@ -14,6 +14,8 @@ from qdsl.sema.signature import dim_names, is_dim_name
 from qdsl.sema.walk import expressions, statements
 from qdsl.syntax import tree
 
+DEPTH = 32  # of members that stand for members
+
 
 def item_kind(item: tree.Item) -> Kind:
     match item:
@@ -85,25 +87,27 @@ class BlockNames:
             return FunctionNames(symbol.node, self)
         return None
 
-    def shape(self, e: tree.Expr) -> Shape:
-        """What an expression that stands for a member, or makes one, is."""
+    def shape(self, e: tree.Expr, depth: int = DEPTH) -> Shape:
+        """What an expression that stands for a member, or makes one, is; nothing too far off."""
+        depth -= 1
         match e:
-            case tree.Name(text=text) if isinstance(
-                node := getattr(self.symbols.get(text), "node", None), tree.Member
-            ):
-                return self.shape(node.value)
+            case _ if not depth:
+                return Shape()  # such as a member that stands for itself
+            case tree.Name(text=text):
+                node = self.symbols[text].node if text in self.symbols else None
+                return self.shape(node.value, depth) if isinstance(node, tree.Member) else Shape()
             case tree.Call(callee=tree.Name(text=text)):
                 return shape_of(text, self.scope)
             case tree.Repeat(body=body):
-                return self.shape(body)
+                return self.shape(body, depth)
             case tree.If(then=then, other=other):
-                made = (self.shape(v) for b in (then, other) for v in b.values)
+                made = (self.shape(v, depth) for b in (then, other) for v in b.values)
                 return next((s for s in made if s.block or s.layer), Shape())
             case tree.Subscript(value=value):
-                return self.shape(value)
+                return self.shape(value, depth)
             case tree.Attribute(value=value, name=name):
-                inner = self.shape(value).block
-                return inner.shape(name) if inner and name.text in inner.symbols else Shape()
+                inner = self.shape(value, depth).block
+                return inner.shape(name, depth) if inner else Shape()
             case _:
                 return Shape()
 

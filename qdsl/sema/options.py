@@ -76,7 +76,7 @@ class OptionReader:
 
     def read(self, name: str, e: tree.Expr, hint: Hint, evaluator: StaticEvaluator) -> object:
         """The value of the field `name`."""
-        members = _members(hint)
+        members = alternatives(hint)
         word = _word(e)
         for member in members:
             if _is_option(member) and word == member.word():
@@ -125,12 +125,13 @@ def _schema(kind: type[Option]) -> Mapping[str, tuple[Hint, bool]]:
 
 def words(hint: Hint) -> tuple[str, ...]:
     """The words that a field of that type may be."""
-    return _known(_members(hint))
+    return _known(alternatives(hint))
 
 
-def _members(hint: Hint) -> tuple[Hint, ...]:
+def alternatives(hint: Hint) -> tuple[Hint, ...]:
+    """The types of which a field may be one."""
     if _origin(hint) in (Union, UnionType):
-        return tuple(m for x in get_args(hint) for m in _members(x))
+        return tuple(m for x in get_args(hint) for m in alternatives(x))
     return (hint,)
 
 
@@ -148,7 +149,7 @@ def _literals(members: Iterable[Hint]) -> tuple[str, ...]:
 
 def _known(members: tuple[Hint, ...]) -> tuple[str, ...]:
     options = (m.word() for m in members if _is_option(m))
-    inner = (w for m in members if _origin(m) is tuple for w in _known(_members(get_args(m)[0])))
+    inner = (w for m in members if _origin(m) is tuple for w in _known(alternatives(get_args(m)[0])))
     return (*options, *_literals(members), *inner, *(["none"] if NoneType in members else []))
 
 

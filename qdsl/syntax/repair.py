@@ -38,6 +38,8 @@ def _replace(recovery: Recovery, position: int, found: Diagnostic) -> int | None
         symbol = tables.name
     elif found.fix and (found.fix.span.start, found.fix.span.end) == (token.start, token.end):
         symbol = tables.signs.get(meant) or tables.words.get(meant)
+    elif found.fix and not meant and found.fix.span.start == token.start:
+        return _leave_out(recovery, position, found.fix.span.end)
     elif token.text == "}" and found.code == "Q016":
         return _behind_branches(recovery, position)
     elif found.fix and found.fix.span.start < token.start and found.fix.span.end > token.end:
@@ -45,6 +47,17 @@ def _replace(recovery: Recovery, position: int, found: Diagnostic) -> int | None
     if symbol is None or not recovery.automaton.accepts(symbol, recovery.automaton.states):
         return None
     recovery.tokens[position] = token._replace(symbol=symbol)
+    return position
+
+
+def _leave_out(recovery: Recovery, position: int, end: int) -> int | None:
+    """Goes on behind the tokens up to an offset, where what follows fits."""
+    while recovery.tokens[position].start < end and recovery.tokens[position].symbol != END:
+        position += 1
+    states = recovery.automaton.states
+    if not recovery.automaton.takes([recovery.tokens[position]], states):
+        return None
+    recovery.resumed, recovery.checkpoint = position, tuple(states)
     return position
 
 

@@ -261,7 +261,7 @@ def small_model() -> Model:
         "blocks[0].l0.weight": ("int4", {"group": 8}, (), NM(2, 4)),
         "blocks[1].l0.weight": ("int4", {"group": 8}, ("asymmetric",), Dense()),
         "blocks[0].l1.weight": ("int8", {}, (), Dense()),
-        "blocks[1].l1.weight": ("ternary", {"scale": "bf16"}, (), Dense()),
+        "blocks[1].l1.weight": ("ternary", {"scale": "bf16", "pack": "base3"}, (), Dense()),
         "head.l0.weight": ("binary", {"scale": "f16"}, (), Dense()),
     }
 

@@ -6,13 +6,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from qdsl.artifact import bits
-from qdsl.ir.format import BinaryGrid, IntegerGrid, Levels, TernaryGrid
+from qdsl.artifact.contents import check_contents
+from qdsl.artifact.refusal import Refusal
+from qdsl.ir.format import BinaryGrid, IntegerGrid, Levels, PerTensor, TernaryGrid, WeightFormat
+from qdsl.ir.model import Assigned, Model, Module, Parameter, Role, Storage
 from qdsl.ir.pattern import NM
 
 GRIDS = (
     *(IntegerGrid(b, signed, levels) for b in range(2, 9) for signed in (True, False)
       for levels in ((Levels.FULL, Levels.NARROW) if signed else (Levels.FULL,))),
     TernaryGrid(),
+    TernaryGrid(pack="base3"),
     BinaryGrid(),
 )  # fmt: skip
 PATTERNS = (NM(2, 4), NM(1, 2), NM(1, 3), NM(5, 8), NM(7, 16), NM(1, 256))
@@ -63,6 +67,8 @@ def test_the_bytes_of_some_codes():
     int3 = bits.pack_codes(np.array([[-1, 3, -4]]), IntegerGrid(3))
     assert int3.tolist() == [[0b00_011_111, 0b1]]
     assert bits.pack_codes(np.array([[1, 0, -1, 1, 1]]), TernaryGrid()).tolist() == [[0x71, 1]]
+    base3 = bits.pack_codes(np.array([[1, 0, -1, 1, 1, 0]]), TernaryGrid(pack="base3"))
+    assert base3.tolist() == [[2 + 3 + 0 + 54 + 162, 1]]
     binary = bits.pack_codes(np.array([[1, -1, -1, 1, 1, 1, 1, 1, -1, 1]]), BinaryGrid())
     assert binary.tolist() == [[0b11111001, 0b10]]
 
@@ -92,3 +98,20 @@ def test_a_mask_must_keep_n_of_every_m():
     mask = np.array([[True, True, False, False, True, False, False, False]])
     with pytest.raises(ValueError, match="2:4"):
         bits.positions(mask, NM(2, 4))
+
+
+@pytest.mark.parametrize(
+    ("row", "sound"), [([242, 26], True), ([243, 0], False), ([0, 27], False), ([0, 255], False)]
+)
+def test_bytes_of_base3_that_no_packer_writes(row, sound):
+    """Eight codes: a byte of five, a byte of three."""
+    format = WeightFormat("ternary", TernaryGrid(pack="base3"), PerTensor())
+    storage = Storage("a.w", "Linear", Parameter("w", (1, 8), Role.WEIGHT), Assigned(format))
+    codes, scales = np.array([row], np.uint8), np.ones((1, 1), np.float32)
+    tensors = {"a.w.codes": codes, "a.w.scales": scales}
+    model = Model("M", Module("M", False, (), {}), (), (storage,), {}, {}, {})
+    if sound:
+        check_contents(model, tensors.__getitem__)
+    else:
+        with pytest.raises(Refusal):
+            check_contents(model, tensors.__getitem__)

@@ -72,7 +72,10 @@ def weight(key, shape, rows, format, tensors):
     grid, grouping, zero, pattern = (record(format[name]) for name in names)
     bits = {"IntegerGrid": grid.get("bits"), "TernaryGrid": 2, "BinaryGrid": 1}[grid["is"]]
     kept = k if pattern["is"] == "Dense" else k // pattern["group"] * pattern["kept"]
-    codes = signed(fields(tensors[key + ".codes"], bits, kept), grid, bits)
+    if grid.get("pack") == "base3":
+        codes = digits(tensors[key + ".codes"], kept) - 1
+    else:
+        codes = signed(fields(tensors[key + ".codes"], bits, kept), grid, bits)
     columns = np.tile(np.arange(k), (outputs, 1))
     if pattern["is"] == "NM":
         m, n = pattern["group"], pattern["kept"]
@@ -109,6 +112,13 @@ def fields(tensor, bits, count):
     ]
     numbers = [[(row >> (i * bits)) & ((1 << bits) - 1) for i in range(count)] for row in whole]
     return np.array(numbers, np.int64).reshape(rows, count)
+
+
+def digits(tensor, count):
+    """Digits of base 3 [rows, count]: five in a byte, the lowest first."""
+    _, (rows, row_bytes), data = tensor
+    found = [[byte // 3**i % 3 for byte in data for i in range(5)]]
+    return np.array(found, np.int64).reshape(rows, row_bytes * 5)[:, :count]
 
 
 def signed(numbers, grid, bits):

@@ -31,6 +31,8 @@ FORMATS = {
     "int2-float-zero": ("int2", ("asymmetric",), {"group": 8, "zero": "f16"}),
     "ternary": ("ternary", (), {}),
     "threshold": ("ternary", (), {"rule": "threshold", "group": 8}),
+    "base3": ("ternary", (), {"pack": "base3"}),
+    "uint4": ("uint4", ("asymmetric",), {"group": 8}),
     "binary": ("binary", (), {}),
     "binary-center": ("binary", ("center",), {"ste": "identity"}),
 }

@@ -48,7 +48,7 @@ def test_a_refusal_is_an_answer(wire):
         raise Refused("no")
 
     request = Request("textDocument/rename", refuse)
-    with pytest.raises(Exception, match="^no$"):
+    with pytest.raises(Exception, match=r"^no$"):
         guarded(Session(wire, lambda word: None), request)(None)
     assert wire.logged == []
 

@@ -1,20 +1,24 @@
 """Formatting, and the fixes that findings carry."""
 
+OPTIONS = {"tabSize": 2, "insertSpaces": False}  # which the one layout does not ask for
+
 
 def test_formatting_is_that_of_fmt(document, spec):
-    opened = document(spec.replace("const features = 80", "const   features=80").replace("\n\n\n", "\n"))
-    edits = opened.ask("formatting", options={"tabSize": 2, "insertSpaces": False})
+    opened = document(
+        spec.replace("const features = 80", "const   features=80").replace("\n\n\n", "\n")
+    )
+    edits = opened.ask("formatting", options=OPTIONS)
     assert [(e["range"]["start"]["line"], e["newText"]) for e in edits] == [
         (4, "const features = 80\n")
     ]
 
 
 def test_a_formatted_file_stays(document, spec):
-    assert document(spec).ask("formatting", options={}) == []
+    assert document(spec).ask("formatting", options=OPTIONS) == []
 
 
 def test_a_broken_file_is_not_formatted(document, spec):
-    assert document(spec + "block {").ask("formatting", options={}) is None
+    assert document(spec + "block {").ask("formatting", options=OPTIONS) is None
 
 
 def test_a_fix_is_offered_where_its_finding_stands(document):

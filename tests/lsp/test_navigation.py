@@ -54,9 +54,7 @@ def test_references(document, spec):
 
 
 def test_references_in_files_that_import(document, workspace):
-    (workspace / "other.qspec").write_text(
-        "qspec 1\n\nimport .parts { a }\n\nconst c = a + a\n"
-    )
+    (workspace / "other.qspec").write_text("qspec 1\n\nimport .parts { a }\n\nconst c = a + a\n")
     parts = document("qspec 1\n\nconst a = 1\n", "parts.qspec")
     found = parts.ask("references", "const ¦a", context={"includeDeclaration": True})
     assert [parts.at(x) for x in found] == [

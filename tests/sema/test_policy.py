@@ -233,7 +233,10 @@ def test_a_selector_that_was_meant_is_an_edit(
     compiled: Callable[..., Compiled], rule: str, fixed: str
 ) -> None:
     found = compiled(f"""
-        model Net {{ maps = repeat 2 {{ Linear(8 -> 8) }} entry run(x: f32[8]) {{ return maps(x) }} }}
+        model Net {{
+            maps = repeat 2 {{ Linear(8 -> 8) }}
+            entry run(x: f32[8]) {{ return maps(x) }}
+        }}
         policy p for Net {{ default {{ weights = int8 }} {rule} {{ weights = int4 }} }}
         variant v {{ model = Net  policy = p }}
     """)

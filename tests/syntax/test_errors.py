@@ -42,6 +42,16 @@ def test_each_mistake_is_one_diagnostic(path: Path) -> None:
     assert [line for _, line in codes(text)] == expected
 
 
+def test_misspelt_words_are_mended_all_at_once() -> None:
+    path = Path(__file__).parent / "cases" / "ten_of_spelling.qspec"
+    text = path.read_text(encoding="utf-8")
+    _, diagnostics = parse(Source(path.name, text))
+    for found in reversed(diagnostics):
+        assert found.fix
+        text = text[: found.fix.span.start] + found.fix.text + text[found.fix.span.end :]
+    assert codes(text) == []
+
+
 def test_what_stands_around_an_error_is_read() -> None:
     text = """qspec 1
 
@@ -81,7 +91,7 @@ def test_line_ends_do_not_change_the_messages(end: str) -> None:
 
 def test_division_is_no_comment() -> None:
     divided = "qspec 1\n\nconst a = b\n    // c\nconst d = e // f if\n"
-    assert codes(divided) == [("Q010", 5)]
+    assert codes(divided) == [("Q016", 5)]
 
 
 @pytest.mark.parametrize(

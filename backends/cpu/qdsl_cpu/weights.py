@@ -5,6 +5,8 @@ from typing import Final, Literal, assert_never
 import torch
 from torch import Tensor
 
+from qdsl.artifact.bits import pack_codes, unpack_codes
+from qdsl.artifact.layout import kept_per_row
 from qdsl.ir.format import (
     BinaryGrid,
     FloatGrid,
@@ -33,7 +35,7 @@ def repack_canonical(weight: CanonicalWeight) -> Tensor:
     format = weight.format
     kind, bits, signed, half = _grid(format)
     return repack(
-        weight.codes,
+        _codes(weight),
         weight.scales,
         weight.zeros,
         weight.index,
@@ -47,6 +49,16 @@ def repack_canonical(weight: CanonicalWeight) -> Tensor:
         zero=_zero(format),
         pattern=(p.kept, p.group) if isinstance(p := format.pattern, NM) else None,
     )
+
+
+def _codes(weight: CanonicalWeight) -> Tensor:
+    """The codes in fields of bits, which is what the kernels' repacking reads."""
+    grid, pattern = weight.format.grid, weight.format.pattern
+    if not isinstance(grid, TernaryGrid) or grid.pack == "2bit":
+        return weight.codes
+    count = kept_per_row(pattern, weight.in_features)[0]
+    codes = unpack_codes(weight.codes.numpy(), grid, count)
+    return torch.from_numpy(pack_codes(codes, TernaryGrid(grid.rule)))
 
 
 def repack(

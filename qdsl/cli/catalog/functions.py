@@ -19,6 +19,22 @@ def _page(row: Row) -> str:
     return page(f"# {row.name}", "A function of tensors.", f"`{row.signature}`", row.doc, rules)
 
 
+def _intro() -> str:
+    return page(
+        "The table is closed. Shapes are written with the axes that matter; `..` are any others, "
+        "which stay. To broadcast is what PyTorch does: axes are aligned from the last, an axis of "
+        "1 is repeated.",
+        "A number beside a tensor takes the tensor's dtype; f32 and i64 are never mixed without "
+        "`cast`. Between two numbers the operators compute a number, while the spec is compiled. "
+        "`x |> f(a)` is `f(x, a)`.",
+    )
+
+
 FUNCTIONS = Catalog(
-    "functions of tensors", ("name", "signature", "dtype", "shape", "doc"), _names, _entry
+    "functions of tensors",
+    ("name", "signature", "dtype", "shape", "doc"),
+    _names,
+    _entry,
+    intro=_intro,
+    sections=False,
 )

@@ -1,14 +1,17 @@
 """Lists layer kinds: their arguments, their functions, the properties of policies they take."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import MISSING, Field, fields
 from functools import cache
 from inspect import cleandoc
 
-from qdsl.cli.entry import Catalog, Entry, first_sentence, page
+from qdsl.cli.entry import Catalog, Entry, first_sentence, markdown_table, page
+from qdsl.cli.symbol import symbolic_parameters
 from qdsl.ir.layer import Layer
+from qdsl.ir.model import Role
 from qdsl.sema.language import layer_functions, layer_kinds
-from qdsl.sema.policy import LAYER_PROPERTIES
+from qdsl.sema.policy import LAYER_PROPERTIES, STORAGE_PROPERTIES
 
 
 @cache
@@ -20,11 +23,15 @@ def _entry(name: str) -> Entry:
     kind = _kinds()[name]
     call = f"{name}({', '.join(map(_field, fields(kind)))})"
     doc = cleandoc(kind.__doc__ or "")
+    weights = tuple(_weights(kind))
+    headings = ("weight", "shape", "property", "starts as")
     text = page(
         f"# {name}",
         "A layer kind." + (" It vanishes from the packed graph." if kind.training_only else ""),
         f"`{call}`",
         doc,
+        "## Weights" if weights else "",
+        markdown_table(headings, weights) if weights else "",
         "## Functions",
         "\n".join(_functions(kind)),
         _properties(name),
@@ -55,11 +62,32 @@ def _functions(kind: type[Layer]) -> Iterator[str]:
         yield f"- `{name}({', '.join(inputs)})`" + (f": {doc}" if doc else "")
 
 
+def _weights(kind: type[Layer]) -> Iterator[tuple[str, str, str, str]]:
+    """Name, shape, the property of policies that governs it, initial values."""
+    for parameter in symbolic_parameters(kind):
+        shape = ", ".join(map(str, parameter.shape))
+        start = re.sub(r"^uniform\((.*)\)$", r"uniform in ±1/sqrt(\1)", parameter.init)
+        yield f"`{parameter.name}`", f"[{shape}]", _property(parameter.role), start
+
+
+def _property(role: Role) -> str:
+    if role is Role.STATISTIC:
+        return "none: running statistics"
+    return next(f"`{p}`" for p, roles in STORAGE_PROPERTIES.items() if role in roles)
+
+
 def _properties(name: str) -> str:
     own = [f"`{p}`" for p, kinds in LAYER_PROPERTIES.items() if name in kinds]
-    if not own:
-        return ""
-    return f"A rule of a policy may give it {', '.join(own)}, beside the formats of its weights."
+    return f"Other properties of policies: {', '.join((*own, '`output`'))}."
 
 
-LAYERS = Catalog("layer kinds", ("name", "signature", "doc"), _kinds, _entry)
+def _intro() -> str:
+    return page(
+        "A layer is made in a block, `up = Linear(d -> 4 * d)`, and called, `up(x)`. `a -> b` in a "
+        "call stands for the next two arguments. Tensors are channels-last; `..` are any axes.",
+        "Weights are named behind the path of the layer: `encoder.up.weight`. A policy governs each "
+        "by the property beside it.",
+    )
+
+
+LAYERS = Catalog("layer kinds", ("name", "signature", "doc"), _kinds, _entry, intro=_intro)

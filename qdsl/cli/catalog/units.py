@@ -24,4 +24,13 @@ def _value(name: str) -> str:
     return {"x": "times smaller than the baseline", "%": "percent of the baseline"}[name]
 
 
-UNIT_WORDS = Catalog("units of budgets", ("name", "value", "of"), _names, _entry)
+def _intro() -> str:
+    return (
+        "A unit stands apart from its number, but for `%`: `12 MiB`, `25%`. `bits` has none, and "
+        "none is needed for `params`, `macs` and `ratio`. A trait of a target takes units of bytes."
+    )
+
+
+UNIT_WORDS = Catalog(
+    "units of budgets", ("name", "value", "of"), _names, _entry, intro=_intro, sections=False
+)

@@ -47,8 +47,15 @@ def colon(scene: Scene) -> Diagnostic | None:
     if scene.opener and scene.opener.text == "(" and scene.previous.text.isidentifier():
         text = f"an argument is named by `{scene.previous.text} = …`"
         return habit(scene, scene.token, "`:` in a call", text, " =")
+    if "->" in scene.expected and scene.following.text.isidentifier():
+        help = "results stand behind an arrow: `-> f32[B, T]`"
+        return habit(scene, scene.token, "`:` before results", help, " ->")
     if "=" in scene.expected:
         name = scene.previous.text
+        if scene.tokens[min(scene.position + 2, len(scene.tokens) - 1)].text == "=":
+            span = Span(scene.source, scene.token.start, scene.following.end)
+            help = f"values have no types: write `{name} = …`"
+            return error("Q016", "a type behind a name", span, help=help, fix=Edit(span, ""))
         return habit(scene, scene.token, "`:` in place of `=`", f"write `{name} = …`", " =")
     if "{" in scene.expected:
         return habit(scene, scene.token, "`:` before a body", "a body stands in braces: `{ … }`")

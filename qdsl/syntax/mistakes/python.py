@@ -58,8 +58,12 @@ def parentheses(scene: Scene) -> Diagnostic | None:
 
 def branch(scene: Scene) -> Diagnostic | None:
     """`if c { x = relu(x) } else { x = silu(x) }` as a statement; `a if c else b`."""
+    help = "write `if c { a } else { b }`"
     if scene.token.text == "else" and "{" in scene.expected:
-        return habit(scene, scene.token, "`else` before a body", "write `if c { a } else { b }`")
+        return habit(scene, scene.token, "`else` before a body", help)
+    if scene.token.text == "if" and scene.element is None and not scene.is_new_line:
+        if scene.previous.text not in ("{", "}", ";"):
+            return habit(scene, scene.token, "`if` behind a value", help)
     ends = scene.token.text == "}" and scene.element is None and scene.kind == "statements"
     if not ends or "}" in scene.expected:
         return None

@@ -44,6 +44,11 @@ def describe(scene: Scene) -> Diagnostic:
     end_of_file = scene.token.symbol == END
     found = "the end of the file" if end_of_file else f"`{scene.token.text}`"
     help = "a line end or `;` sets them apart" if scene.token.text == "," else None
+    if "{" in scene.expected and scene.expected - OPERATORS <= {"{", "as"}:
+        body = "a body stands in braces: `{ … }`"
+        return error(
+            "Q010", f"expected {wanted}, found {found}", scene.span(scene.token), help=body
+        )
     return error(
         "Q010",
         f"expected {wanted}, found {found}",
