@@ -9,7 +9,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 NATIVE := $(wildcard backends/cpu/CMakeLists.txt backends/cpu/src/*.* backends/cpu/src/*/*.*)
 
-.PHONY: setup demo test lint bench tables clean
+.PHONY: setup demo test lint bench tables reference clean
 
 setup: $(STAMP)
 
@@ -38,6 +38,11 @@ bench: $(STAMP)
 
 tables: $(STAMP)
 	$(BIN)/python -m qdsl.syntax.tables
+	$(BIN)/python -m qdsl.highlight.textmate
+
+reference: $(STAMP)
+	$(BIN)/python -m qdsl.cli.reference docs/reference
+	$(BIN)/python -m qdsl.cli.manual > docs/cli.md
 
 clean:
 	rm -rf build out .mypy_cache .ruff_cache .pytest_cache

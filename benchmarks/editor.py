@@ -136,14 +136,14 @@ def keystrokes(client: Client, text: str) -> tuple[list[float], list[float]]:
     return first, last
 
 
-def mistakes(client: Client, text: str) -> list[float]:
-    """Times to the finding on a name that is not there, as while one types it."""
+def mistakes(client: Client, text: str, typed: str) -> list[float]:
+    """Times to the first finding on what makes the body wrong, as while one types it."""
     found = []
     spots = places(text, BODY)
     for _ in range(ROUNDS // 2):
         line, column = next(spots)
         begin = time.perf_counter()
-        client.change(line, column, 0, "q")
+        client.change(line, column, 0, typed)
         assert client.findings()
         found.append(time.perf_counter() - begin)
         client.change(line, column, 1, "")
@@ -159,11 +159,10 @@ def requests(client: Client, text: str, method: str, marker: str) -> list[float]
     spots = places(text, marker)
     for _ in range(ROUNDS):
         line, column = next(spots)
-        place = {
-            "textDocument": {"uri": client.uri},
-            "position": {"line": line, "character": column},
-        }
-        found.append(seconds(lambda place=place: client.request(method, place)))  # type: ignore[misc]
+        position = {"line": line, "character": column}
+        begin = time.perf_counter()
+        client.request(method, {"textDocument": {"uri": client.uri}, "position": position})
+        found.append(time.perf_counter() - begin)
     return found
 
 
@@ -188,7 +187,8 @@ def measure() -> list[Row]:
                 row("open", [opened, opened]),
                 row("keystroke", keystroke),
                 row("settled", settled),
-                row("keystroke, a mistake", mistakes(client, text)),
+                row("keystroke, an unknown name", mistakes(client, text, "q")),
+                row("keystroke, an open bracket", mistakes(client, text, "(")),
                 row("hover", requests(client, text, "textDocument/hover", MEMBER)),
                 row(
                     "completion of a path", requests(client, text, "textDocument/completion", RULE)

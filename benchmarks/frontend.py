@@ -1,5 +1,8 @@
 """Times short commands from start to exit, each time in a new process, Python's start-up included.
 
+`long` is a spec of 1,000 lines (`long_spec.py`), `deep` one that unrolls to so many layers, all
+blocks alike or no two of them (`deep_spec.py`).
+
 Contenders take turns after one warm-up; `wall` is what a user waits, `processor` what it costs,
 which a busy machine lengthens less. That none of them imports torch is looked at, not assumed.
 """
@@ -16,7 +19,10 @@ from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 from resource import RUSAGE_CHILDREN, getrusage
+from tempfile import TemporaryDirectory
 
+from deep_spec import deep_spec
+from long_spec import long_spec
 from rich.box import SIMPLE
 from rich.console import Console
 from rich.progress import track
@@ -36,6 +42,7 @@ COMMANDS: Mapping[str, tuple[str, ...]] = {
     "check usm_2b": ("-m", "qdsl", "check", LARGE),
     "size usm_2b": ("-m", "qdsl", "size", LARGE),
 }
+DEPTHS = (1000, 2000, 5000, 10_000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,13 +139,29 @@ def show(rows: Iterable[Row]) -> None:
     Console().print(table)
 
 
+def generated(folder: Path) -> dict[str, tuple[str, ...]]:
+    """Commands on specs that are written to the folder."""
+    texts = {"long": long_spec(1000)}
+    for layers in DEPTHS:
+        texts[f"deep {layers}"] = deep_spec(layers, alike=True)
+        texts[f"deep {layers} unlike"] = deep_spec(layers, alike=False)
+    commands = {}
+    for name, text in texts.items():
+        path = folder / f"{name.replace(' ', '_')}.qspec"
+        path.write_text(text, encoding="utf-8")
+        word = "check" if name == "long" else "size"
+        commands[f"{word} {name}"] = ("-m", "qdsl", word, str(path))
+    return commands
+
+
 def main() -> None:
     commands = {
         name: arguments
         for name, arguments in COMMANDS.items()
         if LARGE not in arguments or (ROOT / LARGE).exists()
     }
-    rows = measure(commands)
+    with TemporaryDirectory() as folder:
+        rows = measure({**commands, **generated(Path(folder))})
     show(rows)
     found = {
         "machine": {

@@ -25,10 +25,11 @@ from demo import evaluation, training
 from demo.plan import COMPARED, SPEC, Plan
 from demo.results import Row, plot, show, write_json
 from qdsl import Spec, load_spec
+from qdsl.diagnostic.codes import exit_code
 from qdsl.diagnostic.model import QdslError, error
 from qdsl.diagnostic.render import full
 from qdsl.size.diff_text import diff_text
-from qdsl.tasks.asr.recordings import RecordingsMissing, find_recordings
+from qdsl.tasks.asr.recordings import find_recordings
 
 WORKERS = 2
 
@@ -47,16 +48,12 @@ def main() -> int:
     try:
         find_recordings(plan.data)
         _run(plan)
-    except RecordingsMissing as missing:
-        found = [error("Q720", missing.message, help=missing.help)]
-        print(full(found, color=sys.stderr.isatty()), file=sys.stderr)
-        return 2
     except (OSError, BrokenProcessPool) as failure:
         print(f"error: {failure}", file=sys.stderr)
         return 2
     except QdslError as failure:
         print(full(failure.diagnostics, color=sys.stderr.isatty()), file=sys.stderr)
-        return 1
+        return exit_code(failure.diagnostics)
     except KeyboardInterrupt:
         print("interrupted; run again to go on", file=sys.stderr)
         return 130

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 
 # a short command keeps nearly all it makes: looking for garbage took a tenth of its time
-gc.set_threshold(500_000, 20, 20)
+gc.set_threshold(5_000_000, 20, 100)
 
 from qdsl.cli import run  # noqa: E402 importing makes most of it
 

@@ -86,13 +86,17 @@ class Variant:
         """Exact bytes in the smallest choices and in the largest."""
         return Interval(self._least.size(), self._most.size(), self.open)
 
-    @cached_property
+    @property
     def _least(self) -> "Variant":
-        return self.choosing(smallest) if self.open else self
+        return self._ends[0] if self.open else self
+
+    @property
+    def _most(self) -> "Variant":
+        return self._ends[1] if self.open else self
 
     @cached_property
-    def _most(self) -> "Variant":
-        return self.choosing(largest) if self.open else self
+    def _ends(self) -> tuple["Variant", "Variant"]:
+        return self.choosing(smallest), self.choosing(largest)
 
     # ---- budgets -----------------------------------------------------------------------------
 

@@ -123,7 +123,7 @@ class _Question:
         if path and path in self.modules:
             return self._module(path, self.modules[path])
         if first := self.modules.get(f"{path}[0]"):
-            return self._above(path, "repeat", first.kind, first.span, ())
+            return self._above(path, "repeat", first.kind, self.source.root.place(path), ())
         if value := self._value(path):
             return value
         known = [*self.storages, *self.source.ties, *self.modules, *self.values]
@@ -144,7 +144,7 @@ class _Question:
             format=format_text(storage),
             type=None,
             total_bytes=self.total_bytes.get(owner, 0),
-            made=storage.parameter.span,
+            made=storage.place,
             properties=self._properties(names, owner),
         )
 
@@ -152,7 +152,7 @@ class _Question:
         names = [name for name, kinds in LAYER_PROPERTIES.items() if module.kind in kinds]
         own = self._properties([*names, "output"] if module.is_layer else [], path)
         what = "layer" if module.is_layer else "block"
-        return self._above(path, what, module.kind, module.span, own)
+        return self._above(path, what, module.kind, self.source.root.place(path), own)
 
     def _above(self, path: str, what: str, kind: str, made: Span, properties: Properties) -> Answer:
         below = tuple(self._weight(p) for p in self._weights_below(path))

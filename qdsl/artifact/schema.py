@@ -48,7 +48,7 @@ _ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=Fal
 
 @dataclass(slots=True)
 class _Table:
-    """Rows without repetition; a row is known by its JSON text."""
+    """Rows without repetition; a row is known by its text, which `repr` writes fastest."""
 
     rows: list[Json] = field(default_factory=list)
     _numbers: dict[str, int] = field(default_factory=dict)
@@ -57,7 +57,7 @@ class _Table:
         return _Table(list(self.rows), dict(self._numbers))
 
     def number(self, row: Json) -> int:
-        text = canonical(row)
+        text = repr(row)
         if text not in self._numbers:
             self._numbers[text] = len(self.rows)
             self.rows.append(row)

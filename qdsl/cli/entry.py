@@ -1,5 +1,6 @@
 """Defines what a file of `catalog` holds: the words of one kind, in a line and in a page each."""
 
+import re
 from collections.abc import Callable, Iterable
 from inspect import cleandoc
 
@@ -38,8 +39,8 @@ class Catalog:
 def first_sentence(text: str) -> str:
     """The first line of a docstring or comment, up to the end of its first sentence."""
     paragraph = " ".join(cleandoc(text).partition("\n\n")[0].split())
-    sentence, stop, _ = paragraph.partition(". ")
-    return sentence + stop.strip()
+    # not behind `et al.`, which a year follows
+    return re.split(r"(?<=\.) (?=[^\d(])", paragraph, maxsplit=1)[0]
 
 
 def markdown_table(headings: Iterable[str], rows: Iterable[Iterable[str]]) -> str:

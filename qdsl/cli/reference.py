@@ -2,20 +2,23 @@
 
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import qdsl.cli.catalog
 from qdsl.cli.entry import Catalog, Entry, markdown_table, page
 from qdsl.registry import collect
 
-CODE = frozenset(("name", "unit", "signature", "written", "module"))
-"""Headings of columns that hold text of a spec."""
+Row = Sequence[str]
+
+LONG = frozenset(("signature", "written"))
+CODE = LONG | {"name", "module"}
+"""Headings of columns that hold text of a spec, those of `LONG` of more than a word."""
 
 NOTE = """\
 <!-- Written by `python -m qdsl.cli.reference docs/reference`. -->
 
-`qdsl list {name}` prints the table{explain}."""
+`qdsl list {name}` prints the table, `qdsl explain WORD` what is known of one."""
 
 
 def pages() -> Mapping[str, str]:
@@ -34,31 +37,38 @@ def write(folder: Path) -> None:
 
 def _page(name: str, catalog: Catalog) -> str:
     entries = catalog.entries()
-    explain = ", `qdsl explain NAME` what is known of one" if catalog.names() else ""
     return (
         page(
             f"# {catalog.title[:1].upper()}{catalog.title[1:]}",
-            NOTE.format(name=name, explain=explain),
+            NOTE.format(name=name),
             catalog.intro(),
-            markdown_table(catalog.headings, (_row(catalog, e) for e in entries)),
+            markdown_table(*_table(catalog, entries)),
             *(_section(e) for e in entries if catalog.sections),
         )
         + "\n"
     )
 
 
-def _row(catalog: Catalog, entry: Entry) -> tuple[str, ...]:
+def _table(catalog: Catalog, entries: Iterable[Entry]) -> tuple[Row, list[Row]]:
+    """Headings and rows; how a thing is written stands in its section, where it has one."""
+    hidden = LONG if catalog.sections else frozenset()
+    shown = [i for i, heading in enumerate(catalog.headings) if heading not in hidden]
+    rows = (_row(catalog, entry) for entry in entries)
+    return [catalog.headings[i] for i in shown], [[row[i] for i in shown] for row in rows]
+
+
+def _row(catalog: Catalog, entry: Entry) -> Row:
     """The cells of an entry, the first a link to where the entry is explained."""
+    name = entry.cells[0]
     first, *others = (
         f"`{cell}`" if heading in CODE and cell else cell
         for heading, cell in zip(catalog.headings, entry.cells, strict=True)
     )
-    name = entry.cells[0]
     if catalog.link:
         first = f"[{first}]({catalog.link(name)})"
     elif catalog.sections:
         first = f"[{first}](#{name.lower()})"
-    return first, *others
+    return [first, *others]
 
 
 def _section(entry: Entry) -> str:

@@ -42,7 +42,7 @@ def _factor(value: int) -> str:
 
 def symbolic_parameters(kind: type[Layer]) -> tuple[Parameter, ...]:
     """The parameters of a layer, shapes in terms of its arguments; optional parts are left out."""
-    values = {}
+    values: dict[str, int | float] = {}
     for field in fields(kind):
         if field.type in ("int", int):
             value = SIZE if field.default is MISSING else field.default

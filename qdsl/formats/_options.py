@@ -25,9 +25,9 @@ OPTIONS = (
     OptionText("zero", "int, f32, f16, bf16", "int", "How zero points are stored (asymmetric)."),
     OptionText(
         "clip",
-        "none, 0.3 to 1.0, search",
+        "none, 0.3 to 1.0, search, learned",
         "none",
-        "Cuts the range: by a factor, or to the least squared error.",
+        "Cuts the range: by a factor, to the least squared error, or as training learns.",
     ),
     OptionText("levels", "full, narrow, half", "", "Which codes are used; asymmetric: all."),
     OptionText("rule", "absmean, threshold", "absmean", "How ternary codes are chosen."),

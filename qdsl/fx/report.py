@@ -47,8 +47,15 @@ class Report:
         return (*self.layers, *self.entries)
 
     @property
+    def failed(self) -> tuple[str, ...]:
+        """What differs: paths of layers, keys that are stored otherwise, names of entries."""
+        layers = (r.path for r in self.layers if not r.ok)
+        entries = (e.entry for e in self.entries if not e.ok)
+        return (*layers, *self.stored, *entries)
+
+    @property
     def ok(self) -> bool:
-        return not self.stored and all(r.ok for r in self.rows)
+        return not self.failed
 
     def __str__(self) -> str:
         return report_text(self)
@@ -66,7 +73,7 @@ def report_text(report: Report) -> str:
     for e in report.entries:
         result = "equal" if e.equal else f"differs by {e.max_error:.3g}"
         lines.append(f"{_mark(e.ok)} entry {e.entry}: {result}")
-    failed = sum(not r.ok for r in report.rows) + len(report.stored)
+    failed = len(report.failed)
     lines.append(f"{failed} of the comparisons failed" if failed else "all comparisons hold")
     return "\n".join(lines)
 

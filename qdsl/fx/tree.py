@@ -39,7 +39,7 @@ def build_tree(model: Model, make: Make) -> Container:
             else:
                 owner.register_buffer(name, value)
         except KeyError:
-            found.append(_taken(name, storage.parameter.span))
+            found.append(_taken(name, storage.place, "this name"))
     if found:
         raise QdslError(found)
     return root
@@ -64,10 +64,10 @@ def _container(module: Module) -> Container:
         try:
             result.add_module(name, child)
         except KeyError:
-            raise QdslError([_taken(name, module.span)]) from None
+            raise QdslError([_taken(name, module.places.get(name, module.span), "its member")]) from None
     return result
 
 
-def _taken(name: str, span: Span) -> Diagnostic:
+def _taken(name: str, span: Span, label: str) -> Diagnostic:
     message = f"`{name}` is an attribute of torch modules"
-    return error("Q504", message, span, "this name", help="give it another name")
+    return error("Q504", message, span, label, help="give it another name")

@@ -123,13 +123,24 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Module:
-    """A layer or a block; a list of members is a `repeat`, an element's path is `name[i]`."""
+    """A layer or a block; a list of members is a `repeat`, an element's path is `name[i]`.
+
+    Equal members are one value, so where each is written is its block's to know: `places`, by the
+    member's name. `span` is where a block is defined, or where the first of equal layers is made.
+    """
 
     kind: str
     is_layer: bool
     parameters: tuple[Parameter, ...]
     members: "Mapping[str, Module | tuple[Module, ...]]"
     span: Span = field(default_factory=no_span, repr=False)
+    places: Mapping[str, Span] = field(default_factory=dict, repr=False)
+
+    def place(self, path: str) -> Span:
+        """Where the module at a path below this one is made; this one is where it is defined."""
+        above, _, last = path.rpartition(".")
+        owner = dict(_walked(self)).get(above)
+        return owner.places.get(last.partition("[")[0], no_span()) if owner and path else self.span
 
     def walk(self, path: str = "") -> "Iterator[tuple[str, Module]]":
         """Every module below and this one, outside in, with its path."""
@@ -173,13 +184,17 @@ class Assigned:
 
 @record
 class Storage:
-    """A parameter at its path, with its format; `kind` is the layer's (`parameter` in a block)."""
+    """A parameter at its path, with its format; `kind` is the layer's (`parameter` in a block).
+
+    `place` is where its layer is made, or the parameter.
+    """
 
     path: str
     kind: str
     parameter: Parameter
     assigned: Assigned = Assigned(F32)
     trainable: bool = True
+    place: Span = field(default_factory=no_span, compare=False, repr=False)
 
     @property
     def format(self) -> WeightFormat:

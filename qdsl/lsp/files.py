@@ -60,6 +60,13 @@ class Files:
             return kept.pieces.parsed
         return kept.pieces.parse(source)
 
+    def settle(self) -> bool:
+        """Reads as a whole what was guessed item by item; says whether there was anything."""
+        guessed = [kept for kept in self._kept.values() if kept.pieces.guessed]
+        for kept in guessed:
+            kept.pieces.read_whole(kept.source)
+        return bool(guessed)
+
     def place(self, span: Span) -> Place | None:
         """Where a span stands now; None where its text is gone."""
         for kept in self._kept.values():

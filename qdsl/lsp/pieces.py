@@ -2,8 +2,8 @@
 
 Each item is a text of its own, a piece, which begins with the comments above it. A piece that is
 as it was keeps its tree, with all spans, which point into the piece; `Pieces` knows where the
-piece stands now. Where brackets do not balance one item may hide in another: then the text is read
-as a whole.
+piece stands now. Where brackets do not balance one item may hide in another: `read_whole` then says
+what `syntax.parse` says, at the cost of the whole text.
 """
 
 import re
@@ -37,19 +37,29 @@ class Piece:
 
 @dataclass(eq=False)
 class Pieces:
-    """The pieces of one text in its latest state."""
+    """The pieces of one text in its latest state; `guessed` where brackets do not balance."""
 
     source: Source | None = None
     parsed: Parsed | None = None
+    guessed: bool = False
     places: dict[Source, int] = field(default_factory=dict)
     _pieces: dict[str, list[Piece]] = field(default_factory=dict)
 
     def parse(self, source: Source) -> Parsed:
-        """The tree of the text and its syntax errors, as `syntax.parse` gives them."""
+        """The tree of the text and its syntax errors, item by item."""
         if self.parsed is None or self.source is not source:
-            self.parsed = self._joined(source) or parse(source)
-            self.source = source
+            joined = self._joined(source)
+            if joined is None:
+                return self.read_whole(source)
+            self.guessed = any(d.code in UNBALANCED for d in joined[1])
+            self.source, self.parsed = source, joined
             self.places[source] = 0
+        return self.parsed
+
+    def read_whole(self, source: Source) -> Parsed:
+        """The same without a guess."""
+        self.source, self.parsed, self.guessed = source, parse(source), False
+        self.places = {source: 0}
         return self.parsed
 
     def place(self, span: Span) -> tuple[int, int] | None:
@@ -77,7 +87,7 @@ class Pieces:
             items += piece.items
             diagnostics += piece.diagnostics
         self._pieces = found
-        if any(d.code in UNBALANCED for d in diagnostics) or len(diagnostics) > DIAGNOSTICS_LIMIT:
+        if len(diagnostics) > DIAGNOSTICS_LIMIT:
             return None
         return tree.File(1, tuple(items), (), source), tuple(diagnostics)
 

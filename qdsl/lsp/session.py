@@ -20,7 +20,8 @@ from qdsl.lsp.view import View
 
 PAUSE = 0.002  # seconds in which the next keystroke of a burst arrives
 REST = 1.0  # seconds without a keystroke, after which there is time to collect garbage
-TIRED = 100  # keystrokes after which there must be
+TIRED = 500  # keystrokes after which there must be
+THOROUGH = 50  # collections of which one looks at everything
 BUG = "bug of qdsl, not of your spec: please report it with the text in the log of the editor"
 
 
@@ -41,7 +42,7 @@ class Session:
         self.documents: dict[str, Document] = {}
         self.said: dict[str, list[types.Diagnostic]] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
-        self._looks = 0
+        self._looks = self._rests = 0
 
     # ---- documents ---------------------------------------------------------------------------
 
@@ -113,10 +114,13 @@ class Session:
         self._tasks[document.uri] = asyncio.ensure_future(self._look(document))
 
     async def _look(self, document: Document) -> None:
-        """Tells what is wrong, and once more when kernels and budgets have been looked at."""
+        """Tells what is wrong, and once more when all has been looked at closely."""
         await asyncio.sleep(PAUSE)
         try:
             self.tell(document)
+            await asyncio.sleep(0)
+            if self.files.settle():
+                document.forget()
             for name, judged in tuple(document.analyse().unjudged()):
                 await asyncio.sleep(0)
                 document.judge(name, judged)
@@ -128,12 +132,20 @@ class Session:
         await self._rest()
 
     async def _rest(self) -> None:
-        """Collects garbage, of which scopes leave cycles, when nobody waits for it."""
+        """Collects garbage when nobody waits for it: scopes leave cycles.
+
+        What is alive then is set aside, or each time would take longer than a keystroke may; now
+        and then all is looked at, for what was set aside may be garbage by then.
+        """
         self._looks += 1
-        if self._looks < TIRED:
-            await asyncio.sleep(REST)
-        self._looks = 0
-        gc.collect()
+        if self._looks > 1:
+            if self._looks % TIRED:
+                await asyncio.sleep(REST)
+            self._rests += 1
+            if self._rests % THOROUGH == 0:
+                gc.unfreeze()
+            gc.collect()
+        gc.freeze()
 
     def tell(self, document: Document) -> None:
         """Publishes the findings."""

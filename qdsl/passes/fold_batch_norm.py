@@ -108,4 +108,4 @@ def _bias(path: str, weight: Storage) -> Storage:
         init="zeros",
         span=weight.parameter.span,
     )
-    return Storage(path, weight.kind, parameter, Assigned(F32), weight.trainable)
+    return Storage(path, weight.kind, parameter, Assigned(F32), weight.trainable, weight.place)

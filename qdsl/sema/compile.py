@@ -72,7 +72,7 @@ def compile_file(
 
     `memory` is what the last compilation of this file left, and takes what this one leaves.
     """
-    context, memory = Context(), memory or Memory()
+    context, memory = Context(), memory or Memory(kept=False)
     loader = Loader(context, import_root(path), reader, memory.parse)
     scope = loader.load(real_path(path), name or str(path))
     if scope is None:

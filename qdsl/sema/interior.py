@@ -35,6 +35,7 @@ class Interior:
     names: dict[str, Val]
     parameters: list[Parameter] = field(default_factory=list)
     members: dict[str, Module | tuple[Module, ...]] = field(default_factory=dict)
+    places: dict[str, Span] = field(default_factory=dict)
     ties: list[TieValue] = field(default_factory=list)
     parts: int = 1
     numel: int = 0
@@ -60,7 +61,7 @@ class Interior:
     def finish(self) -> Unit:
         definition = self.block.definition
         name, span = definition.name.text, definition.name.span
-        module = Module(name, False, tuple(self.parameters), self.members, span)
+        module = Module(name, False, tuple(self.parameters), self.members, span, self.places)
         return Unit(
             module=module,
             definition=self.block,
@@ -139,12 +140,12 @@ class Interior:
         match value:
             case Unit(module=module):
                 self._count(value.parts, value.numel, span)
-                self.members[name] = module
+                self.members[name], self.places[name] = module, span
                 self.whole = self.whole and value.whole
             case Repeated(units):
                 parts, numel = sum(u.parts for u in units), sum(u.numel for u in units)
                 self._count(parts, numel, span)
-                self.members[name] = tuple(u.module for u in units)
+                self.members[name], self.places[name] = tuple(u.module for u in units), span
                 self.whole = self.whole and all(u.whole for u in units)
             case None:
                 pass

@@ -8,8 +8,8 @@ from qdsl.ir.shape import Dim
 MAX_DEPTH = 32  # blocks within blocks, calls within calls
 MAX_IMPORTS = 32  # files that import each other in a row
 MAX_REPEAT = 100_000  # elements of one `repeat`, rounds of one `for`
-MAX_PARTS = 300_000  # layers, blocks and weights of all variants of a file, unrolled
-MAX_MATCHES = 700_000  # what rules match, over all variants of a file
+MAX_PARTS = 100_000  # layers, blocks and weights of all variants of a file, unrolled
+MAX_MATCHES = 400_000  # what rules match, over all variants of a file
 MAX_PARAMETERS = 10**12  # numbers in the weights of one model
 MAX_OPERATIONS = 500_000  # operations of one entry, unrolled
 MAX_WORK = 1_000_000  # expressions evaluated and operations made, weighted

@@ -30,10 +30,12 @@ class Memory:
     An item rests on those that its text names, and on what these rest on. What was made of it may
     be used again while all of them are the same nodes, and nothing was wrong in their text: so
     that `parse` has to return the same nodes for text that did not change, and every finding is
-    found again. bodies and formulas are those of `Elaborator`, units those of `Units`.
+    found again. bodies and formulas are those of `Elaborator`, units those of `Units`. kept: there
+    will be a next compilation.
     """
 
     parse: Parse = parse
+    kept: bool = True
     units: dict[object, Unit | None] = field(default_factory=dict)
     bodies: dict[object, Elaborated | None] = field(default_factory=dict)
     formulas: dict[object, Dim | None] = field(default_factory=dict)
@@ -47,6 +49,8 @@ class Memory:
 
     def begin(self, scopes: Iterable[FileScope]) -> None:
         """Forgets what rests on an item that changed, or that was wrong."""
+        if not self.kept:
+            return
         scopes = tuple(scopes)
         items = tuple(item for scope in scopes for item in scope.file.items)
         words = {id(i): self._words.get(id(i)) or _words_of(i.span) for i in items}
@@ -58,6 +62,8 @@ class Memory:
 
     def end(self, findings: Iterable[Diagnostic]) -> None:
         """Notes which items had findings; without this call, all are taken to have had some."""
+        if not self.kept:
+            return
         places: dict[Source, list[int]] = {}
         for finding in findings:
             for label in (finding.primary, *finding.secondary):

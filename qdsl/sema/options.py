@@ -149,7 +149,9 @@ def _literals(members: Iterable[Hint]) -> tuple[str, ...]:
 
 def _known(members: tuple[Hint, ...]) -> tuple[str, ...]:
     options = (m.word() for m in members if _is_option(m))
-    inner = (w for m in members if _origin(m) is tuple for w in _known(alternatives(get_args(m)[0])))
+    inner = (
+        w for m in members if _origin(m) is tuple for w in _known(alternatives(get_args(m)[0]))
+    )
     return (*options, *_literals(members), *inner, *(["none"] if NoneType in members else []))
 
 

@@ -30,6 +30,7 @@ class _Unfitting:
     claim: Claim
     path: str
     parameter: Parameter
+    made: Span
     count: int
 
 
@@ -51,14 +52,18 @@ class Assigner:
         """Every owned parameter with its format; unclaimed weights are reported."""
         found: list[Storage] = []
         unclaimed: list[str] = []
-        for path, module in root.walk():
+        modules = dict(root.walk())
+        for path, module in modules.items():
             kind = module.kind if module.is_layer else "parameter"
+            above, _, name = path.rpartition(".")
+            made = modules[above].places.get(name.partition("[")[0]) if module.is_layer else None
             for parameter in module.parameters:
                 name = join(path, parameter.name)
                 if name in ties:
                     continue
                 claim = self._claim(parameter.role, name)
-                found.append(self._storage(name, kind, parameter, claim))
+                place = made or parameter.span
+                found.append(self._storage(name, kind, parameter, claim, place))
                 if policy and parameter.role is Role.WEIGHT and claim is None:
                     unclaimed.append(name)
         self._report_unfitting()
@@ -94,16 +99,18 @@ class Assigner:
     def _claim(self, role: Role, path: str) -> Claim | None:
         return self.claims.winner(PROPERTY_OF[role], path) if role in PROPERTY_OF else None
 
-    def _storage(self, path: str, kind: str, parameter: Parameter, claim: Claim | None) -> Storage:
+    def _storage(
+        self, path: str, kind: str, parameter: Parameter, claim: Claim | None, place: Span
+    ) -> Storage:
         trainable = parameter.role is not Role.STATISTIC
         if trainable and (word := self.claims.winner("trainable", path)):
             trainable = self._value(word) is True
         if claim is None:
-            return Storage(path, kind, parameter, PLAIN, trainable)
-        assigned = self._assigned(path, parameter, claim)
-        return Storage(path, kind, parameter, assigned, trainable)
+            return Storage(path, kind, parameter, PLAIN, trainable, place)
+        assigned = self._assigned(path, parameter, claim, place)
+        return Storage(path, kind, parameter, assigned, trainable, place)
 
-    def _assigned(self, path: str, parameter: Parameter, claim: Claim) -> Assigned:
+    def _assigned(self, path: str, parameter: Parameter, claim: Claim, made: Span) -> Assigned:
         value = self._value(claim)
         if not isinstance(value, WeightFormat | tuple):
             return PLAIN
@@ -114,7 +121,7 @@ class Assigner:
             self.checked[key] = next((w for w in unfit if w), None)
         if wrong := self.checked[key]:
             place = id(claim.property)
-            first = self.unfitting.get(place, _Unfitting(wrong, claim, path, parameter, 0))
+            first = self.unfitting.get(place, _Unfitting(wrong, claim, path, parameter, made, 0))
             self.unfitting[place] = replace(first, count=first.count + 1)
         choices = value if isinstance(value, tuple) else ()
         return Assigned(formats[0], claim.property.span, choices)
@@ -163,7 +170,7 @@ class Assigner:
         for found in self.unfitting.values():
             others = f" and {found.count - 1} others" if found.count > 1 else ""
             message = f"{found.wrong.message} of `{found.path}`{others}"
-            place = [(found.parameter.span, f"`{found.path}` is {list(found.parameter.shape)}")]
+            place = [(found.made, f"`{found.path}` is {list(found.parameter.shape)}")]
             span, help = found.claim.property.value.span, found.wrong.help
             self.context.report(error("Q307", message, span, secondary=place, help=help))
 

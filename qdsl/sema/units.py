@@ -56,7 +56,8 @@ class Units:
 
     def _layer(self, kind: LayerKind, given: Given, span: Span) -> Unit:
         arguments = bind_layer(kind, given, span, self.context)
-        key = (kind.name, *sorted(arguments.items()))
+        # alike layers of one place are one unit; of two places, each has its own line
+        key = (kind.name, span.source.name, span.start, *sorted(arguments.items()))
         if made := self.made.get(key):
             return made
         try:

@@ -84,5 +84,5 @@ def _activations(
 
 
 def _first_span(model: Model) -> Span | None:
-    spans = (s.parameter.span for s in model.storages)
+    spans = (s.place for s in model.storages)
     return next((s for s in spans if s != no_span()), None)

@@ -168,7 +168,7 @@ def _place(cause: Cause, sides: Sequence[Row], modules: Mapping[str, Module]) ->
     spans = []
     if cause in (Cause.FORMAT, Cause.GROUP, Cause.SPARSITY):
         spans = [side.storage.assigned.span for side in sides]
-    spans.append(row.storage.parameter.span)
+    spans.append(row.storage.place)
     if (module := modules.get(row.path.rpartition(".")[0])) is not None:
         spans.append(module.span)
     return next((_written(span) for span in spans if span != no_span()), None)

@@ -34,14 +34,16 @@ def parse(source: Source) -> tuple[tree.File, tuple[Diagnostic, ...]]:
     if len(source.text) > SIZE_LIMIT:
         return tree.File(EDITION, (), (), source), (oversized(source.name),)
     tables = _tables()
-    file, diagnostics = _parse(source, tables, lex(source, tables, MISTAKES))
+    plain = lex(source, tables, MISTAKES)
+    file, diagnostics = _parse(source, tables, plain)
     if diagnostics and FOREIGN.search(source.text):
         from qdsl.syntax.indentation import braced  # only a file with errors pays for it
 
         lexed = lex(source, tables, MISTAKES, foreign=True)
         tokens, colons = braced(source, lexed.tokens, tables)
-        lexed = replace(lexed, tokens=[*tokens], diagnostics=[*lexed.diagnostics, *colons])
-        file, diagnostics = _parse(source, tables, lexed)
+        if (tokens := [*tokens]) != plain.tokens:
+            lexed = replace(lexed, tokens=tokens, diagnostics=[*lexed.diagnostics, *colons])
+            file, diagnostics = _parse(source, tables, lexed)
     return file, _in_order(diagnostics)
 
 

@@ -76,7 +76,7 @@ def test_every_function_has_its_rules():
     ("word", "said"),
     [
         ("Linear", "`Linear(in_features: int, out_features: int, bias: bool = true)`"),
-        ("linear", "# Linear"),
+        ("LINEAR", "# Linear"),
         ("int4", "| `group` |"),
         ("int8", "`int8(dynamic, per = token)`"),
         ("ConformerBlock", "import std.speech { ConformerBlock }"),

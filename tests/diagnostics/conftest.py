@@ -29,14 +29,15 @@ class Bare:
 
 @pytest.fixture
 def find() -> Find:
-    """`find(path, variant, kernels=…)`: what commands find in a spec.
+    """`find(path, variant, kernels=…, fits=…)`: what commands find in a spec.
 
     variant: what stands behind `path#`, for commands that need one. kernels: plan for a back end
-    of this test, so that nothing depends on what is built.
+    of this test, so that nothing depends on what is built. fits: choose open formats, instead of
+    asking for the size that they leave open.
     """
 
     def found(
-        path: Path, variant: str | None = None, *, kernels: bool = False
+        path: Path, variant: str | None = None, *, kernels: bool = False, fits: bool = True
     ) -> tuple[Diagnostic, ...]:
         spec = check_spec(path)
         variants = tuple(spec.variants.values()) if spec.compiled.ok else ()
@@ -45,16 +46,16 @@ def find() -> Find:
                 _, variants = open_spec(f"{path}#{variant}")
             except QdslError as failure:
                 return failure.diagnostics
-        return (*spec.diagnostics, *_of_variants(variants, kernels))
+        return (*spec.diagnostics, *_of_variants(variants, kernels, fits))
 
     return found
 
 
-def _of_variants(variants: tuple[Variant, ...], kernels: bool) -> list[Diagnostic]:
+def _of_variants(variants: tuple[Variant, ...], kernels: bool, fits: bool) -> list[Diagnostic]:
     found: list[Diagnostic] = []
     for variant in variants:
         if variant.open:
-            found += _of_open(variant)
+            found += _of_open(fit if fits else Variant.size, variant)
             continue
         found += [d for judged in variant.budgets() for d in judged.diagnostics]
         if variant.resolved.target:
@@ -64,9 +65,9 @@ def _of_variants(variants: tuple[Variant, ...], kernels: bool) -> list[Diagnosti
     return found
 
 
-def _of_open(variant: Variant) -> tuple[Diagnostic, ...]:
+def _of_open(command: Callable[[Variant], object], variant: Variant) -> tuple[Diagnostic, ...]:
     try:
-        fit(variant)
+        command(variant)
     except QdslError as failure:
         return failure.diagnostics
     return ()

@@ -15,14 +15,14 @@ from qdsl.syntax import format_file, parse
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
-FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+FENCE = re.compile(r"^```(.*?)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 SPEC = re.compile(r"(#.*\n|\n)*qspec 1\n")
 
 EXAMPLES = [
     pytest.param(text, id=f"{page.stem}-{i}")
     for page in PAGES
-    for i, (_, text) in enumerate(FENCE.findall(page.read_text(encoding="utf-8")))
-    if SPEC.match(text)
+    for i, (kind, text) in enumerate(FENCE.findall(page.read_text(encoding="utf-8")))
+    if SPEC.match(text) and kind != "qspec draft"  # that one has mistakes: test_tutorial.py
 ]
 
 
@@ -37,7 +37,7 @@ def folder(tmp_path, monkeypatch):
 
 def test_there_are_examples():
     pages = {example.id.rpartition("-")[0] for example in EXAMPLES}
-    assert {"README", "syntax"} <= pages
+    assert {"README", "syntax", "meaning", "library"} <= pages
 
 
 @pytest.mark.parametrize("text", EXAMPLES)
@@ -45,7 +45,9 @@ def test_specs(text, folder):
     (folder / "example.qspec").write_text(text)
     spec = check_spec("example.qspec")
     assert spec.diagnostics == ()
-    assert [d for v in spec.variants.values() for d in v.findings()] == []
+    # an example says what is found in it
+    found = {d.code for v in spec.variants.values() for d in v.findings()}
+    assert found == set(re.findall(r"^# (Q\d+):", text, re.MULTILINE))
     file, _ = parse(Source("example.qspec", text))
     assert format_file(file) == text
 

@@ -115,7 +115,7 @@ def _near(parts: list[str], random: Random, other: list[str]) -> None:
     if numbers:
         place = random.choice(numbers)
         value = int(parts[place])
-        parts[place] = str(random.choice((value + 1, abs(value - 1), value * 2, value // 2, 100)))
+        parts[place] = str(random.choice((value + 1, abs(value - 1), value * 2, value // 2, 1000)))
 
 
 def _meaning(parts: list[str], random: Random, other: list[str]) -> None:

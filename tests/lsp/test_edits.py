@@ -36,3 +36,12 @@ def test_no_fix_elsewhere(document):
     end = opened.place("2¦")
     found = opened.ask("codeAction", range={"start": end, "end": end}, context={"diagnostics": []})
     assert found == []
+
+
+def test_the_name_that_was_meant_is_a_fix(document, spec):
+    opened = document(spec.replace("|> up |>", "|> upp |>"))
+    (found,) = opened.findings()
+    (action,) = opened.ask("codeAction", range=found["range"], context={"diagnostics": []})
+    assert action["title"] == "replace `upp` by `up`"
+    (edit,) = action["edit"]["changes"][opened.uri]
+    assert (edit["range"], edit["newText"]) == (found["range"], "up")

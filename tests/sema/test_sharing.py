@@ -93,3 +93,23 @@ def test_a_block_that_is_wrong_is_wrong_once(codes: Callable[..., list[str]]) ->
         }
     """)
     assert found == ["Q210"]
+
+
+def test_equal_layers_are_made_where_they_are_written(variant: Callable[..., Variant]) -> None:
+    model = variant("""
+        block Two(d: int) {
+            a = Linear(d -> d)
+            b = repeat 2 { Linear(d -> d) }
+            forward(x: f32[B, d]) -> f32[B, d] { return a(x) |> b }
+        }
+        model Net {
+            one = Two(8)
+            other = Two(8)
+            entry run(x: f32[B, 8]) { return one(x) |> other }
+        }
+    """).model
+    found = {s.path: s.place.location.line for s in model.storages}
+    assert found["one.a.weight"] == found["other.a.bias"] == 4
+    assert found["one.b[0].weight"] == found["other.b[1].bias"] == 5
+    assert model.root.place("other").text == "Two(8)"
+    assert model.root.place("one.b[1]").location.line == 5

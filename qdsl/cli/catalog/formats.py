@@ -5,14 +5,35 @@ from functools import cache
 import qdsl.formats
 import qdsl.sparsity
 from qdsl.cli.entry import Catalog, Entry, markdown_table, page
-from qdsl.formats._options import OptionText, option_texts
+from qdsl.formats._options import OPTIONS, OptionText, option_texts
 from qdsl.ir.family import Family, SparsityFamily
-from qdsl.ir.format import IntegerGrid
+from qdsl.ir.format import FloatGrid, IntegerGrid, WeightFormat, code_bits
+from qdsl.ir.model import Parameter, Role, Storage
 from qdsl.registry import collect
+from qdsl.size.choices import format_bytes
 
 _ANY = (
     "One of several formats: `weights = any(int4(group = 64), int8)`. `qdsl fit` chooses for each "
     "weight, so that the budget holds."
+)
+_SYNTAX = (
+    "A format is a word, with options and flags in brackets: `int4(group = 64, asymmetric)`. "
+    "`format w4 = int4(group = 64)` gives it a name, a parameter of type `format` takes one. "
+    "`sparse 2:4` behind it prunes."
+)
+_VALUES = (
+    "Of weights (`weights = int4`) every format may be used. Values are rounded (`activations`, "
+    "`state`, `output`, `matmul`, `softmax`) in two ways. `int8(dynamic, per = token)` takes the "
+    "range from the data as the layer is called, `per = tensor` one range for all of it; nothing "
+    "is stored. `int8(static)`, of any `int` or `uint`, rounds in a range that calibration fixes: "
+    "4 bytes are stored of its scale, 1 more of its zero point where it is `asymmetric`, once for "
+    "each layer; a product has a range for each operand. `static` may be left out."
+)
+_BYTES = (
+    "The size is a function of the spec alone. A weight is a matrix [outputs, K]; each row of "
+    "codes, of zero points and of positions (`sparse`) starts on a byte. There is a scale for each "
+    "output, or, with `group = g`, ceil(K / g) of them; `clip` costs nothing. "
+    "[artifact.md](../artifact.md) has every byte."
 )
 
 
@@ -78,8 +99,46 @@ def _of_values(family: Family) -> str:
     return f"Activations and other values: {dynamic}`{family.name}(static)`."
 
 
+def _intro() -> str:
+    options = [(f"`{o.name}`", o.values, o.default, o.doc, _takers(o.name)) for o in OPTIONS]
+    return page(
+        _SYNTAX,
+        _VALUES,
+        "## Options",
+        markdown_table(("option", "values", "default", "meaning", "of"), options),
+        "## Bytes",
+        _BYTES,
+        "## Formats",
+        markdown_table(
+            ("format", "bits", "256 × 256", "source"), map(_facts, _families().values())
+        ),
+    )
+
+
+def _takers(option: str) -> str:
+    """The kinds of formats that take the option, `int` and `uint` for all of their widths."""
+    taken = {f.name.rstrip("12345678") for f in _families().values() if _takes(f, option)}
+    return ", ".join(f"`{name}`" for name in sorted(taken))
+
+
+def _takes(family: Family, option: str) -> bool:
+    return not isinstance(family.grid, FloatGrid) and option in family.options | family.flags
+
+
+def _facts(family: Family) -> tuple[str, str, str, str]:
+    """Its word, bits of a code, bytes of a matrix of 256 rows and columns, source."""
+    grid = family.grid
+    bits = 8 * grid.type.bytes if isinstance(grid, FloatGrid) else code_bits(grid)
+    parameter = Parameter("weight", (256, 256), Role.WEIGHT)
+    format = WeightFormat(family.name, grid)
+    size = format_bytes(Storage("weight", "Linear", parameter), format)
+    return f"`{family.name}`", f"{bits}", f"{size:,} B", family.source
+
+
 def _source(text: str) -> str:
     return f"Source: {text}." if text else ""
 
 
-FORMATS = Catalog("number formats", ("name", "options", "doc"), _names, _entry)
+FORMATS = Catalog(
+    "number formats", ("name", "options", "doc"), _names, _entry, intro=_intro, sections=False
+)

@@ -78,15 +78,15 @@ def _property(role: Role) -> str:
 
 def _properties(name: str) -> str:
     own = [f"`{p}`" for p, kinds in LAYER_PROPERTIES.items() if name in kinds]
-    return f"Other properties of policies: {', '.join((*own, '`output`'))}."
+    return f"Other properties of policies: {', '.join((*own, '`output`', '`trainable`'))}."
 
 
 def _intro() -> str:
     return page(
         "A layer is made in a block, `up = Linear(d -> 4 * d)`, and called, `up(x)`. `a -> b` in a "
         "call stands for the next two arguments. Tensors are channels-last; `..` are any axes.",
-        "Weights are named behind the path of the layer: `encoder.up.weight`. A policy governs each "
-        "by the property beside it.",
+        "Weights are named behind the path of the layer: `encoder.up.weight`. A policy governs "
+        "each by the property beside it.",
     )
 
 

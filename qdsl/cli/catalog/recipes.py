@@ -42,6 +42,14 @@ _STAGE = (
     "of every stage; a variant overrides them by `recipe.lr = …`, those of a stage by "
     "`recipe.qat.lr = …`."
 )
+_EXAMPLE = """\
+recipe finetune {
+    task = asr(loss = rnnt, features = fbank(80))
+    lr = cosine(1e-3, warmup = 100)
+    stage float { steps = 2000 }
+    stage sparse { steps = 1000; mask = few_shot(shots = 4, every = 200); decay = 2e-4 }
+    stage qat { steps = 2000; lr = 2e-4; distill = stage(float, temperature = 2) }
+}"""
 
 
 @record
@@ -89,7 +97,8 @@ def _properties() -> Iterator[tuple[str, _Meaning]]:
 
 
 def _values() -> Iterator[tuple[str, _Meaning]]:
-    for kind in (Stage, *_tasks()):
+    kinds: tuple[type[Option], ...] = (Stage, *_tasks())
+    for kind in kinds:
         for field, option in options_within(kind):
             written = call_text(option)
             doc = _doc(option)
@@ -125,4 +134,15 @@ def _paragraphs(meaning: _Meaning) -> tuple[str, ...]:
     return head, f"`{meaning.written}`", meaning.doc, meaning.more
 
 
-RECIPES = Catalog("words of recipes", ("name", "kind", "written", "doc"), _meanings, _entry)
+def _intro() -> str:
+    return page(
+        "A recipe says how a variant is trained: a task, and stages that follow each other. A "
+        "value is a number, a word or a call of one.",
+        f"```\n{_EXAMPLE}\n```",
+        "`check` reads recipes; a command that trains by them is still to come.",
+    )
+
+
+RECIPES = Catalog(
+    "words of recipes", ("name", "kind", "written", "doc"), _meanings, _entry, intro=_intro
+)

@@ -1,12 +1,18 @@
 """Lists the tasks that a recipe may train for."""
 
+from collections.abc import Iterator
+from contextlib import suppress
 from functools import cache
 from inspect import cleandoc
+from typing import Any
 
 import qdsl.recipes.tasks
-from qdsl.cli.entry import Catalog, Entry, first_sentence, page
+from qdsl.cli.entry import Catalog, Entry, first_sentence, markdown_table, page
+from qdsl.cli.recipe_text import argument_rows, call_text
+from qdsl.recipes.option import OptionError
 from qdsl.recipes.task import Task
 from qdsl.registry import member_class, names
+from qdsl.sema.options import alternatives, schema
 
 
 @cache
@@ -17,9 +23,37 @@ def _tasks() -> dict[str, type[Task]]:
 
 def _entry(name: str) -> Entry:
     doc = cleandoc(_tasks()[name].__doc__ or "")
-    needs = "\n".join(f"- `{need}`" for need in _tasks()[name]().needs())
-    text = page(f"# {name}", "A task of recipes.", doc, "## What the model must have", needs)
+    kind = _tasks()[name]
+    text = page(
+        f"# {name}",
+        "A task of recipes.",
+        f"`{call_text(kind)}`",
+        doc,
+        markdown_table(("argument", "values", "default"), argument_rows(kind)),
+        "## What the model must have",
+        *_needs(kind),
+    )
     return Entry((name, first_sentence(doc)), text)
 
 
-TASKS = Catalog("tasks of recipes", ("name", "doc"), _tasks, _entry)
+def _needs(kind: type[Task]) -> Iterator[str]:
+    """The entries, for each loss that the task takes."""
+    found: dict[tuple[str, ...], list[str]] = {}
+    for loss in alternatives(schema(kind)["loss"][0]) if "loss" in schema(kind) else ():
+        with suppress(OptionError):
+            values: dict[str, Any] = {"loss": loss()}
+            found.setdefault(kind(**values).needs(), []).append(f"`{loss.word()}`")
+    for needs, losses in found.items() or {kind().needs(): []}.items():
+        if losses:
+            yield f"With {' or '.join(losses)}:"
+        yield "\n".join(f"- `{need}`" for need in needs)
+
+
+def _intro() -> str:
+    return (
+        "`task = asr(loss = rnnt)` in a recipe. A model that lacks what its task needs is a Q703. "
+        "Dims of a signature stand for any numbers, the same ones in all entries of the task."
+    )
+
+
+TASKS = Catalog("tasks of recipes", ("name", "doc"), _tasks, _entry, intro=_intro)

@@ -25,7 +25,8 @@ def run(arguments: Namespace) -> int:
     word: str = arguments.word
     # a code is not worth looking at everything else
     catalogs = _catalogs("codes") if _CODE.fullmatch(word) else _catalogs()
-    pages = [c.entry(name).page for c in catalogs.values() for name in _named(c, word)]
+    pages = [c.entry(word).page for c in catalogs.values() if word in set(c.names())]
+    pages = pages or [c.entry(n).page for c in catalogs.values() for n in _alike(c, word)]
     if not pages:
         return _unknown(word, catalogs)
     print_page("\n\n".join(pages))
@@ -41,10 +42,9 @@ def _catalogs(*only: str) -> "Mapping[str, Catalog]":
     return {name: member(qdsl.cli.catalog, name, Catalog) for name in wanted}
 
 
-def _named(catalog: "Catalog", word: str) -> list[str]:
-    """The word as it is written, else in other letters."""
-    known = list(catalog.names())
-    return [n for n in known if n == word] or [n for n in known if n.lower() == word.lower()]
+def _alike(catalog: "Catalog", word: str) -> list[str]:
+    """The word in other letters, upper for lower."""
+    return [n for n in catalog.names() if n.lower() == word.lower()]
 
 
 def _unknown(word: str, catalogs: "Mapping[str, Catalog]") -> int:

@@ -1,12 +1,8 @@
 """Defines `qdsl lsp`: the language server, which editors start."""
 
-import sys
 from argparse import ArgumentParser, Namespace
-from importlib.util import find_spec
 
 from qdsl.cli.command import Command
-
-NEEDED = "pygls"
 
 
 def configure(parser: ArgumentParser) -> None:
@@ -16,10 +12,6 @@ def configure(parser: ArgumentParser) -> None:
 
 
 def run(arguments: Namespace) -> int:
-    if find_spec(NEEDED) is None:
-        print(f"error: the language server needs `{NEEDED}`", file=sys.stderr)
-        print("  help: pip install 'qdsl[lsp]'", file=sys.stderr)
-        return 2
     from qdsl.lsp.server import serve
 
     serve(_explain)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from qdsl.cli.command import Command
 
 if TYPE_CHECKING:
+    from qdsl.diagnostic.model import Diagnostic
     from qdsl.fx import Report
     from qdsl.spec import Variant
 
@@ -51,7 +52,7 @@ def run(arguments: Namespace) -> int:
         print(json.dumps(_json(found), indent=1))
     else:
         print(found)
-    return 0 if found.ok else 1
+    return 0 if found.ok else report([_mismatch(found, arguments.packed, arguments.backend)])
 
 
 def _check_packed_from(variant: "Variant", path: Path) -> None:
@@ -64,6 +65,20 @@ def _check_packed_from(variant: "Variant", path: Path) -> None:
         message = f"`{path}` was not packed from `{variant.label}`"
         help = "name the variant it was packed from, or pack it again"
         raise QdslError([error("Q714", message, help=help)])
+
+
+def _mismatch(found: "Report", packed: Path, backend: str) -> "Diagnostic":
+    from qdsl.diagnostic.model import error
+
+    first, *others = found.failed
+    more = f" and {len(others)} more" if others else ""
+    message = f"`{packed}` differs from the program it was packed from in `{first}`{more}"
+    if backend == "reference":
+        return error("Q721", message, help="pack it again from this checkpoint")
+    help = (
+        f"compare with `--backend reference`: where that agrees, a kernel of `{backend}` is wrong"
+    )
+    return error("Q721", message, help=help)
 
 
 def _json(found: "Report") -> dict[str, object]:

@@ -1,13 +1,17 @@
-"""Offers the fixes that diagnostics carry, and the manual page of their code."""
+"""Offers the fixes of diagnostics: the edit that one carries, or the name that it proposes."""
 
+import re
 from collections.abc import Iterator
 
 from lsprotocol import types
 
-from qdsl.diagnostic.model import Diagnostic
+from qdsl.diagnostic.model import Diagnostic, Edit
 from qdsl.lsp.findings import Reporter
 from qdsl.lsp.request import Request
 from qdsl.lsp.session import Session
+
+MEANT = re.compile(r"did you mean `(\w+)`\?")
+NAME = re.compile(r"\w+")
 
 
 def run(session: Session, params: types.CodeActionParams) -> list[types.CodeAction]:
@@ -26,7 +30,7 @@ def run(session: Session, params: types.CodeActionParams) -> list[types.CodeActi
 def _actions(
     session: Session, diagnostic: Diagnostic, reporter: Reporter
 ) -> Iterator[types.CodeAction]:
-    fix = diagnostic.fix
+    fix = diagnostic.fix or _meant(diagnostic)
     place = session.files.place(fix.span) if fix else None
     if fix is None or place is None:
         return
@@ -41,6 +45,15 @@ def _actions(
         ),
         is_preferred=True,
     )
+
+
+def _meant(diagnostic: Diagnostic) -> Edit | None:
+    """The nearest name in place of an unknown one, where that is the whole of the help."""
+    found = MEANT.fullmatch(diagnostic.help or "")
+    if found is None or diagnostic.primary is None:
+        return None
+    span = diagnostic.primary.span
+    return Edit(span, found[1]) if NAME.fullmatch(span.text) else None
 
 
 def _title(old: str, new: str) -> str:

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
+from qdsl.diagnostic.model import QdslError, error
 from qdsl.tasks.asr.download import COMMIT, URL, cache_folder, download
 from qdsl.tasks.asr.features import Samples
 
@@ -28,12 +29,11 @@ CHECKSUM = "11110d6e58039066ecf4dc9ce1757ef101ff489d0a87a6525fac1d8eab60cd89"
 PROJECT = Path(__file__).resolve().parents[3]
 
 
-class RecordingsMissing(Exception):
-    """No recordings, or other ones than the pinned: the user's to settle, as `help` says."""
+class RecordingsMissing(QdslError):
+    """No recordings, or other ones than the pinned (Q720): the user's to settle, as help says."""
 
     def __init__(self, message: str, *, help: str) -> None:
-        super().__init__(message)
-        self.message, self.help = message, help
+        super().__init__([error("Q720", message, help=help)])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -78,10 +78,10 @@ def checksum(folder: Path) -> str:
     for name in sorted(_name(s, d, t) for s in SPEAKERS for d in range(10) for t in range(TAKES)):
         try:
             content = hashlib.sha256((folder / name).read_bytes()).hexdigest()
-        except OSError as error:
+        except OSError as failure:
             raise RecordingsMissing(
                 f"cannot read the recording `{folder / name}`", help=_HELP
-            ) from error
+            ) from failure
         total.update(f"{name}\0{content}\n".encode())
     return total.hexdigest()
 
@@ -108,10 +108,10 @@ def _fetched(fetch: Callable[[Path], None]) -> Path:
     target = cache_folder()
     try:
         fetch(target)
-    except (OSError, tarfile.TarError) as error:
+    except (OSError, tarfile.TarError) as failure:
         raise RecordingsMissing(
-            f"no recordings found, and they could not be downloaded: {error}", help=_HELP
-        ) from error
+            f"no recordings found, and they could not be downloaded: {failure}", help=_HELP
+        ) from failure
     return target
 
 

@@ -81,7 +81,7 @@ def test_a_missing_file_is_named(small: Path) -> None:
     (small / "recordings" / "7_bob_1.wav").unlink()
     with pytest.raises(RecordingsMissing, match=r"7_bob_1\.wav") as caught:
         find_recordings(small)
-    assert "--data" in caught.value.help
+    assert "--data" in str(caught.value.diagnostics[0].help)
 
 
 def test_other_recordings_are_refused(small: Path) -> None:
@@ -99,7 +99,7 @@ def test_surplus_files_do_not_matter(small: Path) -> None:
 def test_without_recordings_and_network_it_says_what_to_do() -> None:
     with pytest.raises(RecordingsMissing, match=r"could not be downloaded.*no route") as caught:
         find_recordings(fetch=refuse)
-    assert "git clone https://github.com/Jakobovski" in caught.value.help
+    assert "git clone https://github.com/Jakobovski" in str(caught.value.diagnostics[0].help)
     assert not download.cache_folder().exists()
 
 
