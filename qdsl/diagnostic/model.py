@@ -60,6 +60,10 @@ class QdslError(Exception):
         self.diagnostics = tuple(diagnostics)
         super().__init__("\n".join(f"{d.code}: {d.message}" for d in self.diagnostics))
 
+    def __reduce__(self) -> tuple[type["QdslError"], tuple[tuple[Diagnostic, ...]]]:
+        # else it would be made again from its text, when one comes back from a worker
+        return type(self), (self.diagnostics,)
+
 
 def error(
     code: str,

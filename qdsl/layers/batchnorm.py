@@ -12,7 +12,8 @@ from qdsl.ir.model import Parameter, Role
 class BatchNorm(Layer):
     """Per channel (last axis) over all other axes (arXiv 1502.03167); folded when packed.
 
-    [.., features] → the same. momentum as torch.nn.BatchNorm1d: share of the new batch in the running statistics.
+    [.., features] → the same. momentum as torch.nn.BatchNorm1d: share of the new batch in the
+    running statistics.
     """
 
     features: int

@@ -1,5 +1,6 @@
 """Finds the files of a workspace that can name a symbol."""
 
+import os
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
@@ -37,9 +38,13 @@ def document(session: Session, path: Path, text: str) -> Document:
 
 
 def _specs(session: Session) -> Iterator[Path]:
-    """Open documents, and specs in the folders of the workspace."""
+    """Open documents, and specs in the folders of the workspace; hidden folders are not read."""
     yield from (d.path for d in session.documents.values())
     for folder in session.server.workspace.folders.values():
-        found = path_of(folder.uri).rglob("*.qspec")
-        visible = (p for p in found if not any(part.startswith(".") for part in p.parts))
-        yield from islice(visible, MOST_FILES)
+        yield from islice(_below(path_of(folder.uri)), MOST_FILES)
+
+
+def _below(folder: Path) -> Iterator[Path]:
+    for where, folders, files in os.walk(folder):
+        folders[:] = sorted(f for f in folders if f[0] not in "._" and f != "node_modules")
+        yield from (Path(where, f) for f in sorted(files) if f.endswith(".qspec"))
