@@ -1,12 +1,14 @@
 """Fits a variant to its budget: solves for the open formats, and judges what was found exactly."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from math import ceil
 
 from qdsl.diagnostic.model import QdslError, error
 from qdsl.ir.format import WeightFormat
 from qdsl.size.budget import Measure, Outcome
+from qdsl.size.device import serves
 from qdsl.size.fit import Unfit, caps_of, solve
 from qdsl.spec import Variant
 
@@ -42,10 +44,18 @@ def _solved(variant: Variant, outcomes: Sequence[Outcome], slack: int) -> Varian
     header = variant.interval().least.header_bytes + slack
     caps = caps_of((o.limit for o in outcomes), variant.source, header)
     try:
-        formats: Mapping[str, WeightFormat] = solve(variant.source, caps)
+        formats: Mapping[str, WeightFormat] = solve(variant.source, caps, _served(variant))
     except Unfit:
         raise _unfit(variant, outcomes) from None
     return variant.choosing(lambda s: formats[s.path])
+
+
+def _served(variant: Variant) -> Callable[[WeightFormat], bool]:
+    """Whether the variant's target serves a format; without a target all are."""
+    target = variant.resolved.target
+    if target is None:
+        return lambda format: True
+    return partial(serves, target)
 
 
 def _bytes_over(outcome: Outcome) -> int:

@@ -18,16 +18,16 @@ from qdsl.sema.compile import Variant as ResolvedVariant
 from qdsl.sema.files import Read
 from qdsl.size.budget import Outcome
 from qdsl.size.choices import Choose, from_texts, largest, open_storages, settled, smallest, texts
-from qdsl.size.diff import Diff, diff
 from qdsl.size.interval import Interval, JudgedInterval
 from qdsl.size.limits import Judged, judge_all
-from qdsl.size.lock import Choices, read_locks
 from qdsl.size.report import Report, size
 from qdsl.source import Span
 from qdsl.syntax import read
 
 if TYPE_CHECKING:
     from qdsl.fx import Program
+    from qdsl.size.diff import Diff
+    from qdsl.size.lock import Choices
 
 
 @dataclass(frozen=True)
@@ -131,8 +131,10 @@ class Variant:
         claim = claims.winner("activations", path) or claims.winner("state", path)
         return claim.property.span if claim else None
 
-    def diff(self, other: "Variant") -> Diff:
+    def diff(self, other: "Variant") -> "Diff":
         """What changes in bytes from this variant to the other, with causes."""
+        from qdsl.size.diff import diff
+
         return diff(self.size(), other.size(), (self.outcomes(), other.outcomes()))
 
     def outcomes(self) -> list[Outcome]:
@@ -178,10 +180,14 @@ class Spec:
         return (*self.compiled.diagnostics, *self._locks[1])
 
     @cached_property
-    def _locks(self) -> tuple[Mapping[str, Choices], tuple[Diagnostic, ...]]:
+    def _locks(self) -> "tuple[Mapping[str, Choices], tuple[Diagnostic, ...]]":
         """Choices of the lock beside the file, for variants that it was made for."""
         models = {n: v.model for n, v in self.compiled.variants.items() if open_storages(v.model)}
-        return read_locks(self.path, models, self.reader) if models else ({}, ())
+        if not models:
+            return {}, ()
+        from qdsl.size.lock import read_locks
+
+        return read_locks(self.path, models, self.reader)
 
 
 def check_spec(path: str | Path, reader: Read = read) -> Spec:

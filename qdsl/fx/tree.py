@@ -64,7 +64,8 @@ def _container(module: Module) -> Container:
         try:
             result.add_module(name, child)
         except KeyError:
-            raise QdslError([_taken(name, module.places.get(name, module.span), "its member")]) from None
+            place = module.places.get(name, module.span)
+            raise QdslError([_taken(name, place, "its member")]) from None
     return result
 
 

@@ -185,6 +185,8 @@ class _Compiler:
         bodies, whole = settled.bodies, root.whole
         module, context = root.module, self.context
         entries = self._entries(root)
+        # of an entry that failed, the values are not known
+        whole = whole and len(entries) == _declared(root)
         claims = resolve(bodies, module, ties, shadows, context, entries=entries, whole=whole)
         scopes = {id(rule): body.scope for body in bodies for rule in body.rules}
         assigner = Assigner(claims, scopes, context, self.units.instantiate)
@@ -231,3 +233,10 @@ class _Compiler:
         if root not in made:
             made[root] = resolve_ties(root, self.context)
         return made[root]
+
+
+def _declared(root: Unit) -> int:
+    """How many entries the model has, those with errors included."""
+    assert isinstance(root.definition, BlockValue)
+    members = root.definition.definition.members
+    return sum(isinstance(m, tree.Function) and m.kind != "fn" for m in members)

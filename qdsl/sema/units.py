@@ -56,8 +56,7 @@ class Units:
 
     def _layer(self, kind: LayerKind, given: Given, span: Span) -> Unit:
         arguments = bind_layer(kind, given, span, self.context)
-        # alike layers of one place are one unit; of two places, each has its own line
-        key = (kind.name, span.source.name, span.start, *sorted(arguments.items()))
+        key = (kind.name, *sorted(arguments.items()))
         if made := self.made.get(key):
             return made
         try:

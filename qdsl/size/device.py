@@ -5,8 +5,8 @@ from fractions import Fraction
 
 from qdsl.devices import Profile
 from qdsl.diagnostic.model import Diagnostic, error
-from qdsl.ir.format import Activations, FloatType
-from qdsl.ir.model import Model, Storage
+from qdsl.ir.format import Activations, FloatType, WeightFormat
+from qdsl.ir.model import Model
 from qdsl.ir.pattern import NM
 from qdsl.size.quantity import decimal, exact_bytes
 from qdsl.size.report import Report
@@ -47,7 +47,7 @@ def _formats(target: Profile, model: Model) -> Iterator[Diagnostic]:
     """One finding for each rule, with the first storage that it gives the format."""
     told: set[tuple[str, Span]] = set()
     for storage in model.storages:
-        why = _unserved(target, storage)
+        why = _unserved(target, storage.format)
         key = (storage.format.name, storage.assigned.span)
         if why is None or key in told:
             continue
@@ -58,8 +58,13 @@ def _formats(target: Profile, model: Model) -> Iterator[Diagnostic]:
         yield error("Q511", message, None if span == no_span() else span, help=help)
 
 
-def _unserved(target: Profile, storage: Storage) -> str | None:
-    format, pattern = storage.format, storage.format.pattern
+def serves(target: Profile, format: WeightFormat) -> bool:
+    """Whether the target serves weights in that format."""
+    return _unserved(target, format) is None
+
+
+def _unserved(target: Profile, format: WeightFormat) -> str | None:
+    pattern = format.pattern
     # f32 is what everything can be read as
     if target.formats and format.name not in (*target.formats, FloatType.F32):
         return f"the format `{format.name}`"

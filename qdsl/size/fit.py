@@ -5,7 +5,7 @@ that keep the budget the one of least noise is taken. Before training, the noise
 bits is taken as that of a uniform quantizer, numel · 4^-b (Bennett, 1948).
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from math import log2
@@ -46,14 +46,20 @@ class Option:
         object.__setattr__(self, "noise", noise(self.storage, self.format))
 
 
-def solve(model: Model, caps: Iterable[Cap]) -> Mapping[str, WeightFormat]:
-    """The format of each open storage, of least noise under the caps; raises Unfit.
+def solve(
+    model: Model, caps: Iterable[Cap], serves: Callable[[WeightFormat], bool]
+) -> Mapping[str, WeightFormat]:
+    """The format of each open storage, one that `serves`, of least noise under the caps.
+
+    Raises Unfit.
 
     Ties are settled by fewer bytes, then by the order of the spec.
     """
     import highspy
 
-    options = [[Option(s, f) for f in s.choices] for s in open_storages(model)]
+    options = [[Option(s, f) for f in s.choices if serves(f)] for s in open_storages(model)]
+    if not all(options):
+        raise Unfit
     fixed = [s for s in model.storages if not s.choices]
     solver = highspy.Highs()  # type: ignore[no-untyped-call]
     solver.silent()

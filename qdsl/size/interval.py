@@ -98,7 +98,7 @@ def _table(interval: Interval) -> list[str]:
                 line.path,
                 f"×{line.count}" if line.count > 1 else "",
                 "×".join(map(str, row.shape)) or "scalar",
-                _format(row, choices.get(row.path, ())),
+                _format(row, choices.get(row.storage.path, ())),
             )
         )
     return table(lines, right=(0, 1, 2))

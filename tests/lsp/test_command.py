@@ -1,4 +1,4 @@
-"""`qdsl lsp` without its extra says what to install; with it, torch and numpy stay out."""
+"""Checks that `qdsl lsp` says what to install without its extra, and loads no torch with it."""
 
 import subprocess
 import sys

@@ -87,3 +87,9 @@ def test_softmax_and_output(roundings: Roundings) -> None:
 def test_wrong_rules(codes: Codes, rule: str, expected: list[str]) -> None:
     text = f"{MODEL} policy p for Net {{ default {{ weights = int8 }} {rule} }}"
     assert codes(f"{text} variant v {{ model = Net  policy = p }}") == expected
+
+
+def test_an_entry_that_fails_is_the_only_finding(codes: Codes) -> None:
+    text = MODEL.replace("return blocks(x) }", "return blocks(y) }")
+    rules = "policy p for Net { default { weights = int8 } blocks[0].scores { matmul = int8 } }"
+    assert codes(f"{text} {rules} variant v {{ model = Net  policy = p }}") == ["Q101"]

@@ -120,6 +120,22 @@ def test_fit_is_the_best_of_all_choices(variant: Variants, kib: int) -> None:
     assert _noise(found, chosen) == pytest.approx(min(_noise(found, c) for c in held))
 
 
+def test_fit_takes_what_the_target_serves(variant: Variants) -> None:
+    path = Path(variant("40 KiB").label.partition("#")[0])
+    text = path.read_text().replace("    budget = b\n", "    budget = b\n    target = small\n")
+    for formats, expected in (
+        ("int2, ternary", {"int2", "ternary"}),
+        ("int4, int8", {"int4", "int8"}),
+    ):
+        path.write_text(f"{text}\ntarget small {{ formats = [{formats}] }}\n")
+        chosen = fit(check_spec(path).variants["v"])
+        assert {f.partition("(")[0] for f in chosen.values()} <= expected
+    path.write_text(f"{text}\ntarget small {{ formats = [binary] }}\n")
+    with pytest.raises(QdslError) as failure:
+        fit(check_spec(path).variants["v"])
+    assert [d.code for d in failure.value.diagnostics] == ["Q407"]
+
+
 def test_a_lock_settles_the_variant_until_the_model_changes(variant: Variants) -> None:
     found = variant("24 KiB")
     path = Path(found.label.partition("#")[0])

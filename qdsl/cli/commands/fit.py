@@ -65,10 +65,11 @@ COMMAND = Command(
     configure,
     run,
     description=(
-        "Assigns a format to every weight whose rule says `any(…)`, so that the variant's budget "
-        "holds and the noise of rounding is least, and writes the choices to `FILE.lock.yaml`. "
-        "The noise is that of a uniform quantizer: numel · 4^-bits of each weight, summed. The lock "
-        "names the model it was made for: after an edit that matters, `check` says that it is stale."
+        "Assigns a format to every weight whose rule says `any(…)`, one that the variant's target "
+        "serves, so that the budget holds and the noise of rounding is least; writes the choices "
+        "to `FILE.lock.yaml`. The noise is that of a uniform quantizer: numel · 4^-bits of each "
+        "weight, summed. The lock names the model it was made for: after an edit that matters, "
+        "`check` says that it is stale."
     ),
     examples=(
         ("qdsl fit model.qspec", "every variant of the file"),
