@@ -190,13 +190,17 @@ def _decode_union(kinds: tuple[Any, ...], value: Json) -> Any:
         return None
     if classes := {k.__name__: k for k in kinds if _is_record(k)}:
         return _decode_object(classes, value)
-    if Dim in kinds:
+    if Dim in kinds and not (int in kinds and _is_number(value)):
         return decode_dim(value)
     if isinstance(value, float | str):
         return _number(value)
     if type(value) in kinds:
         return scalar(type(value), value)
     raise Malformed(f"`{_short(value)}` is of no type that may stand here")
+
+
+def _is_number(value: Json) -> bool:
+    return isinstance(value, int | float) or (isinstance(value, str) and value in _NOT_FINITE)
 
 
 def _is_record(kind: Any) -> bool:

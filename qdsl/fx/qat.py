@@ -41,7 +41,7 @@ def to_qat(program: Program, schedule: Schedule) -> Program:
             quantizer = Quantizer(storage.format, storage.parameter.matrix, schedule)
             owner.add_module(storage.parameter.name + QUANTIZER, quantizer)
     result = Program(tree, model, TrainedLayers(Storages(model), quantized=True))
-    result.to(next(iter(state.values())).device)
+    result.to(next((value.device for value in state.values()), torch.device("cpu")))
     _check_finite(result)
     for _, quantizer, weight in result.quantizers():
         quantizer.update(weight)

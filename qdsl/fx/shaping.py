@@ -9,6 +9,7 @@ from torch import fx
 from qdsl.fx import operations
 from qdsl.fx.emission import DTYPES, Emission, Operand
 from qdsl.ir import op
+from qdsl.ir.shape import Dim
 
 PYTHON: dict[str, type[float] | type[int] | type[bool]] = {"f32": float, "i64": int, "bool": bool}
 
@@ -21,7 +22,9 @@ def source(
 ) -> Operand:
     match operation:
         case op.Scalar(value):
-            return PYTHON[dtype](value)
+            if not isinstance(value, Dim):
+                return PYTHON[dtype](value)
+            return to.method("new_full", to.like, (), to.sizes.of(value), dtype=DTYPES["i64"])
         case op.Full(shape, value, kind):
             sizes = to.sizes.shape(shape)
             return to.method("new_full", to.like, sizes, value, dtype=DTYPES[kind])

@@ -222,11 +222,11 @@ def _same_dtype(inputs: Types) -> str:
     return dtypes.pop()
 
 
-def _scalar_dtype(value: float | int | bool) -> str:
+def _scalar_dtype(value: float | int | bool | Dim) -> str:
     match value:
         case bool():
             return "bool"
-        case int():
+        case int() | Dim():
             return "i64"
         case float():
             return "f32"

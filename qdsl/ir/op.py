@@ -142,9 +142,9 @@ class Dropout:
 
 @record
 class Scalar:
-    """A number, shape []."""
+    """A number, or the size that a dim has at run time (i64), shape []."""
 
-    value: float | int | bool
+    value: float | int | bool | Dim
 
 
 @record

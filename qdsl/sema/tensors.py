@@ -3,6 +3,7 @@
 from qdsl.ir import op
 from qdsl.ir.builder import Value
 from qdsl.ir.infer_shape import ShapeError
+from qdsl.ir.shape import Dim
 from qdsl.sema.describe import shape_message
 from qdsl.sema.elaborate import FunctionFrame
 from qdsl.sema.functions.operand import operand
@@ -48,8 +49,8 @@ class TensorEvaluator(MemberEvaluator):
             return self.emit(span, op.Unary(operator), *operands, name=operator)
         left, right = operands
         for side in operands:
-            if not isinstance(side, Value | int | float):
-                raise self.expected("a tensor or a number beside a tensor", side, span)
+            if not isinstance(side, Value | int | float | Dim):
+                raise self.expected("a tensor, a number or a dim beside a tensor", side, span)
         b = self.frame.builder
         b.span = span
         try:

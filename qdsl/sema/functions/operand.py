@@ -3,15 +3,20 @@
 from qdsl.ir import op
 from qdsl.ir.builder import Builder, Value
 from qdsl.ir.infer_shape import ShapeError
+from qdsl.ir.shape import Dim
 
 Number = int | float | bool
 Operand = Value | int | float | bool
 
 
-def operand(b: Builder, x: Operand, beside: Operand) -> Value:
-    """`x` as a tensor; a number takes the dtype of the tensor beside it."""
+def operand(b: Builder, x: Operand | Dim, beside: Operand | Dim) -> Value:
+    """`x` as a tensor; a number or a dim takes the dtype of the tensor beside it."""
     if isinstance(x, Value):
         return x
+    if isinstance(x, Dim):
+        size = b.emit(op.Scalar(x))
+        is_float = isinstance(beside, Value) and beside.type.dtype == "f32"
+        return b.emit(op.Cast("f32"), size) if is_float else size
     if isinstance(beside, Value) and not isinstance(x, bool):
         if beside.type.dtype == "f32":
             x = float(x)
