@@ -8,6 +8,7 @@ from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
 
+import qdsl.__main__  # noqa: F401 which tunes the garbage collector as commands have it
 from tests.fuzz.inputs import make
 from tests.fuzz.probe import MEMORY, Outcome, probe
 

@@ -25,8 +25,8 @@ def _intro() -> str:
         "which stay. To broadcast is what PyTorch does: axes are aligned from the last, an axis of "
         "1 is repeated.",
         "A number or a dim beside a tensor takes the tensor's dtype: `sum(x, 1) / T`, `T - 1 - "
-        "range(T)`. f32 and i64 tensors are never mixed without `cast`. Between two numbers the operators compute a number, while the spec is compiled. "
-        "`x |> f(a)` is `f(x, a)`.",
+        "range(T)`. f32 and i64 tensors are never mixed without `cast`. Between two numbers the "
+        "operators compute a number, while the spec is compiled. `x |> f(a)` is `f(x, a)`.",
     )
 
 
