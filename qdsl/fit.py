@@ -1,15 +1,14 @@
 """Fits a variant to its budget: solves for the open formats, and judges what was found exactly."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from functools import partial
+from fractions import Fraction
 from math import ceil
 
 from qdsl.diagnostic.model import QdslError, error
-from qdsl.ir.format import WeightFormat
-from qdsl.size.budget import Measure, Outcome
-from qdsl.size.device import serves
-from qdsl.size.fit import Unfit, caps_of, solve
+from qdsl.size.assignment import Unfit, caps_of, solve
+from qdsl.size.budget import Comparison, Limit, Measure, Outcome, judge
+from qdsl.size.quantity import exact_bytes
 from qdsl.spec import Variant
 
 ROUNDS = 32
@@ -19,43 +18,46 @@ STEP = 64  # what the header grows by, at least
 def fit(variant: Variant) -> dict[str, str]:
     """The format of each open storage by path, empty where none is open.
 
-    Raises QdslError: Q407 where no choice keeps the budget, Q402 and Q403 for a wrong limit.
+    It is one that the variant's target serves, and all of them keep the budget and fit into the
+    target's memory. Raises QdslError: Q407 where no choice does, Q402 and Q403 for a wrong limit.
     """
     open_variant = replace(variant, locked=None)
     if not open_variant.open:
         return {}
-    lines = open_variant.judged_interval()
-    wrong = [d for j in lines if j.least.outcome is None for d in j.least.diagnostics]
-    if wrong:
-        raise QdslError(wrong)
-    outcomes = [j.least.outcome for j in lines if j.least.outcome]
+    limits = _limits(open_variant)
     # a header repeats the choices: how long it is follows from them, so it is found by trying
     slack = 0
     for _ in range(ROUNDS):
-        chosen = _solved(open_variant, outcomes, slack)
-        missed = [o for o in chosen.outcomes() if not o.held]
+        chosen = _solved(open_variant, limits, slack)
+        missed = [o for limit in limits if not (o := judge(limit, chosen.size())).held]
         if not missed:
             return dict(chosen.locked or {})
         slack += max(STEP, *(_bytes_over(o) for o in missed))
-    raise _unfit(open_variant, outcomes)
+    raise _unfit(open_variant, limits)
 
 
-def _solved(variant: Variant, outcomes: Sequence[Outcome], slack: int) -> Variant:
-    header = variant.interval().least.header_bytes + slack
-    caps = caps_of((o.limit for o in outcomes), variant.source, header)
-    try:
-        formats: Mapping[str, WeightFormat] = solve(variant.source, caps, _served(variant))
-    except Unfit:
-        raise _unfit(variant, outcomes) from None
-    return variant.choosing(lambda s: formats[s.path])
-
-
-def _served(variant: Variant) -> Callable[[WeightFormat], bool]:
-    """Whether the variant's target serves a format; without a target all are."""
+def _limits(variant: Variant) -> list[Limit]:
+    """Those of the budget, and the memory of the target."""
+    lines = variant.judged_interval()
+    if wrong := [d for j in lines if j.least.outcome is None for d in j.least.diagnostics]:
+        raise QdslError(wrong)
+    limits = [j.least.outcome.limit for j in lines if j.least.outcome]
     target = variant.resolved.target
-    if target is None:
-        return lambda format: True
-    return partial(serves, target)
+    if target is not None and target.memory is not None:
+        text = f"{exact_bytes(target.memory)} of memory of target {target.name}"
+        room = Fraction(target.memory)
+        limits.append(Limit(text, Measure.SIZE, Comparison.AT_MOST, room, whole=True))
+    return limits
+
+
+def _solved(variant: Variant, limits: Sequence[Limit], slack: int) -> Variant:
+    header = variant.interval().least.header_bytes + slack
+    caps = caps_of(limits, variant.source, header)
+    try:
+        formats = solve(variant.source, caps, variant.serves)
+    except Unfit:
+        raise _unfit(variant, limits) from None
+    return variant.choosing(lambda s: formats[s.path])
 
 
 def _bytes_over(outcome: Outcome) -> int:
@@ -64,8 +66,15 @@ def _bytes_over(outcome: Outcome) -> int:
     return ceil(outcome.shortfall) if is_size else 0
 
 
-def _unfit(variant: Variant, outcomes: Sequence[Outcome]) -> QdslError:
-    limits = ", ".join(f"`{o.limit.text}`" for o in outcomes)
+def _unfit(variant: Variant, limits: Sequence[Limit]) -> QdslError:
+    for storage in variant.open:
+        if not any(map(variant.serves, storage.choices)):
+            target = variant.resolved.target
+            assert target is not None
+            message = f"target `{target.name}` serves no format that `{storage.path}` may have"
+            help = f"it serves {', '.join(f'`{f}`' for f in target.formats)}"
+            return QdslError([error("Q407", message, storage.assigned.span, help=help)])
     message = f"no choice of formats keeps the budget of `{variant.label}`"
-    help = f"raise one of {limits}, or add a smaller format to an `any(…)`"
+    listed = ", ".join(f"`{limit.text}`" for limit in limits)
+    help = f"raise one of {listed}, or add a smaller format to an `any(…)`"
     return QdslError([error("Q407", message, variant.resolved.span, help=help)])

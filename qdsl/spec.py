@@ -3,13 +3,14 @@
 The words are those of the command line. Nothing here imports torch until a program is asked for.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from qdsl.diagnostic.model import Diagnostic, QdslError, error
+from qdsl.diagnostic.model import Diagnostic, QdslError, error, warning
+from qdsl.ir.format import WeightFormat
 from qdsl.ir.model import Model, Storage
 from qdsl.passes import run_passes
 from qdsl.plan import check_kernels, kernels
@@ -41,6 +42,9 @@ class Variant:
     resolved: ResolvedVariant
     label: str  # `file.qspec#name`
     locked: Mapping[str, str] | None = None
+
+    def __repr__(self) -> str:
+        return f"<Variant {self.label} of {self.resolved.model.name}>"
 
     @property
     def name(self) -> str:
@@ -96,7 +100,16 @@ class Variant:
 
     @cached_property
     def _ends(self) -> tuple["Variant", "Variant"]:
-        return self.choosing(smallest), self.choosing(largest)
+        return self.choosing(smallest(self.serves)), self.choosing(largest(self.serves))
+
+    def serves(self, format: WeightFormat) -> bool:
+        """Whether the variant's target serves weights in that format; without a target, all are."""
+        target = self.resolved.target
+        if target is None:
+            return True
+        from qdsl.size.device import serves
+
+        return serves(target, format)
 
     # ---- budgets -----------------------------------------------------------------------------
 
@@ -121,10 +134,17 @@ class Variant:
         if target is not None:
             from qdsl.size.device import check_device
 
-            lacking = check_device(target, self._least.size(), self._place)
+            place = self.resolved.target_span
+            lacking = check_device(target, self._least.size(), place, self._place)
         ends = (self._least, self._most) if self.open else (self,)
         unserved = (d for v in ends for d in check_kernels(v.model, target))
-        return tuple(dict.fromkeys((*unserved, *lacking, *missed)))
+        return tuple(dict.fromkeys((*self._idle(), *unserved, *lacking, *missed)))
+
+    def _idle(self) -> Iterator[Diagnostic]:
+        if not self.source.entries:
+            model = self.source
+            message, help = f"model `{model.name}` has no entry", "add `entry run(…) { … }`"
+            yield warning("Q221", message, model.root.span, "nothing of it can run", help=help)
 
     def _place(self, path: str) -> Span | None:
         claims = self.resolved.claims
@@ -160,6 +180,13 @@ class Variant:
         raise QdslError([error("Q404", message, first.assigned.span, help=help)])
 
 
+class Variants(dict[str, Variant]):
+    """Variants by name; a wrong name is a KeyError that says which there are."""
+
+    def __missing__(self, name: str) -> Variant:
+        raise KeyError(f"no variant {name!r}: there are {', '.join(self) or 'none'}")
+
+
 @dataclass(frozen=True)
 class Spec:
     """A compiled file: its variants by name and what was found in it."""
@@ -170,10 +197,10 @@ class Spec:
 
     @cached_property
     def variants(self) -> Mapping[str, Variant]:
-        return {
-            n: Variant(v, f"{self.path}#{n}", self._locks[0].get(n))
+        return Variants(
+            (n, Variant(v, f"{self.path}#{n}", self._locks[0].get(n)))
             for n, v in self.compiled.variants.items()
-        }
+        )
 
     @property
     def diagnostics(self) -> tuple[Diagnostic, ...]:

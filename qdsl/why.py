@@ -112,10 +112,12 @@ class _Question:
         return {row.path: row.total_bytes for row in report.rows}
 
     @cached_property
-    def values(self) -> Mapping[str, Node]:
-        """Named values by `instance.function.name`; of several with one name, the last."""
-        flat = (n for g in graphs(self.source) for n in g.nodes)
-        return {join(n.path, n.node.name): n.node for n in flat if n.node.name}
+    def values(self) -> Mapping[str, list[Node]]:
+        """Named values by `instance.function.name`, with all that is computed for each."""
+        found: dict[str, list[Node]] = {}
+        for flat in (n for g in graphs(self.source) for n in g.nodes if n.node.name):
+            found.setdefault(join(flat.path, flat.node.name), []).append(flat.node)
+        return found
 
     def answer(self, path: str) -> Answer:
         if self.source.ties.get(path, path) in self.storages:
@@ -126,7 +128,7 @@ class _Question:
             return self._above(path, "repeat", first.kind, self.source.root.place(path), ())
         if value := self._value(path):
             return value
-        known = [*self.storages, *self.source.ties, *self.modules, *self.values]
+        known = [*self.storages, *self.source.ties, *filter(None, self.modules), *self.values]
         message = f"no weight, layer, block or value `{path}` in `{self.variant.label}`"
         raise QdslError([error("Q101", message, help=suggestion(path, known))])
 
@@ -184,8 +186,9 @@ class _Question:
         full = path if path in self.values else next(short, None)
         if full is None:
             return None
-        node = self.values[full]
-        site = Site("", "", node.op)
+        nodes = self.values[full]
+        node = nodes[-1]
+        site = Site("", "", tuple(n.op for n in nodes), node.types[0].dtype)
         names = [name for name in VALUE_PROPERTIES if site.has(name)]
         return Answer(
             path=path,

@@ -7,11 +7,19 @@ from numpy.typing import NDArray
 
 from qdsl.artifact import refusal
 from qdsl.artifact.bits import QuantizedGrid, unpack_base3, unpack_fields
-from qdsl.artifact.layout import Part, TensorEntry, kept_per_row, scale_shape, storage_tensors
+from qdsl.artifact.layout import (
+    Part,
+    TensorEntry,
+    kept_per_row,
+    range_tensors,
+    scale_shape,
+    storage_tensors,
+)
 from qdsl.artifact.refusal import Refusal
 from qdsl.ir.format import BinaryGrid, FloatGrid, IntegerGrid, Levels, TernaryGrid, code_bits
 from qdsl.ir.model import Model, Storage
 from qdsl.ir.pattern import NM, Dense
+from qdsl.ir.ranges import ranges
 
 _CHUNK = 1 << 22  # bytes of a tensor that are looked at together
 
@@ -22,6 +30,18 @@ def check_contents(model: Model, tensor: Callable[[str], NDArray[np.generic]]) -
         if not storage.format.is_float:
             for entry in storage_tensors(storage):
                 _check(storage, entry, tensor(entry.key))
+    for found in ranges(model):
+        for entry in range_tensors(found):
+            data = tensor(entry.key).reshape(1, 1)
+            bits = found.format.grid.bits
+            zero = entry.part is Part.ZEROS
+            _require(_rest_is_zero(data, bits) if zero else _is_finite(data, entry.dtype), entry)
+
+
+def _require(sound: bool, entry: TensorEntry) -> None:
+    if not sound:
+        message = f"tensor `{entry.key}` holds what no packer writes"
+        raise Refusal(refusal.IMPOSSIBLE_CODE, message)
 
 
 def _check(storage: Storage, entry: TensorEntry, data: NDArray[np.generic]) -> None:
@@ -46,10 +66,7 @@ def _check(storage: Storage, entry: TensorEntry, data: NDArray[np.generic]) -> N
                 sound = _rest_is_zero(rows, groups * bits)
             case _:
                 sound = _is_finite(rows, entry.dtype)
-        if not sound:
-            raise Refusal(
-                refusal.IMPOSSIBLE_CODE, f"tensor `{entry.key}` holds what no packer writes"
-            )
+        _require(sound, entry)
 
 
 def _chunks(data: NDArray[np.generic]) -> list[NDArray[np.generic]]:

@@ -49,7 +49,8 @@ _MODEL = frozenset(
 def model_from_json(text: str) -> Model:
     """The model of `model_to_json`; raises Malformed."""
     data = parse(text)
-    optional = {"roundings"} & data.keys() if isinstance(data, dict) else set()
+    # written where there are any, as later fields are
+    optional = {"roundings"} if isinstance(data, dict) and data.get("roundings") else set()
     model = _Reader().model(record(data, _MODEL | optional))
     verify(model)
     return model
@@ -119,7 +120,9 @@ class _Reader:
         extent = _Extent()
         for member in sequence(listed):
             name, value = pair(member)
-            if scalar(str, name) in members:
+            if not scalar(str, name).isidentifier():
+                raise Malformed(f"`{name[:40]}` is no name of a member")
+            if name in members:
                 raise Malformed(f"member `{name[:40]}` stands twice in one module")
             runs = sequence(value) if isinstance(value, list) else [[value, 1]]
             counted = [(n, natural(c)) for n, c in map(pair, runs)]

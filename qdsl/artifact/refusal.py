@@ -19,7 +19,7 @@ UNWRITABLE = "Q612"
 
 _AGAIN = "pack it again, or copy it again from where it came"
 HELP = {
-    FOREIGN: "a packed model is written by `qdsl compile` or `pack`",
+    FOREIGN: "a packed model is written by `program.pack(…)`",
     UNKNOWN_VERSION: "read it with the version of qdsl that wrote it, or a later one",
     TRUNCATED: _AGAIN,
     OVERSIZED_HEADER: _AGAIN,

@@ -3,10 +3,14 @@
 from collections.abc import Iterable
 
 from qdsl.artifact.codec import Malformed
-from qdsl.formats import check_format, check_shape
+from qdsl.formats import check_activations, check_format, check_shape
 from qdsl.ir.flat import graphs
+from qdsl.ir.format import Activations, family_name
 from qdsl.ir.model import Body, Invoke, Model, Module, Node, Parameter, Storage, join
 from qdsl.ir.op import BatchNorm
+from qdsl.sema.sites import Sites, sites_of
+
+LONGEST = 80  # characters of a path that a message repeats
 
 
 def verify(model: Model) -> None:
@@ -21,6 +25,7 @@ def verify(model: Model) -> None:
             raise Malformed(f"entry `{entry.name}` and its body differ in their results")
         _verify_body(entry.body, model.root, seen)
     _verify_reads(model)
+    _verify_roundings(model, modules)
 
 
 def _verify_storages(model: Model, modules: dict[str, Module]) -> None:
@@ -42,23 +47,46 @@ def _verify_storages(model: Model, modules: dict[str, Module]) -> None:
         if owner not in known or tied is None or tied.shape != known[owner].parameter.shape:
             raise Malformed(f"`{alias}` cannot be tied to `{owner}`")
     folded = [path for fold in model.folds for path in (fold.norm, fold.into)]
-    for path in (*model.activations, *model.states, *folded):
+    for path in folded:
         if path not in modules:
-            raise Malformed(f"`{path}` is no module")
-    _verify_roundings(model, modules)
+            raise Malformed(f"`{path[:LONGEST]}` is no module")
 
 
 def _verify_roundings(model: Model, modules: dict[str, Module]) -> None:
-    for path in (p for found in model.roundings.values() for p in found):
-        # a layer, or a value: its module, its function and its name
-        if path not in modules and path.rpartition(".")[0].rpartition(".")[0] not in modules:
-            raise Malformed(f"`{path}` is no layer and no value")
+    """Formats of what layers take and of their states, of products, softmaxes and outputs."""
+    for path, format in (*model.activations.items(), *model.states.items()):
+        _verify_activations(path, format)
+        if path not in modules or not modules[path].is_layer:
+            raise Malformed(f"`{path[:LONGEST]}` is no layer")
+    sites = sites_of(model.root, model.entries) if model.roundings else {}
+    for property, found in model.roundings.items():
+        for path, format in found.items():
+            _verify_activations(path, format)
+            if not _has(property, path, modules, sites):
+                raise Malformed(f"`{path[:LONGEST]}` has no {property}")
+
+
+def _has(property: str, path: str, modules: dict[str, Module], sites: Sites) -> bool:
+    if path in modules:
+        return property == "output" and modules[path].is_layer
+    instance, _, name = path.rpartition(".")
+    instance, _, function = instance.rpartition(".")
+    own = sites.get(id(modules[instance]), ()) if instance in modules else ()
+    return any(s.path == f"{function}.{name}" and s.has(property) for s in own)
+
+
+def _verify_activations(path: str, format: Activations) -> None:
+    if error := check_activations(format):
+        raise Malformed(f"`{path[:LONGEST]}`: {error.message}")
 
 
 def _verify_format(storage: Storage) -> None:
-    error = check_format(storage.format) or check_shape(storage.format, *storage.parameter.matrix)
+    format = storage.format
+    error = check_format(format) or check_shape(format, *storage.parameter.matrix)
     if error is not None:
-        raise Malformed(f"`{storage.path}`: {error.message}")
+        raise Malformed(f"`{storage.path[:LONGEST]}`: {error.message}")
+    if format.name != family_name(format.grid):
+        raise Malformed(f"`{storage.path[:LONGEST]}`: `{format.name[:LONGEST]}` is another format")
 
 
 def _parameter(modules: dict[str, Module], path: str) -> Parameter | None:

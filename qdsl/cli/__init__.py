@@ -6,6 +6,7 @@ stdout, diagnostics to stderr.
 
 import os
 import sys
+from contextlib import suppress
 from io import TextIOWrapper
 
 import qdsl.cli.commands
@@ -19,16 +20,11 @@ CLEAN, FINDINGS, USAGE, BUG = 0, 1, 2, 101
 
 def run(arguments: list[str]) -> int:
     """Runs one command; no traceback reaches the user for anything but our own bugs."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, TextIOWrapper):
-            # a terminal that knows no `→` shows `?`
-            stream.reconfigure(errors="replace")
+    _mend_streams()
     try:
-        status = _run(arguments)
+        status = _reported(arguments)
         sys.stdout.flush()  # here, where a reader that has gone is no failure
         return status
-    except QdslError as failure:
-        return report(failure.diagnostics)
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130
@@ -37,11 +33,33 @@ def run(arguments: list[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return CLEAN
     except OSError as failure:
-        where = f" `{failure.filename}`" if failure.filename else ""
-        print(f"error[Q001]: cannot use{where}: {failure.strerror}", file=sys.stderr)
+        where = f"use `{failure.filename}`" if failure.filename else "write to stdout"
+        with suppress(OSError):  # of stderr there is no place left to tell
+            print(f"error[Q001]: cannot {where}: {failure.strerror}", file=sys.stderr)
         return USAGE
+
+
+def _mend_streams() -> None:
+    """Makes streams that can be written to: a closed one (`>&-`) takes all and keeps nothing."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))
+        elif isinstance(stream, TextIOWrapper):
+            # a terminal that knows no `→` shows `?`
+            stream.reconfigure(errors="replace")
+
+
+def _reported(arguments: list[str]) -> int:
+    """Runs one command and reports what it raises, but for what the streams themselves do."""
+    try:
+        return _run(arguments)
+    except QdslError as failure:
+        return report(failure.diagnostics)
     except ModuleNotFoundError as missing:
         return _missing(missing.name or "", arguments)
+    except OSError:
+        raise
     except Exception:
         return _bug(arguments)
 

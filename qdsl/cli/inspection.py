@@ -1,16 +1,20 @@
 """Tells what is in a packed file: as text, and as JSON."""
 
+import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from qdsl.artifact.layout import Placed, storage_tensors
 from qdsl.artifact.reader import Artifact
+from qdsl.artifact.runs import length
 from qdsl.cli.folding import first_path, folded
 from qdsl.ir.format import Activations
-from qdsl.ir.model import Entry, Storage, path_of_key
+from qdsl.ir.model import Entry, Fold, Storage, path_of_key
 from qdsl.size.quantity import exact_bytes
 from qdsl.size.table import table
+
+_INDEX = re.compile(r"\[[\d.]+\]")
 
 DIGESTS = ("header", "tensors", "model", "choices")
 
@@ -30,7 +34,7 @@ def inspection_text(artifact: Artifact) -> str:
         *_storages(artifact),
         "",
         *(f"tie  {alias} = {owner}" for alias, owner in model.ties.items()),
-        *(f"fold  {f.norm} into {f.into}" for f in model.folds),
+        *_folds(model.folds),
         *(f"activations  {run}: {format}" for run, format in _formats(model.activations)),
         *(f"state  {run}: {format}" for run, format in _formats(model.states)),
         *(
@@ -75,6 +79,17 @@ def to_json(artifact: Artifact) -> dict[str, Any]:
 def _formats(found: Mapping[str, Activations]) -> Iterator[tuple[str, str]]:
     for run, (format,) in folded({path: (str(format),) for path, format in found.items()}):
         yield run, format
+
+
+def _folds(folds: Iterable[Fold]) -> Iterator[str]:
+    """A line for each norm that was folded, runs of one index of both paths on one."""
+    lines = {}
+    for fold in folds:
+        index = _INDEX.search(fold.norm)
+        lines[fold.norm] = (fold.into.replace(index[0], "[]", 1) if index else fold.into,)
+    for run, (into,) in folded(lines):
+        index = _INDEX.search(run)
+        yield f"fold  {run} into {into.replace('[]', index[0]) if index else into}"
 
 
 def _digest(artifact: Artifact, name: str) -> str:
@@ -138,23 +153,25 @@ def _storages(artifact: Artifact) -> Iterator[str]:
         path = path_of_key(placed.entry.key)
         lines[path] = _range_cells(placed)
         offsets[path] = _offset(artifact, placed)
-    rows = [
-        (cells[0], f"{offsets[first_path(run)]:,}", run, *cells[1:]) for run, cells in folded(lines)
-    ]
-    heading = ("bytes", "at", "path", "kind", "shape", "format")
-    header = (f"{artifact.layout.header_bytes:,}", "0", "(header)", "", "", "")
-    total = (f"{artifact.file_bytes:,}", "", "(total)", "", "", "")
+    rows = []
+    for run, (each, *cells) in folded(lines):
+        count = length(run)
+        times, at = f"×{count}" if count > 1 else "", f"{offsets[first_path(run)]:,}"
+        rows.append((f"{int(each) * count:,}", at, run, times, *cells))
+    heading = ("bytes", "at", "path", "", "kind", "shape", "format")
+    header = (f"{artifact.layout.header_bytes:,}", "0", "(header)", "", "", "", "")
+    total = (f"{artifact.file_bytes:,}", "", "(total)", "", "", "", "")
     yield from table([heading, header, *rows, total], right=(0, 1))
 
 
 def _cells(storage: Storage, tensors: list[Placed]) -> tuple[str, ...]:
     count = sum(p.entry.nbytes for p in tensors)
-    return f"{count:,}", storage.kind, _shape(storage.parameter.shape), str(storage.format)
+    return str(count), storage.kind, _shape(storage.parameter.shape), str(storage.format)
 
 
 def _range_cells(placed: Placed) -> tuple[str, ...]:
     entry = placed.entry
-    return f"{entry.nbytes:,}", "range", _shape(entry.shape), entry.dtype.lower()
+    return str(entry.nbytes), "range", _shape(entry.shape), entry.dtype.lower()
 
 
 def _shape(shape: tuple[int, ...]) -> str:

@@ -59,18 +59,22 @@ def profile_of(name: str, traits: object, base: Profile | None = None, doc: str 
 
 def parse_bytes(text: str) -> int | None:
     """Bytes of `64 MiB`, None where it is no such quantity or no whole number."""
+    exact = _exact(text)
+    return None if exact is None or exact.denominator != 1 else int(exact)
+
+
+def _exact(text: str) -> Fraction | None:
     if not (found := re.fullmatch(r"(\d+(?:\.\d+)?) ?([KMG]?i?B)", text)):
         return None
-    if found[2] not in UNITS:
-        return None
-    exact = Fraction(found[1]) * UNITS[found[2]]
-    return int(exact) if exact.denominator == 1 else None
+    return Fraction(found[1]) * UNITS[found[2]] if found[2] in UNITS else None
 
 
 def _value(trait: str, value: object) -> object:
     match trait:
         case "memory" | "bandwidth":
             size = parse_bytes(value) if isinstance(value, str) else None
+            if size is None and isinstance(value, str) and _exact(value) is not None:
+                raise ProfileError(trait, f"`{value}` is no whole number of bytes")
             if not size:
                 raise ProfileError(trait, f"`{trait}` is a number of bytes, such as `64 MiB`")
             return size

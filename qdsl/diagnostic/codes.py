@@ -15,7 +15,7 @@ MANUAL = Path(__file__).parent / "manual"
 INPUT_OUTPUT = frozenset(["Q001", "Q002", "Q003", "Q601", "Q612", "Q720"])
 """Codes that say that a file could not be read: the command ends with 2, not with 1."""
 
-WARNINGS = frozenset(["Q104", "Q306", "Q309"])
+WARNINGS = frozenset(["Q104", "Q221", "Q306", "Q309"])
 """Codes that do not stop compilation."""
 
 

@@ -60,6 +60,13 @@ class QdslError(Exception):
         self.diagnostics = tuple(diagnostics)
         super().__init__("\n".join(f"{d.code}: {d.message}" for d in self.diagnostics))
 
+    def __str__(self) -> str:
+        """A line for each diagnostic as `check --format concise` has it, and its help below."""
+        from qdsl.diagnostic.render.concise import line
+
+        texts = ((line(d), f"  help: {d.help}" if d.help else "") for d in self.diagnostics)
+        return "\n".join(text for pair in texts for text in pair if text)
+
     def __reduce__(self) -> tuple[type["QdslError"], tuple[tuple[Diagnostic, ...]]]:
         # else it would be made again from its text, when one comes back from a worker
         return type(self), (self.diagnostics,)

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 
+from qdsl.formats._check import check_activations
 from qdsl.formats._reading import Options, Refused, Value, read
 from qdsl.ir.family import Family, FormatError
 from qdsl.ir.format import (
@@ -56,6 +57,7 @@ def _static(grid: IntegerGrid, given: Options) -> StaticFormat:
     if "asymmetric" in given.flags:
         return StaticFormat(replace(grid, levels=Levels.FULL), IntegerZero())
     levels = given.enum("levels", Levels, grid.levels)
-    if levels is Levels.HALF:
-        raise Refused("levels", "`levels = half` has no exact 0", "`full` or `narrow`")
-    return StaticFormat(replace(grid, levels=levels), Symmetric())
+    format = StaticFormat(replace(grid, levels=levels), Symmetric())
+    if wrong := check_activations(format):
+        raise Refused(wrong.option, wrong.message, wrong.help)
+    return format

@@ -4,6 +4,8 @@ from typing import assert_never
 
 from qdsl.ir.family import FormatError
 from qdsl.ir.format import (
+    ActivationFormat,
+    Activations,
     BinaryGrid,
     FixedClip,
     FloatGrid,
@@ -11,11 +13,13 @@ from qdsl.ir.format import (
     Grid,
     Grouping,
     IntegerGrid,
+    IntegerZero,
     LearnedClip,
     Levels,
     NoClip,
     PerGroup,
     PerToken,
+    StaticFormat,
     Symmetric,
     TernaryGrid,
     WeightFormat,
@@ -55,6 +59,21 @@ def check_shape(format: WeightFormat, outputs: int, k: int) -> FormatError | Non
     return None
 
 
+def check_activations(format: Activations) -> FormatError | None:
+    """What about a format of activations cannot be."""
+    match format:
+        case ActivationFormat():
+            return None
+        case StaticFormat(grid, zero):
+            if grid.levels is Levels.HALF:
+                return FormatError("levels", "`levels = half` has no exact 0", "`full` or `narrow`")
+            if isinstance(zero, IntegerZero) and grid.levels is not Levels.FULL:
+                return FormatError("levels", "an asymmetric range uses all its codes")
+            return _grid_error(grid, format.family)
+        case _:
+            assert_never(format)
+
+
 def format_warning(format: WeightFormat) -> FormatError | None:
     """What is allowed and most likely not meant."""
     match format.grid:
@@ -72,6 +91,8 @@ def _grid_error(grid: Grid, name: str) -> FormatError | None:
     match grid:
         case IntegerGrid(bits) if not 2 <= bits <= 8:
             return FormatError(name, f"integers of {bits} bits", "2 to 8 bits")
+        case TernaryGrid(pack=pack) if pack not in ("2bit", "base3"):
+            return FormatError("pack", f"`pack` is `{pack[:40]}`", "one of `2bit`, `base3`")
         case TernaryGrid(rule) if rule not in ("absmean", "threshold"):
             return FormatError("rule", f"`rule` is `{rule}`", "one of `absmean`, `threshold`")
         case BinaryGrid(ste=ste) if ste not in ("scaled", "identity"):

@@ -44,7 +44,11 @@ class Program(nn.Module):
     # ---- running -------------------------------------------------------------------------------
 
     def forward(self, *inputs: Any, **named: Any) -> Any:
-        return self._functions["forward"](self, *inputs, **named)
+        function = self._functions.get("forward")
+        if function is None:
+            entries = ", ".join(f"`program.{name}(…)`" for name in self._functions)
+            raise TypeError(f"`{self.ir.name}` has no entry `forward`; it has {entries}")
+        return function(self, *inputs, **named)
 
     def entry(self, name: str) -> Callable[..., Any]:
         """The entry of that name; raises KeyError."""
@@ -54,6 +58,10 @@ class Program(nn.Module):
         if name in self.__dict__.get("_functions", ()):
             return self.entry(name)
         return super().__getattr__(name)
+
+    def __dir__(self) -> list[str]:
+        own: list[str] = super().__dir__()  # type: ignore[no-untyped-call]
+        return sorted({*own, *self._functions})
 
     def graph(self, entry: str) -> fx.Graph:
         """The graph of an entry; its targets are attributes of this program."""

@@ -57,6 +57,10 @@ class Report:
     def ok(self) -> bool:
         return not self.failed
 
+    def __repr__(self) -> str:
+        result = f"{len(self.failed)} failed" if self.failed else "all hold"
+        return f"<Report: {len(self.layers)} layers, {len(self.entries)} entries, {result}>"
+
     def __str__(self) -> str:
         return report_text(self)
 

@@ -6,6 +6,7 @@ scale, the grid says which codes there are and how a code, a scale and a zero gi
 
 from dataclasses import field
 from enum import StrEnum
+from typing import assert_never
 
 from qdsl.ir.pattern import Dense, Pattern
 from qdsl.record import record
@@ -100,6 +101,21 @@ def code_bits(grid: IntegerGrid | TernaryGrid | BinaryGrid) -> int:
             return 2
         case BinaryGrid():
             return 1
+
+
+def family_name(grid: Grid) -> str:
+    """The word of a spec for formats of that grid."""
+    match grid:
+        case FloatGrid(type):
+            return type.value
+        case IntegerGrid(bits, signed):
+            return f"{'int' if signed else 'uint'}{bits}"
+        case TernaryGrid():
+            return "ternary"
+        case BinaryGrid():
+            return "binary"
+        case _:
+            assert_never(grid)
 
 
 # ---- grouping, zero, clip ----------------------------------------------------------------------
@@ -227,7 +243,7 @@ class StaticFormat:
 
     @property
     def family(self) -> str:
-        return f"{'int' if self.grid.signed else 'uint'}{self.grid.bits}"
+        return family_name(self.grid)
 
     @property
     def range_bytes(self) -> tuple[int, int]:

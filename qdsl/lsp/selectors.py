@@ -3,7 +3,6 @@
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from functools import partial
 
 from qdsl.lsp.definitions import BlockNames, Shape
 from qdsl.lsp.symbol import Kind, Occurrence
@@ -97,17 +96,6 @@ def occurrences(
                 if symbol and entries == (symbol.kind is Kind.ENTRY):
                     yield Occurrence(span, symbol)
         reached = _following(segment, reached.values())
-
-
-def reached_by(
-    segments: Iterable[tree.Segment], models: Iterable[BlockNames]
-) -> Iterator[BlockNames]:
-    """The blocks that a path leads to."""
-    reached = {id(m.block): m for m in models}
-    for segment in segments:
-        below = _all_below if segment.globs == ANY else partial(_following, segment)
-        reached = below(reached.values())
-    return iter(reached.values())
 
 
 def _following(segment: tree.Segment, blocks: Iterable[BlockNames]) -> dict[int, BlockNames]:

@@ -1,5 +1,6 @@
 """Defines losses and optimizers by name; what computes them stands with the training."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from qdsl.recipes.option import Option, at_least, share
@@ -11,8 +12,8 @@ class Ce(Option):
 
     smoothing: float = 0.0
 
-    def __post_init__(self) -> None:
-        share(smoothing=self.smoothing)
+    def faults(self) -> Iterator[str]:
+        yield from share(smoothing=self.smoothing)
 
 
 @dataclass(frozen=True)
@@ -32,9 +33,9 @@ class Embr(Option):
     beam: int = 4
     mix: float = 0.02
 
-    def __post_init__(self) -> None:
-        at_least(1, beam=self.beam)
-        share(mix=self.mix)
+    def faults(self) -> Iterator[str]:
+        yield from at_least(1, beam=self.beam)
+        yield from share(mix=self.mix)
 
 
 Loss = Ce | Ctc | Rnnt | Embr
@@ -48,9 +49,9 @@ class Adamw(Option):
     beta1: float = 0.9
     beta2: float = 0.98
 
-    def __post_init__(self) -> None:
-        at_least(0, weight_decay=self.weight_decay)
-        share(beta1=self.beta1, beta2=self.beta2)
+    def faults(self) -> Iterator[str]:
+        yield from at_least(0, weight_decay=self.weight_decay)
+        yield from share(beta1=self.beta1, beta2=self.beta2)
 
 
 @dataclass(frozen=True)
@@ -60,9 +61,9 @@ class Sgd(Option):
     momentum: float = 0.9
     weight_decay: float = 0.0
 
-    def __post_init__(self) -> None:
-        share(momentum=self.momentum)
-        at_least(0, weight_decay=self.weight_decay)
+    def faults(self) -> Iterator[str]:
+        yield from share(momentum=self.momentum)
+        yield from at_least(0, weight_decay=self.weight_decay)
 
 
 Optimizer = Adamw | Sgd

@@ -1,11 +1,12 @@
 """Defines a recipe as it is resolved: a task and stages in order."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
 from qdsl.recipes.loss import Adamw, Loss, Optimizer
-from qdsl.recipes.option import Option, OptionError, at_least, share
-from qdsl.recipes.schedule import Calibration, Mask, Rate
+from qdsl.recipes.option import Option, at_least, share
+from qdsl.recipes.schedule import Calibration, Mask, Rate, Warmed
 from qdsl.recipes.task import Task
 from qdsl.recipes.teacher import Teacher
 
@@ -41,12 +42,23 @@ class Stage(Option):
     precision: Literal["f32", "bf16"] = "f32"
     seed: int = 0
 
-    def __post_init__(self) -> None:
-        at_least(1, steps=self.steps, batch=self.batch)
-        at_least(0, decay=self.decay, clip_gradient=self.clip_gradient, seed=self.seed)
-        share(ema=self.ema)
+    def faults(self) -> Iterator[str]:
+        yield from at_least(1, steps=self.steps, batch=self.batch)
+        yield from at_least(0, decay=self.decay, clip_gradient=self.clip_gradient, seed=self.seed)
+        yield from share(ema=self.ema)
         if isinstance(self.lr, float) and self.lr < 0:
-            raise OptionError(f"`lr` is {self.lr:g}, must not be negative")
+            yield f"`lr` is {self.lr:g}, must not be negative"
+        if self.steps is not None and self.steps >= 1:
+            yield from self._unfinished()
+
+    def _unfinished(self) -> Iterator[str]:
+        """Schedules that the stage ends before."""
+        rate, mask, steps = self.lr, self.mask, f"stage `{self.name}` has {self.steps}"
+        trains = self.calibrate is None
+        if trains and isinstance(rate, Warmed) and rate.warmup >= self.steps:
+            yield f"`lr` warms up for {rate.warmup} steps, {steps}"
+        if mask is not None and mask.length > self.steps:
+            yield f"`mask` takes {mask.length} steps, {steps}"
 
     @property
     def quantizes(self) -> bool:

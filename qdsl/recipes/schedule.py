@@ -1,5 +1,6 @@
 """Defines schedules: of the learning rate, of masks, of the calibration of static ranges."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from qdsl.recipes.option import Option, at_least, share
@@ -8,44 +9,44 @@ from qdsl.recipes.option import Option, at_least, share
 
 
 @dataclass(frozen=True)
-class _Warmed(Option):
+class Warmed(Option):
     """Rises linearly to `peak` over `warmup` steps."""
 
     peak: float
     warmup: int = 0
 
-    def __post_init__(self) -> None:
-        at_least(0, peak=self.peak, warmup=self.warmup)
+    def faults(self) -> Iterator[str]:
+        yield from at_least(0, peak=self.peak, warmup=self.warmup)
 
 
 @dataclass(frozen=True)
-class Constant(_Warmed):
+class Constant(Warmed):
     """Stays at `peak`."""
 
 
 @dataclass(frozen=True)
-class Linear(_Warmed):
+class Linear(Warmed):
     """Falls linearly from `peak` to `final` at the last step."""
 
     final: float = 0.0
 
 
 @dataclass(frozen=True)
-class Cosine(_Warmed):
+class Cosine(Warmed):
     """Falls from `peak` to `final` along half a cosine (SGDR, arXiv 1608.03983)."""
 
     final: float = 0.0
 
 
 @dataclass(frozen=True)
-class InverseSqrt(_Warmed):
+class InverseSqrt(Warmed):
     """peak · sqrt(warmup / step) after the warm-up (arXiv 1706.03762)."""
 
     warmup: int = 4000
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        at_least(1, warmup=self.warmup)
+    def faults(self) -> Iterator[str]:
+        yield from super().faults()
+        yield from at_least(1, warmup=self.warmup)
 
 
 Rate = float | Constant | Linear | Cosine | InverseSqrt
@@ -55,52 +56,77 @@ Rate = float | Constant | Linear | Cosine | InverseSqrt
 
 
 @dataclass(frozen=True)
-class EveryStep(Option):
+class _Masks(Option):
+    """When the masks of a stage are chosen; `length` is how many of its steps that takes."""
+
+    @property
+    def length(self) -> int:
+        return 1
+
+
+@dataclass(frozen=True)
+class EveryStep(_Masks):
     """The mask is chosen again at each step (SR-STE, arXiv 2102.04010)."""
 
 
 @dataclass(frozen=True)
-class OneShot(Option):
+class OneShot(_Masks):
     """The mask is chosen once, at step `at` of the stage, and kept."""
 
     at: int = 0
 
-    def __post_init__(self) -> None:
-        at_least(0, at=self.at)
+    @property
+    def length(self) -> int:
+        return self.at + 1
+
+    def faults(self) -> Iterator[str]:
+        yield from at_least(0, at=self.at)
 
 
 @dataclass(frozen=True)
-class FewShot(Option):
+class FewShot(_Masks):
     """The mask is chosen `shots` times, `every` so many steps, then kept (USM-Lite)."""
 
     shots: int
     every: int
 
-    def __post_init__(self) -> None:
-        at_least(1, shots=self.shots, every=self.every)
+    @property
+    def length(self) -> int:
+        return self.shots * self.every
+
+    def faults(self) -> Iterator[str]:
+        yield from at_least(1, shots=self.shots, every=self.every)
 
 
 @dataclass(frozen=True)
-class Gradual(Option):
+class Gradual(_Masks):
     """Weights kept of a group fall one by one from M to N over `steps` steps, `every` so many."""
 
     steps: int
     every: int = 100
 
-    def __post_init__(self) -> None:
-        at_least(1, steps=self.steps, every=self.every)
+    @property
+    def length(self) -> int:
+        return self.steps
+
+    def faults(self) -> Iterator[str]:
+        yield from at_least(1, steps=self.steps, every=self.every)
 
 
 @dataclass(frozen=True)
-class Cubic(Option):
+class Cubic(_Masks):
     """Unstructured: sparsity rises to `final` as 1 - (1 - t)^3 over `steps` (arXiv 1710.01878)."""
 
     final: float
     steps: int
 
-    def __post_init__(self) -> None:
-        share(final=self.final)
-        at_least(1, steps=self.steps)
+    @property
+    def length(self) -> int:
+        return self.steps
+
+    def faults(self) -> Iterator[str]:
+        yield from share(final=self.final)
+        yield from at_least(1, steps=self.steps)
 
 
 Mask = EveryStep | OneShot | FewShot | Gradual | Cubic
@@ -114,8 +140,8 @@ class Ema(Option):
 
     momentum: float = 0.99
 
-    def __post_init__(self) -> None:
-        share(momentum=self.momentum)
+    def faults(self) -> Iterator[str]:
+        yield from share(momentum=self.momentum)
 
 
 @dataclass(frozen=True)
@@ -124,8 +150,8 @@ class Percentile(Option):
 
     share: float = 0.9999
 
-    def __post_init__(self) -> None:
-        share(share=self.share)
+    def faults(self) -> Iterator[str]:
+        yield from share(share=self.share)
 
 
 @dataclass(frozen=True)

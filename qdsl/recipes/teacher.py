@@ -1,5 +1,6 @@
 """Defines teachers: whose outputs a stage is trained to give."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from qdsl.recipes.option import Option, at_least, share
@@ -17,9 +18,9 @@ class _Teacher(Option):
     temperature: float = 1.0
     match: tuple[str, ...] = ()
 
-    def __post_init__(self) -> None:
-        share(weight=self.weight)
-        at_least(1e-6, temperature=self.temperature)
+    def faults(self) -> Iterator[str]:
+        yield from share(weight=self.weight)
+        yield from at_least(1e-6, temperature=self.temperature)
 
 
 @dataclass(frozen=True)

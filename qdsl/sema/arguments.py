@@ -5,10 +5,10 @@ from dataclasses import MISSING, fields
 from functools import cache
 from typing import get_type_hints
 
-from qdsl.diagnostic.suggest import suggestion
 from qdsl.record import record
 from qdsl.sema.context import Context, Stop
 from qdsl.sema.describe import describe
+from qdsl.sema.habits import unknown_parameter_help, whole_division_help
 from qdsl.sema.static import StaticEvaluator
 from qdsl.sema.values import (
     BlockValue,
@@ -85,7 +85,7 @@ def match_names(what: str, names: Sequence[str], given: Given, context: Context)
     bound = dict(zip(names, given.positional, strict=False))
     for name, (value, place) in given.named.items():
         if name not in names:
-            help = suggestion(name, names)
+            help = unknown_parameter_help(name, names)
             message = f"`{what}` has no parameter `{name}`"
             raise context.stop("Q204", message, place.span, "unknown", help=help)
         if name in bound:
@@ -149,7 +149,8 @@ def _typed(name: str, type: str, value: Val, span: Span, context: Context) -> St
         raise Stop  # a type there is not, reported where it is declared
     if not isinstance(value, allowed) or (isinstance(value, bool) and type != "bool"):
         message = f"`{name}` takes {type}, given {describe(value)}"
-        raise context.stop("Q201", message, span)
+        help = whole_division_help(value, span.text) if type == "int" else None
+        raise context.stop("Q201", message, span, help=help)
     return float(value) if type == "float" else value  # type: ignore[arg-type,return-value]
 
 

@@ -1,22 +1,23 @@
 """Applies functions of the table: `softmax(x, axis = -1)`, `transpose(…)`, `len(S, lengths)`."""
 
+from collections.abc import Mapping
 from functools import cache
 from inspect import Parameter
 from typing import TYPE_CHECKING
 
-from qdsl.diagnostic.suggest import suggestion
 from qdsl.ir import op
 from qdsl.ir.builder import Value
 from qdsl.ir.infer_shape import ShapeError
 from qdsl.ir.shape import Dim, dim
 from qdsl.sema.arguments import check_order
 from qdsl.sema.context import Context
-from qdsl.sema.describe import shape_message
+from qdsl.sema.describe import describe, shape_message
 from qdsl.sema.dims import formula
 from qdsl.sema.functions import table
 from qdsl.sema.functions.arrange import permuted
 from qdsl.sema.functions.function import parameter_text
 from qdsl.sema.functions.operand import Operand
+from qdsl.sema.habits import unknown_parameter_help, whole_division_help
 from qdsl.sema.language import DTYPES
 from qdsl.sema.values import Val
 from qdsl.source import Span
@@ -25,6 +26,7 @@ from qdsl.syntax import tree
 if TYPE_CHECKING:
     from qdsl.sema.body import FunctionEvaluator
 
+SHAPED = ("reshape", "expand", "zeros")  # they end with a shape
 Placed = tuple[Val, Span]
 WORDS = {Value: "a tensor", Dim: "an integer or a dim", int: "an integer", bool: "true or false"}
 
@@ -64,7 +66,11 @@ def _apply(evaluator: "FunctionEvaluator", name: str, e: tree.Call, first: tuple
     try:
         return table()[name].apply(b, *positional, **keywords)  # type: ignore[return-value]
     except ShapeError as wrong:
-        raise evaluator.context.stop("Q210", shape_message(name, wrong), e.span) from None
+        sizes = (v for v, _ in given if isinstance(v, int | Dim))
+        is_left_open = name in SHAPED and any(v == -1 for v in sizes)
+        help = "there is no -1: write the size" if is_left_open else None
+        message = shape_message(name, wrong)
+        raise evaluator.context.stop("Q210", message, e.span, help=help) from None
 
 
 def _argument(evaluator: "FunctionEvaluator", e: tree.Expr) -> Val:
@@ -96,22 +102,26 @@ def _match(
             placed = named.pop(parameter.name)
             keywords[parameter.name] = _coerced(evaluator, parameter, placed)
         elif parameter.default is Parameter.empty:
+            _report_unknown(name, named, context)
             message = f"`{name}` is missing `{parameter.name}`"
             raise context.stop("Q205", message, call, help=_usage(name))
     if taken < len(given):
         message = f"too many arguments for `{name}`"
         raise context.stop("Q205", message, given[taken][1], help=_usage(name))
+    _report_unknown(name, named, context)
     for key, (_, span) in named.items():
-        _report_name(name, key, span, context)
+        raise context.stop("Q205", f"`{key}` is given twice", span)
     return positional, keywords
 
 
-def _report_name(function: str, name: str, span: Span, context: Context) -> None:
+def _report_unknown(function: str, named: Mapping[str, Placed], context: Context) -> None:
+    """Reports the first name that the function has no parameter for."""
     known = [p.name for p in _parameters(function)]
-    if name in known:
-        raise context.stop("Q205", f"`{name}` is given twice", span)
-    message = f"`{function}` has no parameter `{name}`"
-    raise context.stop("Q204", message, span, "unknown", help=suggestion(name, known))
+    for name, (_, span) in named.items():
+        if name not in known:
+            message = f"`{function}` has no parameter `{name}`"
+            help = unknown_parameter_help(name, known)
+            raise context.stop("Q204", message, span, "unknown", help=help)
 
 
 def _coerced(evaluator: "FunctionEvaluator", parameter: Parameter, placed: Placed) -> object:
@@ -129,7 +139,9 @@ def _coerced(evaluator: "FunctionEvaluator", parameter: Parameter, placed: Place
             return float(value)  # type: ignore[arg-type]
         case _ if wanted in (int, bool, str) and type(value) is wanted:
             return value
-    raise evaluator.expected(WORDS.get(wanted, "a number or a tensor"), value, span)
+    message = f"expected {WORDS.get(wanted, 'a number or a tensor')}, found {describe(value)}"
+    help = whole_division_help(value, span.text) if wanted in (int, Dim) else None
+    raise evaluator.context.stop("Q201", message, span, help=help)
 
 
 @cache

@@ -50,6 +50,7 @@ class Variant:
     span: Span
     recipe: "Recipe | None" = None
     target: "Profile | None" = None
+    target_span: Span | None = None
 
 
 @record
@@ -114,7 +115,7 @@ class _Compiler:
     def recipes(self) -> "RecipeReader":
         from qdsl.sema.recipes import RecipeReader
 
-        return RecipeReader(self.context, self.units.instantiate)
+        return RecipeReader(self.context, self.units.instantiate, self.scope)
 
     @cached_property
     def targets(self) -> "TargetReader":
@@ -205,8 +206,16 @@ class _Compiler:
         )
         recipe = self._recipe(settled, root, entries)
         target = self.targets.named(*settled.target) if settled.target else None
-        span = settled.name.span
-        return Variant(settled.name.text, model, claims, settled.limits, span, recipe, target)
+        return Variant(
+            name=settled.name.text,
+            model=model,
+            claims=claims,
+            limits=settled.limits,
+            span=settled.name.span,
+            recipe=recipe,
+            target=target,
+            target_span=settled.target[0].span if settled.target else None,
+        )
 
     def _recipe(self, settled: Settled, root: Unit, entries: tuple[Entry, ...]) -> "Recipe | None":
         if settled.recipe is None:
@@ -215,7 +224,7 @@ class _Compiler:
         from qdsl.sema.tasks import check_task
 
         item, scope = settled.recipe
-        recipe = self.recipes.read(item, scope, settled.recipe_overrides)
+        recipe = self.recipes.read(item, scope, settled.recipe_overrides, settled.name.text)
         if recipe.task is not None:
             assert isinstance(root.definition, BlockValue)
             model = root.definition.definition

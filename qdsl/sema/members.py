@@ -3,7 +3,11 @@
 from collections.abc import Iterable, Mapping
 
 from qdsl.diagnostic.suggest import suggestion
+from qdsl.ir.builder import Value
 from qdsl.sema.context import Stop
+from qdsl.sema.describe import describe
+from qdsl.sema.habits import method_help
+from qdsl.sema.language import is_function
 from qdsl.sema.static import StaticEvaluator
 from qdsl.sema.values import MemberValue, Poison, Repeated, Unit, Val
 from qdsl.syntax import tree
@@ -32,7 +36,11 @@ class MemberEvaluator(StaticEvaluator):
     def member(self, value: Val, e: tree.Attribute, functions: Iterable[str] = ()) -> MemberValue:
         """`value.name` of a member; reports Q101 when there is none, nor one of the functions."""
         if not isinstance(value, MemberValue):
-            raise self.expected("a member", value, e.value.span)
+            help = None
+            if isinstance(value, Value):
+                help = method_help(e.value.span.text, e.name.text, is_function(e.name.text))
+            message = f"expected a member, found {describe(value)}"
+            raise self.context.stop("Q201", message, e.value.span, help=help)
         names, kind = _interior(value.unit)
         inner = names.get(e.name.text)
         if isinstance(inner, Poison):

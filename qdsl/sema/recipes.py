@@ -1,7 +1,6 @@
 """Resolves recipes: their items become stages, and the model must have what the task needs."""
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import cast
 
@@ -11,8 +10,9 @@ from qdsl.recipes import teacher
 from qdsl.recipes.model import Recipe, Stage
 from qdsl.recipes.task import Task
 from qdsl.registry import member_class, names
-from qdsl.sema.context import Context, Stop
-from qdsl.sema.options import Given, OptionReader, schema
+from qdsl.sema.context import Context
+from qdsl.sema.options import Collected, Given, OptionReader, schema
+from qdsl.sema.refused_option import property_help
 from qdsl.sema.scope import FileScope
 from qdsl.sema.static import Instantiate, StaticEvaluator
 from qdsl.source import Span
@@ -24,71 +24,95 @@ Overrides = Mapping[tuple[str, ...], tuple[tree.Setting, FileScope]]
 
 @dataclass(eq=False)
 class RecipeReader:
-    """Reads the recipes of one compilation."""
+    """Reads the recipes of one compilation.
+
+    root: the file that is compiled, whose variants may be teachers; None where each recipe is taken
+    to stand in it.
+    """
 
     context: Context
     instantiate: Instantiate
+    root: FileScope | None = None
     options: OptionReader = field(init=False)
 
     def __post_init__(self) -> None:
         self.options = OptionReader(self.context)
 
-    def read(self, item: tree.Recipe, scope: FileScope, overrides: Overrides) -> Recipe:
-        """The recipe with a variant's overrides; raises Stop after reporting."""
-        self._check_overrides(item, overrides)
-        shared = self._properties(item.properties, scope)
+    def read(
+        self, item: tree.Recipe, scope: FileScope, overrides: Overrides, student: str | None = None
+    ) -> Recipe:
+        """The recipe with a variant's overrides; raises Stop after reporting all that is wrong.
+
+        `student` is the name of that variant, which is no teacher of its own.
+        """
+        parts = Collected()
+        self._check_overrides(item, overrides, parts)
+        shared = self._properties(item.properties, scope, parts)
         shared |= self._overridden((), overrides)
         given_task, task = shared.pop("task", None), None
-        with self._collecting() as failed:
+        with parts.part():
             task = self._task(given_task)
         stages: list[Stage] = []
         for stage in item.stages:
-            given = {**shared, **self._properties(stage.properties, scope)}
+            given = {**shared, **self._properties(stage.properties, scope, parts)}
             given |= self._overridden((stage.name.text,), overrides)
-            with self._collecting(failed):
-                stages.append(self._stage(stage.name, given, item))
+            with parts.part():
+                made = self._stage(stage.name, given, item)
+                stages.append(made)
+                self._check_teacher(made, given, scope, student)
         if not item.stages:
             message = f"recipe `{item.name.text}` has no stage"
             help = "add `stage qat { steps = 1000 }`"
             raise self.context.stop("Q704", message, item.name.span, help=help)
-        if failed:
-            raise Stop
+        parts.end()
         return Recipe(item.name.text, task, tuple(stages))
-
-    @contextmanager
-    def _collecting(self, failed: list[Stop] | None = None) -> Iterator[list[Stop]]:
-        """Goes on after what was reported inside, and notes that it was."""
-        failed = [] if failed is None else failed
-        try:
-            yield failed
-        except Stop as stop:
-            failed.append(stop)
 
     def _stage(self, name: tree.Name, given: Mapping[str, Given], item: tree.Recipe) -> Stage:
         earlier = [s.name.text for s in item.stages if s.name.span.start < name.span.start]
-        self._check_known(given)
+        parts = Collected()
+        known = self._known(given, parts)
         if name.text in earlier:
             message = f"two stages are called `{name.text}`"
             raise self.context.stop("Q704", message, name.span, help="rename one of them")
-        stage = cast(Stage, self.options.make(Stage, given, name.span, name=name.text))
+        made = self.options.make(Stage, known, name.span, parts, name=name.text)
+        stage = cast(Stage, made)
         if isinstance(stage.distill, teacher.Stage) and stage.distill.name not in earlier:
             message = f"no stage `{stage.distill.name}` stands before `{name.text}`"
             help = suggestion(stage.distill.name, earlier) or "a teacher is a stage above"
             raise self.context.stop("Q704", message, given["distill"].value.span, help=help)
         return stage
 
+    def _check_teacher(
+        self, stage: Stage, given: Mapping[str, Given], scope: FileScope, student: str | None
+    ) -> None:
+        """Reports a teacher that is no variant of the file, or the student itself."""
+        # a file of recipes alone is there to be imported: its teachers are the importer's variants
+        known = [v.name.text for v in (self.root or scope).own(tree.Variant)]
+        if not isinstance(stage.distill, teacher.Variant) or not known:
+            return
+        name, span = stage.distill.name, given["distill"].value.span
+        if name == student:
+            message = f"variant `{name}` is its own teacher"
+            help = "a teacher is another variant, which is trained before"
+            raise self.context.stop("Q704", message, span, help=help)
+        if name not in known:
+            near = suggestion(name, [n for n in known if n != student])
+            message = f"unknown variant `{name}`"
+            raise self.context.stop("Q704", message, span, help=near)
+
     # ---- properties --------------------------------------------------------------------------
 
     def _properties(
-        self, properties: tuple[tree.Property, ...], scope: FileScope
+        self, properties: tuple[tree.Property, ...], scope: FileScope, parts: Collected
     ) -> dict[str, Given]:
         found: dict[str, Given] = {}
         evaluator = StaticEvaluator(self.context, scope, {}, self.instantiate)
         for p in properties:
-            if p.name.text in found:
-                message = f"`{p.name.text}` is given twice"
-                raise self.context.stop("Q205", message, p.name.span)
-            found[p.name.text] = Given(p.value, p.name.span, evaluator)
+            with parts.part():
+                if p.name.text in found:
+                    message = f"`{p.name.text}` is given twice"
+                    raise self.context.stop("Q205", message, p.name.span)
+                found[p.name.text] = Given(p.value, p.name.span, evaluator)
         return found
 
     def _overridden(self, stage: tuple[str, ...], overrides: Overrides) -> dict[str, Given]:
@@ -102,21 +126,25 @@ class RecipeReader:
             if path[:-1] == stage
         }
 
-    def _check_known(self, given: Mapping[str, Given]) -> None:
+    def _known(self, given: Mapping[str, Given], parts: Collected) -> dict[str, Given]:
+        """What a stage has of what is given; the rest is reported."""
         known = [n for n in schema(Stage) if n != "name"]
         for name, argument in given.items():
             if name not in known:
                 message = f"a stage has no `{name}`"
-                help = suggestion(name, known) or "`qdsl explain stage` lists what it has"
-                raise self.context.stop("Q701", message, argument.span, "unknown", help=help)
+                span, help = argument.span, property_help(name)
+                with parts.part():
+                    raise self.context.stop("Q701", message, span, "unknown", help=help)
+        return {n: g for n, g in given.items() if n in known}
 
-    def _check_overrides(self, item: tree.Recipe, overrides: Overrides) -> None:
+    def _check_overrides(self, item: tree.Recipe, overrides: Overrides, parts: Collected) -> None:
         stages = [s.name.text for s in item.stages]
         for path, (setting, _) in overrides.items():
             if len(path) == 2 and path[0] not in stages:
                 message = f"recipe `{item.name.text}` has no stage `{path[0]}`"
                 help, span = suggestion(path[0], stages), setting.path[1].span
-                raise self.context.stop("Q704", message, span, "unknown", help=help)
+                with parts.part():
+                    raise self.context.stop("Q704", message, span, "unknown", help=help)
 
     # ---- task --------------------------------------------------------------------------------
 

@@ -11,11 +11,16 @@ Sites = Mapping[int, "tuple[Site, ...]"]  # by the id of the module whose functi
 
 @record
 class Site:
-    """A value: `function` binds `name` to what `op` gives."""
+    """A value: `function` binds `name` to what the last of `ops` gives, which is of that dtype.
+
+    The others are what the expressions bound to the name compute on the way: in `a = softmax(x) |>
+    drop` the softmax is that of `a`.
+    """
 
     function: str
     name: str
-    op: Op
+    ops: tuple[Op, ...]
+    dtype: str
 
     @property
     def path(self) -> str:
@@ -25,11 +30,11 @@ class Site:
         """Whether the property of a rule governs the value."""
         match property:
             case "matmul":
-                return isinstance(self.op, Einsum)
+                return any(isinstance(o, Einsum) for o in self.ops)
             case "softmax":
-                return isinstance(self.op, Softmax)
+                return any(isinstance(o, Softmax) for o in self.ops)
             case _:
-                return property == "output"
+                return property == "output" and self.dtype == "f32"
 
 
 def sites_of(root: Module, entries: Iterable[Entry]) -> Sites:
@@ -52,7 +57,9 @@ def _collect(
             _collect(_below(module, step.member), step.body, found, seen)
         elif step.name and not module.is_layer:
             function, _, name = step.name.rpartition(".")
-            found.setdefault(id(module), {})[step.name] = Site(function, name, step.op)
+            known = found.setdefault(id(module), {})
+            before = known[step.name].ops if step.name in known else ()
+            known[step.name] = Site(function, name, (*before, step.op), step.types[0].dtype)
 
 
 def _below(module: Module, path: str) -> Module:

@@ -5,8 +5,10 @@ from dataclasses import dataclass, field
 from qdsl.devices import Profile, ProfileError, load_profile, profile_names, profile_of
 from qdsl.devices.profile import TRAITS
 from qdsl.diagnostic.suggest import suggestion
+from qdsl.registry import entry_points
 from qdsl.sema.context import Context, Stop
 from qdsl.sema.language import format_names
+from qdsl.sema.options import Collected
 from qdsl.sema.scope import FileScope
 from qdsl.syntax import tree
 
@@ -60,21 +62,31 @@ class TargetReader:
             # `target cpu extends cpu` goes on from the profile of that name
             profile = own and item.base.text in profile_names()
             base = load_profile(item.base.text) if profile else self.named(item.base, scope)
-        places: dict[str, tree.Trait] = {}
+        parts, values = Collected(), dict[str, object]()
         for trait in item.traits:
-            if trait.name.text in places:
-                message = f"`{trait.name.text}` is given twice"
-                raise self.context.stop("Q205", message, trait.name.span)
-            places[trait.name.text] = trait
+            with parts.part():
+                if trait.name.text in values:
+                    message = f"`{trait.name.text}` is given twice"
+                    raise self.context.stop("Q205", message, trait.name.span)
+                values[trait.name.text] = None
+                values[trait.name.text] = self._checked(trait)
+        parts.end()
+        return profile_of(item.name.text, values, base, item.doc)
+
+    def _checked(self, trait: tree.Trait) -> object:
+        """The value of the trait; raises Stop after reporting where a profile does not take it."""
+        value, name = self._value(trait), trait.name.text
         try:
-            values = {name: self._value(trait) for name, trait in places.items()}
-            return profile_of(item.name.text, values, base, item.doc)
+            profile_of(name, {name: value})
         except ProfileError as wrong:
-            trait = places[wrong.trait]
-            unknown = wrong.trait not in TRAITS
+            unknown = name not in TRAITS
             span = trait.name.span if unknown else trait.value.span
-            help = suggestion(wrong.trait, TRAITS) if unknown else None
+            help = suggestion(name, TRAITS) if unknown else None
             raise self.context.stop("Q321", str(wrong), span, help=help) from None
+        if name == "backend" and value not in (known := _backends()):
+            help, span = suggestion(str(value), known), trait.value.span
+            raise self.context.stop("Q321", f"unknown back end `{value}`", span, help=help)
+        return value
 
     def _value(self, trait: tree.Trait) -> object:
         """The value as a YAML file would have it."""
@@ -84,7 +96,12 @@ class TargetReader:
             case tree.Name(text=text) | tree.String(value=text):
                 return text
             case tree.Array(elements=elements):
-                return [self._element(trait.name.text, e) for e in elements]
+                parts, found = Collected(), list[object]()
+                for e in elements:
+                    with parts.part():
+                        found.append(self._element(trait.name.text, e))
+                parts.end()
+                return found
             case _:
                 return None  # refused by the profile
 
@@ -98,3 +115,9 @@ class TargetReader:
             help = suggestion(text, format_names())
             raise self.context.stop("Q321", f"unknown format `{text}`", e.span, help=help)
         return text
+
+
+def _backends() -> set[str]:
+    """Back ends that are installed, or that a shipped profile names."""
+    profiles = (load_profile(name).backend for name in profile_names())
+    return {*entry_points("qdsl.backends"), *filter(None, profiles)}

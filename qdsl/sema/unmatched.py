@@ -53,7 +53,11 @@ def report_no_property(
     message = f"`{text}` has no `{name}`"
     kinds = {m.module.kind for m in matches}
     help = f"it is a `{next(iter(kinds))}`" if len(kinds) == 1 else None
-    if all(not m.module.is_layer for m in matches):
+    sites = [m.site for m in matches if m.site]
+    if sites:
+        words = dict.fromkeys(type(s.ops[-1]).__name__.lower() for s in sites)
+        help = f"it is the value of {' and '.join(words)}"
+    elif all(not m.module.is_layer for m in matches):
         help = f"it is a block: did you mean `{text}.**`?"
     place = [(selector.span, "matched here")]
     span, label, fix = property.name.span, "not a property of it", _instead(selector, help)

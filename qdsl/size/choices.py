@@ -8,6 +8,7 @@ from qdsl.ir.format import WeightFormat
 from qdsl.ir.model import Assigned, Model, Storage
 
 Choose = Callable[[Storage], WeightFormat]
+Serves = Callable[[WeightFormat], bool]
 
 
 def open_storages(model: Model) -> tuple[Storage, ...]:
@@ -24,14 +25,19 @@ def settled(model: Model, choose: Choose) -> Model:
     return replace(model, storages=tuple(storages))
 
 
-def smallest(storage: Storage) -> WeightFormat:
-    """The choice of fewest bytes, the first of equals."""
-    return min(storage.choices, key=lambda f: format_bytes(storage, f))
+def smallest(serves: Serves) -> Choose:
+    """Chooses the format of fewest bytes that is served, the first of equals."""
+    return lambda s: min(offered(s, serves), key=lambda f: format_bytes(s, f))
 
 
-def largest(storage: Storage) -> WeightFormat:
-    """The choice of most bytes, the first of equals."""
-    return max(storage.choices, key=lambda f: format_bytes(storage, f))
+def largest(serves: Serves) -> Choose:
+    """Chooses the format of most bytes that is served, the first of equals."""
+    return lambda s: max(offered(s, serves), key=lambda f: format_bytes(s, f))
+
+
+def offered(storage: Storage, serves: Serves) -> tuple[WeightFormat, ...]:
+    """The choices that are served; where none is, all of them, which is then reported."""
+    return tuple(f for f in storage.choices if serves(f)) or storage.choices
 
 
 def format_bytes(storage: Storage, format: WeightFormat) -> int:

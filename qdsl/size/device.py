@@ -2,27 +2,34 @@
 
 from collections.abc import Callable, Iterator
 from fractions import Fraction
+from heapq import nlargest
 
 from qdsl.devices import Profile
 from qdsl.diagnostic.model import Diagnostic, error
 from qdsl.ir.format import Activations, FloatType, WeightFormat
 from qdsl.ir.model import Model
 from qdsl.ir.pattern import NM
+from qdsl.size.folding import folded
 from qdsl.size.quantity import decimal, exact_bytes
 from qdsl.size.report import Report
 from qdsl.source import Span, no_span
 
+_SHOWN = 5
+
 
 def check_device(
-    target: Profile, report: Report, place: Callable[[str], Span | None] = lambda path: None
+    target: Profile,
+    report: Report,
+    span: Span | None,
+    place: Callable[[str], Span | None] = lambda path: None,
 ) -> tuple[Diagnostic, ...]:
     """What the target cannot do: memory (Q405), formats, sparsity and activations (Q511).
 
-    `place` is where the activations of a layer got their format.
+    `span` is where the variant names its target, `place` where a layer's activations got theirs.
     """
     model = report.model
     found = _activations(target, model, place)
-    return (*_memory(target, report), *_formats(target, model), *found)
+    return (*_memory(target, report, span), *_formats(target, model), *found)
 
 
 def bandwidth_text(target: Profile, report: Report) -> str | None:
@@ -34,13 +41,19 @@ def bandwidth_text(target: Profile, report: Report) -> str | None:
     return f"target {target.name}: reading every weight once takes {time} ms at {rate} GB/s"
 
 
-def _memory(target: Profile, report: Report) -> Iterator[Diagnostic]:
-    if target.memory is not None and report.total_bytes > target.memory:
-        size, room = exact_bytes(report.total_bytes), exact_bytes(target.memory)
-        message = f"`{report.variant}` is {size}, target `{target.name}` has {room}"
-        help = "give the largest a smaller format, or choose another target"
-        span = _first_span(report.model)
-        yield error("Q405", message, span, help=help)
+def _memory(target: Profile, report: Report, span: Span | None) -> Iterator[Diagnostic]:
+    if target.memory is None or report.total_bytes <= target.memory:
+        return
+    size, room = exact_bytes(report.total_bytes), exact_bytes(target.memory)
+    message = f"`{report.variant}` is {size}, target `{target.name}` has {room}"
+    largest = nlargest(_SHOWN, folded(report.rows), key=lambda line: line.total_bytes)
+    yield error(
+        "Q405",
+        message,
+        span,
+        notes=[f"largest: `{line.path}` has {line.total_bytes:,} B" for line in largest],
+        help="give the largest a smaller format, or choose another target",
+    )
 
 
 def _formats(target: Profile, model: Model) -> Iterator[Diagnostic]:
@@ -86,8 +99,3 @@ def _activations(
             help = f"it serves {', '.join(f'`{f}`' for f in target.activations)}"
             yield error("Q511", f"{message}: {format}", place(path), help=help)
             return
-
-
-def _first_span(model: Model) -> Span | None:
-    spans = (s.place for s in model.storages)
-    return next((s for s in spans if s != no_span()), None)

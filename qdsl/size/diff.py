@@ -78,11 +78,6 @@ class Diff:
     def changed(self) -> bool:
         return bool(self.rows)
 
-    @property
-    def is_broken(self) -> bool:
-        """Whether the second side misses one of its limits."""
-        return any(b.after is not None and not b.after.held for b in self.budgets)
-
 
 def diff(
     before: Report,

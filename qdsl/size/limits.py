@@ -6,6 +6,7 @@ from fractions import Fraction
 from functools import lru_cache
 from types import MappingProxyType
 
+from qdsl.devices.profile import UNITS as BYTE_UNITS
 from qdsl.diagnostic.model import Diagnostic, error
 from qdsl.diagnostic.suggest import suggestion
 from qdsl.ir.format import FloatType
@@ -24,15 +25,7 @@ from qdsl.size.macs import free_dims
 from qdsl.size.report import Report
 from qdsl.syntax import tree
 
-BYTES: dict[str | None, int] = {
-    "B": 1,
-    "KB": 10**3,
-    "KiB": 2**10,
-    "MB": 10**6,
-    "MiB": 2**20,
-    "GB": 10**9,
-    "GiB": 2**30,
-}
+BYTES: dict[str | None, int] = dict(BYTE_UNITS.items())
 COUNTS: dict[str | None, int] = {None: 1, "K": 10**3, "M": 10**6, "G": 10**9}
 UNITS: dict[Measure, dict[str | None, int]] = {
     Measure.SIZE: BYTES,

@@ -28,6 +28,10 @@ class Report:
     source: Model = field(compare=False, repr=False)
     model: Model = field(compare=False, repr=False)
 
+    def __repr__(self) -> str:
+        rows = len(self.rows)
+        return f"<Report of {self.variant}: {self.total_bytes:,} B, {rows} rows>"
+
     @property
     def float32_bytes(self) -> int:
         return 4 * self.params

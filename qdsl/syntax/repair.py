@@ -2,6 +2,7 @@
 
 from qdsl.diagnostic.model import Diagnostic
 from qdsl.syntax.grammar import END
+from qdsl.syntax.mistakes.python import is_member_choice
 from qdsl.syntax.mistakes.scene import Scene
 from qdsl.syntax.mistakes.spelling import misspelt
 from qdsl.syntax.mistakes.unexpected import describe, unfinished
@@ -24,6 +25,8 @@ def repair(
         return None
     found = describe(scene) if first is None else unfinished(scene, first)
     diagnostics.append(found)
+    if found.code == "Q016" and is_member_choice(scene):
+        return _behind_choice(recovery, scene.position)
     return _replace(recovery, scene.position, found)
 
 
@@ -73,18 +76,35 @@ def _square(recovery: Recovery, group: Group) -> int:
 def _behind_branches(recovery: Recovery, closing: int) -> int:
     """Drops the statement that a branch belongs to, given its last token; goes on behind it."""
     recovery.automaton.cut(recovery.group(closing).floor - 1)
-    base = recovery.group(recovery.partner[closing]).base
+    return _behind_else(recovery, closing, recovery.group(recovery.partner[closing]).base)
+
+
+def _behind_choice(recovery: Recovery, word: int) -> int | None:
+    """Drops a statement that begins at a word where it cannot stand; goes on behind its bodies."""
+    group, body = recovery.group(word), _body(recovery, word + 1)
+    if body is None or any(recovery.starts_element(group, p) for p in range(word + 1, body)):
+        return None  # it has none: the brace is that of another member
+    return _behind_else(recovery, recovery.partner[body], group.base)
+
+
+def _behind_else(recovery: Recovery, closing: int, base: int) -> int:
+    """Goes on, with the states of a base, behind all of `else if c { … } else { … }`."""
     while recovery.tokens[closing + 1].text == "else":
-        following = closing + 2
-        ends = recovery.closers | {recovery.brace, END}
-        while recovery.tokens[following].symbol not in ends:
-            following = recovery.partner.get(following, following) + 1
-        if recovery.tokens[following].symbol != recovery.brace:
+        body = _body(recovery, closing + 2)
+        if body is None:
             break
-        closing = recovery.partner[following]
+        closing = recovery.partner[body]
     recovery.automaton.cut(base)
     recovery.resumed, recovery.checkpoint = closing + 1, tuple(recovery.automaton.states)
     return recovery.resumed
+
+
+def _body(recovery: Recovery, position: int) -> int | None:
+    """The brace that opens the next body from a position on, None where a bracket ends first."""
+    ends = recovery.closers | {recovery.brace, END}
+    while recovery.tokens[position].symbol not in ends:
+        position = recovery.partner.get(position, position) + 1
+    return position if recovery.tokens[position].symbol == recovery.brace else None
 
 
 def _restart(recovery: Recovery, first: int, word: str) -> int:

@@ -9,16 +9,26 @@ from hypothesis import strategies as st
 
 from qdsl import formats, registry
 from qdsl.artifact.bits import pack_codes, pack_fields, pack_index
-from qdsl.artifact.layout import Part, kept_per_row, scale_shape, storage_tensors
+from qdsl.artifact.layout import (
+    Part,
+    kept_per_row,
+    range_tensors,
+    scale_shape,
+    storage_tensors,
+)
 from qdsl.formats import FormatError, check_shape, make_weight_format
 from qdsl.ir.builder import Builder
 from qdsl.ir.format import (
     F32,
     ActivationFormat,
+    Activations,
     BinaryGrid,
     IntegerGrid,
+    IntegerZero,
     PerTensor,
     PerToken,
+    StaticFormat,
+    Symmetric,
     TernaryGrid,
     WeightFormat,
     code_bits,
@@ -38,6 +48,7 @@ from qdsl.ir.model import (
     join,
 )
 from qdsl.ir.pattern import NM, Dense
+from qdsl.ir.ranges import ranges
 from qdsl.ir.shape import Shape, shape
 from qdsl.layers.batchnorm import BatchNorm
 from qdsl.layers.conv1d import Conv1d
@@ -94,7 +105,8 @@ def chosen_model(
     repeats: int,
     choose: Callable[[str, Parameter], WeightFormat] = lambda path, parameter: F32,
     ties: Mapping[str, str] | None = None,
-    activations: Mapping[str, ActivationFormat] | None = None,
+    activations: Mapping[str, Activations] | None = None,
+    roundings: Mapping[str, Mapping[str, Activations]] | None = None,
 ) -> Model:
     """A model `blocks = repeat n { Block }`, `head = Block` and a parameter, all called once."""
     module, body, types = block(pieces)
@@ -118,7 +130,8 @@ def chosen_model(
         for p in m.parameters
         if (path := join(base, p.name)) not in ties
     )
-    return Model("M", root, (entry,), storages, ties, activations or {}, {})
+    rounded = roundings or {}
+    return Model("M", root, (entry,), storages, ties, activations or {}, {}, roundings=rounded)
 
 
 # ---- random ones -------------------------------------------------------------------------------
@@ -190,9 +203,20 @@ def random_models(draw: st.DrawFn) -> Model:
     names = [f"l{i}.weight" for i, p in enumerate(drawn) if not isinstance(p.layer, LSTM | GRU)]
     tied = draw(st.sets(st.sampled_from(names))) if names and repeats else set()
     ties = {f"head.{name}": f"blocks[{repeats - 1}].{name}" for name in tied}
-    dynamic = st.sampled_from((ActivationFormat(PerToken()), ActivationFormat(PerTensor())))
-    activations = {"head.l0": draw(dynamic)} if draw(st.booleans()) else {}
-    return chosen_model(drawn, repeats, choose, ties, activations)
+    activations = {"head.l0": draw(activation_formats)} if draw(st.booleans()) else {}
+    outputs = {"head.l0": draw(activation_formats)} if draw(st.booleans()) else {}
+    rounded = {"output": outputs} if outputs else {}
+    return chosen_model(drawn, repeats, choose, ties, activations, rounded)
+
+
+activation_formats = st.one_of(
+    st.sampled_from((ActivationFormat(PerToken()), ActivationFormat(PerTensor()))),
+    st.builds(
+        StaticFormat,
+        st.builds(IntegerGrid, st.integers(2, 8), st.booleans()),
+        st.sampled_from((Symmetric(), IntegerZero())),
+    ),
+)
 
 
 # ---- random tensors ----------------------------------------------------------------------------
@@ -201,11 +225,17 @@ def random_models(draw: st.DrawFn) -> Model:
 def random_tensors(model: Model, seed: int) -> dict[str, np.ndarray]:
     """Tensors by key that a packer could have written."""
     rng = np.random.default_rng(seed)
-    return {
+    found = {
         entry.key: _random(rng, storage, entry.part, entry.dtype, entry.shape)
         for storage in model.storages
         for entry in storage_tensors(storage)
     }
+    for range in ranges(model):
+        for entry in range_tensors(range):
+            zero = rng.integers(0, 1 << range.format.grid.bits, (1,)).astype(np.uint8)
+            scale = rng.uniform(0.5, 2.0, (1,)).astype(np.float32)
+            found[entry.key] = zero if entry.part is Part.ZEROS else scale
+    return found
 
 
 def _random(rng, storage, what, dtype, dims):

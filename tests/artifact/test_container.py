@@ -114,16 +114,16 @@ def test_a_full_disk_is_a_diagnostic(small_model, tensors, path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(QdslError, match=r"Q612: .*: cannot be written: no space left on device"):
+    with pytest.raises(QdslError, match=r"Q612\] .*: cannot be written: no space left on device"):
         write(path, small_model, tensors.__getitem__)
     assert list(path.parent.iterdir()) == []
 
 
 def test_a_folder_that_is_not_there_is_a_diagnostic(small_model, tensors, tmp_path):
-    with pytest.raises(QdslError, match=r"Q612: .*: cannot be written: no such file or directory"):
+    with pytest.raises(QdslError, match=r"Q612\] .*: cannot be written: no such file or directory"):
         write(tmp_path / "none" / "a.qpack", small_model, tensors.__getitem__)
     (tmp_path / "file").write_text("")
-    with pytest.raises(QdslError, match=r"Q612: .*: cannot be written: not a directory"):
+    with pytest.raises(QdslError, match=r"Q612\] .*: cannot be written: not a directory"):
         write(tmp_path / "file" / "a.qpack", small_model, tensors.__getitem__)
 
 

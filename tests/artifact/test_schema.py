@@ -144,7 +144,7 @@ def changed(model, **changes):
         ({"storages": [["Linear", 0, 0, True, ["nowhere.gain"]]]}, "belongs to no module"),
         ({"folds": [["nowhere", "head"]]}, "`nowhere` is no module"),
         ({"activations": {"nowhere": {"is": "ActivationFormat", "grouping": "PerToken"}}},
-         "`nowhere` is no module"),
+         "`nowhere` is no layer"),
         ({"ties": {"head.l1.weight": "nowhere"}}, "cannot be tied"),
         ({"ties": {}}, "is not stored"),
     ],

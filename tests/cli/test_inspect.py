@@ -113,6 +113,39 @@ def test_no_packed_file(qdsl, file, status, code):
     assert f"error[{code}]" in found.err
 
 
+FOLDED = """qspec 1
+
+block Part(d: int) {
+    conv = Conv1d(d -> d, 3, padding = "half")
+    norm = BatchNorm(d)
+
+    forward(x: f32[B, T, d]) -> f32[B, T, d] {
+        return conv(x) |> norm
+    }
+}
+
+model Net(d: int = 8) {
+    parts = repeat 8 { Part(d) }
+    last = Part(d)
+
+    entry run(x: f32[B, T, d]) { return parts(x) |> last }
+}
+"""
+
+
+def test_runs_are_counted_and_summed(qdsl, folder):
+    (folder / "folded.qspec").write_text(FOLDED)
+    (variant,) = load_spec("folded.qspec").variants.values()
+    sizes = {p.entry.key: p.entry.nbytes for p in layout(variant.model).tensors}
+    write(folder / "folded.qpack", variant.model, lambda key: bytes(sizes[key]))
+    out = qdsl("inspect", "folded.qpack").out
+    folds = re.findall(r"^fold  (.*)$", out, re.MULTILINE)
+    assert folds == ["parts[0..8].norm into parts[0..8].conv", "last.norm into last.conv"]
+    assert re.search(r"^ *6,144 .* parts\[0\.\.8\]\.conv\.weight +×8  Conv1d", out, re.MULTILINE)
+    rows = re.findall(r"^ *([\d,]+) +[\d,]+  \S", out, re.MULTILINE)
+    assert sum(int(row.replace(",", "")) for row in rows) == variant.size().total_bytes
+
+
 def test_runs_of_equal_lines():
     lines = {"a[0].w": ("1",), "a[0].b": ("2",), "a[1].w": ("1",), "a[1].b": ("2",), "z": ("1",)}
     assert folded(lines) == [("a[0..2].w", ("1",)), ("a[0..2].b", ("2",)), ("z", ("1",))]

@@ -85,6 +85,9 @@ def test_every_function_has_its_rules():
         ("transpose", "transpose(x, B, T, d -> B, d, T)"),
         ("%", "A unit of budgets"),
         ("sparse", "A sparsity pattern."),
+        ("policy", "last rule that matches wins"),
+        ("|>", "`x |> f(a)` is `f(x, a)`"),
+        ("selector", "any number of segments"),
     ],
 )
 def test_explain(qdsl, word, said):

@@ -1,6 +1,7 @@
 """Starts from every template: each checks, is formatted, and fits what it promises."""
 
 import re
+import shlex
 
 import pytest
 
@@ -27,11 +28,12 @@ def test_a_template_is_commented(template):
     assert summary(template).endswith(".")
 
 
-def test_what_is_said_next_works(qdsl):
-    commands = qdsl("new", "start").out.partition("next:\n")[2].splitlines()
+@pytest.mark.parametrize("name", ["start", "a small one", "it's", "$HOME"])
+def test_what_is_said_next_works(qdsl, name):
+    commands = qdsl("new", name).out.partition("next:\n")[2].splitlines()
     assert len(commands) == 3
     for command in commands:
-        words = [word.strip("'") for word in command.split()]
+        words = shlex.split(command)
         assert words[0] == "qdsl"
         assert qdsl(*words[1:]).status == 0
 
@@ -46,6 +48,26 @@ def test_nothing_is_overwritten(qdsl, folder):
 def test_the_name_may_have_dots(qdsl, folder):
     assert qdsl("new", "v1.2").status == 0
     assert (folder / "v1.2.qspec").exists()
+
+
+@pytest.mark.parametrize("name", ["", ".", "/", "..", "a/..", "a/", "#x", "x:y", "a#b/c"])
+def test_a_name_that_no_command_could_take(qdsl, folder, name):
+    before = sorted(folder.iterdir())
+    found = qdsl("new", name)
+    assert (found.status, found.out) == (2, "")
+    assert found.err.startswith(f"error: `{name}` ")
+    assert len(found.err.splitlines()) == 2
+    assert sorted(folder.iterdir()) == before
+
+
+def test_the_name_of_a_template(qdsl, folder):
+    found = qdsl("new", "conformer-rnnt")
+    assert (found.status, found.out) == (2, "")
+    help = "  help: `qdsl new NAME --template conformer-rnnt`\n"
+    assert found.err == f"error: `conformer-rnnt` is a template\n{help}"
+    name = "conformer-rnnt"
+    assert qdsl("new", name, "--template", name).status == 0
+    assert (folder / f"{name}.qspec").exists()
 
 
 def test_list_writes_nothing(qdsl, folder):

@@ -53,6 +53,32 @@ def test_a_reader_that_has_gone(folder):
     assert (found.returncode, found.stderr) == (0, b"")
 
 
+@pytest.mark.parametrize(
+    ("line", "status", "out", "err"),
+    [
+        ("size net.qspec#small >&-", 0, "", ""),
+        ("size broken.qspec >&-", 1, "", "error[Q"),
+        ("check broken.qspec 2>&-", 1, "", ""),
+        ("size net.qspec#small >&- 2>&-", 0, "", ""),
+        ("size nothing.qspec >&- 2>&-", 2, "", ""),
+        ("size net.qspec#small >/dev/full", 2, "", "cannot write to stdout: No space left on devi"),
+        ("list codes >/dev/full", 2, "", "cannot write to stdout: No space left on device"),
+        ("check broken.qspec 2>/dev/full", 2, "", ""),
+    ],
+)
+def test_streams_that_take_nothing(folder, line, status, out, err):
+    if "/dev/full" in line and not os.path.exists("/dev/full"):
+        pytest.skip("no /dev/full here")
+    command = f'exec "{sys.executable}" -m qdsl {line}'
+    found = subprocess.run(
+        ["sh", "-c", command], cwd=folder, capture_output=True, text=True, check=False
+    )
+    assert (found.returncode, found.stdout) == (status, out)
+    assert err in found.stderr
+    assert bool(err) == bool(found.stderr)
+    assert "Traceback" not in found.stderr
+
+
 @pytest.mark.parametrize("command", ["check", "size", "fmt"])
 def test_not_utf8(qdsl, folder, command):
     (folder / "latin.qspec").write_bytes("qspec 1\n# Größe\n".encode("latin-1"))

@@ -33,11 +33,16 @@ def find() -> Find:
 
     variant: what stands behind `path#`, for commands that need one. kernels: plan for a back end
     of this test, so that nothing depends on what is built. fits: choose open formats, instead of
-    asking for the size that they leave open.
+    asking for the size that they leave open. entries: look for models that have none.
     """
 
     def found(
-        path: Path, variant: str | None = None, *, kernels: bool = False, fits: bool = True
+        path: Path,
+        variant: str | None = None,
+        *,
+        kernels: bool = False,
+        fits: bool = True,
+        entries: bool = False,
     ) -> tuple[Diagnostic, ...]:
         spec = check_spec(path)
         variants = tuple(spec.variants.values()) if spec.compiled.ok else ()
@@ -46,7 +51,8 @@ def find() -> Find:
                 _, variants = open_spec(f"{path}#{variant}")
             except QdslError as failure:
                 return failure.diagnostics
-        return (*spec.diagnostics, *_of_variants(variants, kernels, fits))
+        idle = (d for v in variants for d in v.findings()) if entries else ()
+        return (*spec.diagnostics, *_of_variants(variants, kernels, fits), *idle)
 
     return found
 

@@ -67,7 +67,7 @@ def test_examples(code: str, find: Find, tmp_path: Path, monkeypatch: pytest.Mon
 
     def found(text: str) -> tuple[Diagnostic, ...]:
         PATH.write_text(text, encoding="utf-8")
-        return find(PATH, kernels=code == "Q510", fits=code != "Q404")
+        return find(PATH, kernels=code == "Q510", fits=code != "Q404", entries=code == "Q221")
 
     assert {d.code for d in found(bad)} == {code} - LATER
     for text in good:

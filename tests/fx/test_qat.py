@@ -187,7 +187,7 @@ def test_weights_that_are_not_finite_are_named(chain):
     program = build(chain())
     with torch.no_grad():
         program.blocks[1].weight[0, 0] = float("nan")
-    with pytest.raises(QdslError, match=r"Q710: `blocks\.1\.weight`"):
+    with pytest.raises(QdslError, match=r"Q710\] `blocks\.1\.weight`"):
         program.to_qat()
 
 

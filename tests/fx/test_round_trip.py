@@ -212,7 +212,7 @@ def test_verify_leaves_the_program_as_it_was(make, tmp_path):
 
 def test_unknown_back_ends_and_missing_kernels(make, tmp_path):
     build(network(make, make.format("int8"))).pack(tmp_path / "m")
-    with pytest.raises(QdslError, match="Q502: no back end `tpu`"):
+    with pytest.raises(QdslError, match=r"Q502\] no back end `tpu`"):
         load(tmp_path / "m", "tpu")
     grouped = make.layer_model(
         Conv1d(4, 4, 3, groups=2),
@@ -220,7 +220,7 @@ def test_unknown_back_ends_and_missing_kernels(make, tmp_path):
         format=make.format("int8"),
         activations=ActivationFormat(),
     )
-    with pytest.raises(QdslError, match=r"Q510: .* no kernel for `layer`"):
+    with pytest.raises(QdslError, match=r"Q510\] .* no kernel for `layer`"):
         build(grouped).to_qat()
 
 

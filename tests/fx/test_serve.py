@@ -119,5 +119,5 @@ def test_every_layer_without_a_kernel_is_named_before_loading(make, tmp_path, mo
 
 def test_a_back_end_that_is_not_here_says_why(monkeypatch):
     monkeypatch.setattr("qdsl.fx.ops.installed", lambda: {"gone": Availability(False, "no driver")})
-    with pytest.raises(QdslError, match="Q503: back end `gone` is not available: no driver"):
+    with pytest.raises(QdslError, match=r"Q503\] back end `gone` is not available: no driver"):
         backend("gone")

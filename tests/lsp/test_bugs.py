@@ -58,7 +58,7 @@ async def test_a_failing_look_is_marked_and_forgotten(wire, tmp_path: Path, monk
     session = Session(wire, lambda word: None)
     monkeypatch.setattr(Document, "judge", lambda *_: 1 // 0)
     uri = (tmp_path / "a.qspec").as_uri()
-    text = "qspec 1\n\nmodel M() {\n    a = Linear(2, 2)\n}\n"
+    text = "qspec 1\n\nmodel M() {\n    entry run(x: f32[B]) { return x }\n}\n"
     session.open(uri, text, 1)
     await asyncio.sleep(0.1)
     assert "ZeroDivisionError" in wire.said[-1][0]

@@ -1,11 +1,13 @@
 """Holds targets to their profiles: those that are shipped, and items that extend them."""
 
 from collections.abc import Callable
+from importlib.util import find_spec
 
 import pytest
 
 from qdsl.devices import Profile, load_profile, parse_bytes, profile_names
 from qdsl.devices.profile import TRAITS
+from qdsl.registry import entry_points, load_entry_point
 from qdsl.sema.compile import Variant
 from qdsl.sema.language import format_names
 
@@ -62,6 +64,9 @@ def test_an_item_may_shadow_a_profile(target: Callable[[str], Profile]) -> None:
         ("target a { memory = 1 MiB; memory = 2 MiB }", ["Q205"]),
         ("target a { memory = none }", ["Q321"]),
         ("target a { formats = [1] }", ["Q321"]),
+        ("target a { memory = 4.8 KiB; backend = cuda; formats = [in8, itn4] }", ["Q321"] * 4),
+        ("target a { memry = 1 KiB; memory = 1 MiB; memory = 2 MiB }", ["Q321", "Q205"]),
+        ("target a { backend = gpu }", []),
         ("target a extends Net {}", ["Q101"]),
         ("variant v { model = Net  target = small() }", ["Q201"]),
         ("variant v { model = Net  target.memory = 3 }", ["Q314"]),
@@ -77,3 +82,15 @@ def test_wrong_targets(codes: Codes, text: str, expected: list[str]) -> None:
 )
 def test_bytes(text: str, expected: int | None) -> None:
     assert parse_bytes(text) == expected
+
+
+@pytest.mark.skipif(find_spec("qdsl_cpu") is None, reason="the back end cpu is not installed")
+def test_cpu_lists_what_its_kernels_serve() -> None:
+    backend = load_entry_point(entry_points("qdsl.backends")["cpu"])
+    if not (capabilities := backend.capabilities()):  # type: ignore[attr-defined]
+        pytest.skip("the kernels are not built")
+    bits = {n for c in capabilities if c.grid == "integer" for n in c.bits}
+    served = {f"{sign}{n}" for n in bits for sign in ("int", "uint")}
+    served |= {c.grid for c in capabilities if c.grid != "integer"}
+    assert served & format_names() <= set(load_profile("cpu").formats)
+    assert {"int8", "uint4", "ternary", "binary"} <= served

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from qdsl.sema.compile import Variant
+from qdsl.sema.compile import Compiled, Variant
 
 MODEL = """
 block Attention(d: int) {
@@ -93,3 +93,53 @@ def test_an_entry_that_fails_is_the_only_finding(codes: Codes) -> None:
     text = MODEL.replace("return blocks(x) }", "return blocks(y) }")
     rules = "policy p for Net { default { weights = int8 } blocks[0].scores { matmul = int8 } }"
     assert codes(f"{text} {rules} variant v {{ model = Net  policy = p }}") == ["Q101"]
+
+
+def test_integers_and_truths_are_never_rounded(variant: Callable[..., Variant]) -> None:
+    model = variant("""
+        model Net {
+            entry run(x: f32[B, T]) {
+                early = range(T) < 5
+                shifted = range(T) + 1
+                kept = where(early, x, 0.0)
+                return kept, shifted
+            }
+        }
+        policy p for Net { ** { output = int8(static) } }
+        variant v { model = Net  policy = p }
+    """).model
+    assert list(model.roundings["output"]) == ["run.kept"]
+
+
+def test_attention_of_the_library(variant: Callable[..., Variant]) -> None:
+    """Products and the softmax of the library's attention, with and without a mask."""
+    text = """
+        import std.attention { MultiHeadAttention }
+        model Net {
+            blocks = repeat 2 { MultiHeadAttention(16, 4) }
+            entry run(x: f32[B, T, 16], keep: bool[B, T]) { return blocks(x, keep = keep) }
+        }
+        policy p for Net {
+            default { weights = int8 }
+            blocks[0].{scores, mixed} { matmul = int8 }
+            blocks[1].** { matmul = int8(dynamic); softmax = uint8 }
+        }
+        variant v { model = Net  policy = p }
+    """
+    found = variant(text).model.roundings
+    assert {p: str(f) for p, f in found["matmul"].items()} == {
+        "blocks[0].forward.scores": "int8(static)",
+        "blocks[0].forward.mixed": "int8(static)",
+        "blocks[1].forward.scores": "int8(dynamic, per = token)",
+        "blocks[1].forward.mixed": "int8(dynamic, per = token)",
+    }
+    assert list(found["softmax"]) == ["blocks[1].forward.mixed"]
+
+
+def test_a_value_without_the_property_is_told(compiled: Callable[..., Compiled]) -> None:
+    rules = "policy p for Net { default { weights = int8 } blocks[0].q { matmul = int8 } }"
+    (found,) = compiled(f"{MODEL} {rules} variant v {{ model = Net  policy = p }}").diagnostics
+    assert (found.code, found.fix) == ("Q304", None)
+    softmax = rules.replace("blocks[0].q { matmul", "blocks[0].mix.scores { softmax")
+    (found,) = compiled(f"{MODEL} {softmax} variant v {{ model = Net  policy = p }}").diagnostics
+    assert (found.code, found.help, found.fix) == ("Q305", "it is the value of einsum", None)

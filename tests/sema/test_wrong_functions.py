@@ -49,7 +49,7 @@ def gated(body: str, forward: str = "outer(x)") -> str:
         ("x -> x", None),
         ("relu(x, x)", ["Q205"]),
         ("relu()", ["Q205"]),
-        ("relu(y = x)", ["Q205"]),
+        ("relu(y = x)", ["Q204"]),
         ("relu(x, x = x)", ["Q205"]),
         ("pad(x, 1, 2, 3, values = 0.0)", ["Q204"]),
         ("pad(x, 1, 2, 3, 0.0, 1)", ["Q205"]),

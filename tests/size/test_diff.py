@@ -146,11 +146,6 @@ def test_json_has_the_keys_that_are_promised(found):
     assert (budget["from"]["held"], budget["to"]["held"]) == (False, True)
 
 
-def test_a_broken_budget_is_that_of_the_second_side(found):
-    assert not found.is_broken
-    assert diff(found.after, found.before, ((), [found.budgets[0].before])).is_broken
-
-
 def test_the_text(found):
     assert diff_text(found) == EXPECTED
 

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from qdsl.diagnostic.model import QdslError
 from qdsl.diagnostic.render import full
 from qdsl.fit import fit
+from qdsl.size.assignment import noise
 from qdsl.size.choices import format_bytes, from_texts
-from qdsl.size.fit import noise
 from qdsl.size.interval import interval_text, judged_text
 from qdsl.size.lock import Locked, lock_path, lock_text, parse_lock, variant_hash
 from qdsl.spec import Variant, check_spec, load_spec
@@ -128,12 +128,32 @@ def test_fit_takes_what_the_target_serves(variant: Variants) -> None:
         ("int4, int8", {"int4", "int8"}),
     ):
         path.write_text(f"{text}\ntarget small {{ formats = [{formats}] }}\n")
-        chosen = fit(check_spec(path).variants["v"])
+        found = check_spec(path).variants["v"]
+        assert found.findings() == ()
+        chosen = fit(found)
+        assert found.with_formats(chosen).findings() == ()
         assert {f.partition("(")[0] for f in chosen.values()} <= expected
     path.write_text(f"{text}\ntarget small {{ formats = [binary] }}\n")
     with pytest.raises(QdslError) as failure:
         fit(check_spec(path).variants["v"])
     assert [d.code for d in failure.value.diagnostics] == ["Q407"]
+
+
+def test_fit_keeps_to_the_memory_of_the_target(variant: Variants) -> None:
+    path = Path(variant("1 MiB").label.partition("#")[0])
+    text = path.read_text().replace("    budget = b\n", "    budget = b\n    target = small\n")
+    for memory, fits in (("20 KiB", True), ("12 KiB", False)):
+        path.write_text(f"{text}\ntarget small {{ memory = {memory} }}\n")
+        found = check_spec(path).variants["v"]
+        if fits:
+            fitted = found.with_formats(fit(found))
+            assert fitted.size().total_bytes <= 20 << 10
+            assert fitted.findings() == ()
+        else:
+            with pytest.raises(QdslError) as failure:
+                fit(found)
+            assert [d.code for d in failure.value.diagnostics] == ["Q407"]
+            assert [d.code for d in found.findings()] == ["Q405"]
 
 
 def test_a_lock_settles_the_variant_until_the_model_changes(variant: Variants) -> None:

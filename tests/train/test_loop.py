@@ -91,7 +91,7 @@ def test_a_loss_that_is_not_finite_stops_the_training(toy: Callable[[], nn.Modul
     def spoilt(model: nn.Module, batch: Tensor) -> Tensor:
         return loss(model, batch) * float("nan")
 
-    with pytest.raises(QdslError, match="Q716: the loss of step 0"):
+    with pytest.raises(QdslError, match=r"Q716\] the loss of step 0"):
         train(Job(model=toy(), batches=batches, loss=spoilt, stage=STAGE))
 
 

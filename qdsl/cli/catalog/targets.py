@@ -15,7 +15,10 @@ _TRAITS = {
     ),
     "memory": ("bytes", "What a model may take; more is a Q405."),
     "bandwidth": ("bytes", "A second; `size` says how long it takes to read every weight once."),
-    "instruction_sets": ("a list of words", "What kernels may use."),
+    "instruction_sets": (
+        "a list of words",
+        "What its processors have; `backend` alone chooses kernels.",
+    ),
     "formats": ("a list of formats", "What weights may be stored in, f32 always; else a Q511."),
     "activations": ("a list of formats", "What inputs of layers may be rounded to; else a Q511."),
     "sparsity": ("a list of patterns", '`["2:4"]`; without it every pattern, else a Q511.'),

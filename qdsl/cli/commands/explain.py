@@ -15,7 +15,7 @@ _CODE = re.compile(r"[qQ]\d+\w*")
 
 
 def configure(parser: ArgumentParser) -> None:
-    help = "a diagnostic code, a layer kind, a function, a format, a block of std, a property, …"
+    help = "a diagnostic code, a keyword, a layer kind, a function, a format, a block of std, …"
     parser.add_argument("word", metavar="WORD", help=help)
 
 
@@ -54,7 +54,7 @@ def _unknown(word: str, catalogs: "Mapping[str, Catalog]") -> int:
     known = [name for catalog in catalogs.values() for name in catalog.names()]
     kind = "code" if list(catalogs) == ["codes"] else "page"
     shown = word.upper() if kind == "code" else word
-    help = suggestion(shown, known) or "`qdsl list layers|functions|formats|codes|std` names them"
+    help = suggestion(shown, known) or "`qdsl list words|layers|functions|codes|std` names them"
     return fail(f"no {kind} `{word}`", help)
 
 
@@ -64,11 +64,12 @@ COMMAND = Command(
     run,
     description=(
         "Prints what a diagnostic code means, why it is one and what to write instead; or what a "
-        "layer kind, a function of tensors, a number format, a block of the standard library, a "
-        "property, a unit or a task is. Drawn on a terminal, Markdown where it is piped."
+        "keyword, a layer kind, a function of tensors, a number format, a block of the standard "
+        "library, a property, a unit or a task is. Drawn on a terminal, Markdown where it is piped."
     ),
     examples=(
         ("qdsl explain Q304", "a diagnostic code"),
+        ("qdsl explain policy", "a word of the language"),
         ("qdsl explain Linear", "a layer kind"),
         ("qdsl explain ConformerBlock", "a block of the standard library"),
     ),

@@ -1,6 +1,7 @@
 """Defines `qdsl new`: a commented spec to begin with."""
 
 import re
+import shlex
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
@@ -25,6 +26,10 @@ def run(arguments: Namespace) -> int:
         rows = [(name, summary(name)) for name in templates()]
         print_table("templates", ("name", "doc"), rows)
         return 0
+    if wrong := _wrong(arguments.name, arguments.template):
+        from qdsl.cli.parser import fail
+
+        return fail(*wrong)
     path = Path(arguments.name)
     if path.suffix != ".qspec":
         path = path.with_name(path.name + ".qspec")
@@ -35,6 +40,22 @@ def run(arguments: Namespace) -> int:
     for command in _next(path, re.findall(r"^variant (\w+)", text, re.MULTILINE)):
         print(f"  {command}")
     return 0
+
+
+_SIGNS = {"#": "a variant of a file", ":": "a file of a revision"}
+
+
+def _wrong(name: str, template: str) -> tuple[str, str] | None:
+    """What is wrong with a name and what to do, where no command could name the file."""
+    help = "a name of letters and digits will do: `qdsl new recognizer`"
+    if Path(name).name in ("", "..") or name.endswith("/"):
+        return f"`{name}` is no name of a file", help
+    for sign, meaning in _SIGNS.items():
+        if sign in name:
+            return f"`{name}` has a `{sign}`, which names {meaning}", help
+    if name in templates() and template == DEFAULT != name:
+        return f"`{name}` is a template", f"`qdsl new NAME --template {name}`"
+    return None
 
 
 def _write(path: Path, text: str) -> int:
@@ -55,11 +76,11 @@ def _write(path: Path, text: str) -> int:
 
 
 def _next(path: Path, variants: list[str]) -> tuple[str, ...]:
-    first, last = variants[0], variants[-1]
+    first, last = (shlex.quote(f"{path}#{name}") for name in (variants[0], variants[-1]))
     return (
-        f"qdsl check {path}",
-        f"qdsl size '{path}#{last}'",
-        f"qdsl diff '{path}#{first}' '{path}#{last}'",
+        f"qdsl check {shlex.quote(str(path))}",
+        f"qdsl size {last}",
+        f"qdsl diff {first} {last}",
     )
 
 

@@ -21,14 +21,14 @@ def run(arguments: Namespace) -> int:
     from qdsl.cli.selection import open_spec
 
     spec, variants = open_spec(arguments.spec)
-    report(spec.diagnostics)
+    status = report(spec.diagnostics)
     if arguments.format == "json":
         found = [_json(v) for v in variants]
         print(json.dumps(found[0] if "#" in arguments.spec else found, indent=1))
-        return 0
+        return status
     for variant in variants:
         _print(variant)
-    return 0
+    return status
 
 
 def _print(variant: "Variant") -> None:

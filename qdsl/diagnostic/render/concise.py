@@ -8,10 +8,11 @@ from qdsl.diagnostic.render.excerpt import visible
 
 def concise(diagnostics: Iterable[Diagnostic]) -> str:
     """One line for each diagnostic, each ending in a line feed."""
-    return "".join(f"{_line(diagnostic)}\n" for diagnostic in diagnostics)
+    return "".join(f"{line(diagnostic)}\n" for diagnostic in diagnostics)
 
 
-def _line(diagnostic: Diagnostic) -> str:
+def line(diagnostic: Diagnostic) -> str:
+    """The line of one diagnostic, without a line feed."""
     text = f"{diagnostic.severity}[{diagnostic.code}] {diagnostic.message}"
     if diagnostic.primary:
         span = diagnostic.primary.span

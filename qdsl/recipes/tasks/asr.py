@@ -1,10 +1,11 @@
 """Defines the task `asr`: speech in, tokens out."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
 from qdsl.recipes.loss import Ctc, Embr, Loss, Rnnt
-from qdsl.recipes.option import Option, OptionError, at_least
+from qdsl.recipes.option import Option, at_least
 from qdsl.recipes.task import Task
 
 
@@ -15,8 +16,8 @@ class Fbank(Option):
     bins: int = 80
     rate: int = 100
 
-    def __post_init__(self) -> None:
-        at_least(1, bins=self.bins, rate=self.rate)
+    def faults(self) -> Iterator[str]:
+        yield from at_least(1, bins=self.bins, rate=self.rate)
 
 
 @dataclass(frozen=True)
@@ -33,10 +34,10 @@ class Asr(Task):
 
     shared: ClassVar[frozenset[str]] = frozenset(("D", "P", "V"))
 
-    def __post_init__(self) -> None:
-        at_least(0, blank=self.blank)
+    def faults(self) -> Iterator[str]:
+        yield from at_least(0, blank=self.blank)
         if not isinstance(self.loss, Rnnt | Embr | Ctc):
-            raise OptionError(f"`asr` trains with `rnnt` or `ctc`, not `{self.loss.word()}`")
+            yield f"`loss` of `asr` is `rnnt`, `embr` or `ctc`, not `{self.loss.word()}`"
 
     def needs(self) -> tuple[str, ...]:
         audio = f"audio: f32[B, T, {self.features.bins}], lengths: i64[B]"

@@ -15,10 +15,15 @@ def run(scope: FileScope, context: Context) -> None:
     for item in scope.file.items:
         for name in _values(item):
             if name.text[:1].isupper():
-                lower = name.text[:1].lower() + name.text[1:]
+                lower = _lower(name.text)
                 message = f"value `{name.text}` starts with a capital"
                 help = f"dims start with a capital, values do not: write `{lower}`"
                 context.report(error("Q108", message, name.span, "reads as a dim", help=help))
+
+
+def _lower(name: str) -> str:
+    """`width` for `Width` and `WIDTH`."""
+    return name.lower() if name.isupper() else name[:1].lower() + name[1:]
 
 
 def _values(item: tree.Item) -> Iterator[tree.Name]:

@@ -3,11 +3,12 @@
 from collections.abc import Iterable, Set
 
 from qdsl.diagnostic.model import error
-from qdsl.diagnostic.suggest import suggestion
+from qdsl.diagnostic.suggest import did_you_mean, suggestion
 from qdsl.sema.check import Check
 from qdsl.sema.context import Context
-from qdsl.sema.habits import unknown_name_help
+from qdsl.sema.habits import habit_help
 from qdsl.sema.language import DTYPES, format_names, language_name, language_names
+from qdsl.sema.library import import_of
 from qdsl.sema.scope import FileScope
 from qdsl.sema.signature import dim_names, is_dim_name
 from qdsl.sema.walk import Part, children, expressions
@@ -115,6 +116,7 @@ class _Names:
         match type:
             case tree.TensorType(dims=dims):
                 for d in dims:
+                    self._lower(d, known)
                     self._dims(d, known)
                     self.expression(d, known)
             case tree.ArrayType(element=element, count=count):
@@ -129,6 +131,16 @@ class _Names:
                 help = f"name it where it has a value, as in `f32[B, {e.text}]`"
                 self.context.report(error("Q101", message, e.span, "has no value", help=help))
                 known.add(e.text)
+
+    def _lower(self, d: tree.Expr, known: set[str]) -> None:
+        """A name alone that nothing has given a value was meant to be a dim: `f32[batch, d]`."""
+        if isinstance(d, tree.Name) and not is_dim_name(d) and not self._is_known(d, known):
+            near = did_you_mean(d.text, known) if len(d.text) > 2 else None
+            help = f"dims begin with a capital: `{d.text[:1].upper()}`"
+            help = f"did you mean `{near}`?" if near else help
+            message = f"unknown name `{d.text}`"
+            self.context.report(error("Q101", message, d.span, "not found", help=help))
+            known.add(d.text)  # it is wrong once
 
     # ---- statements and expressions ----------------------------------------------------------
 
@@ -170,7 +182,10 @@ class _Names:
                     self.expression(child, known)
 
     def _call(self, e: tree.Call, known: Known, piped: bool) -> None:
-        self.expression(e.callee, known)
+        if isinstance(e.callee, tree.Name):
+            self._name(e.callee, known, is_called=True)
+        else:
+            self.expression(e.callee, known)
         arguments = [a.value for a in e.arguments]
         if isinstance(e.callee, tree.Name) and e.callee.text not in known:
             if self._is_format(e.callee.text):
@@ -194,14 +209,26 @@ class _Names:
         if e is not None:
             self.expression(e, known)
 
-    def _name(self, e: tree.Name, known: Known) -> None:
+    def _is_known(self, e: tree.Name, known: Known) -> bool:
         if e.text in known or self.scope.find(e.text) or e.text in self.scope.broken:
+            return True
+        return language_name(e.text, e.span) is not None
+
+    def _name(self, e: tree.Name, known: Known, is_called: bool = False) -> None:
+        if self._is_known(e, known):
             return
-        if language_name(e.text, e.span) is None:
-            known_here = {*known, *self.scope.entries, *language_names()}
-            help = unknown_name_help(e.text, known_here)
-            message = f"unknown name `{e.text}`"
-            self.context.report(error("Q101", message, e.span, "not found", help=help))
+        names = {*known, *self.scope.entries, *language_names()}
+        is_dim = is_dim_name(e) and not is_called
+        if is_dim and len(e.text) == 1:
+            names = set()  # a letter is near to none, nor `b` meant by `B`
+        help, fix = habit_help(e.text, names), None
+        if help is None and (found := import_of(e.text, self.scope)):
+            help, fix = found
+        help = help or suggestion(e.text, names)
+        if help is None and is_dim:
+            help = f"a dim is named by an input, or by a result, as in `-> f32[B, {e.text}]`"
+        message = f"unknown name `{e.text}`"
+        self.context.report(error("Q101", message, e.span, "not found", help=help, fix=fix))
 
 
 CHECK = Check("names", run)

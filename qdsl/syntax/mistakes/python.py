@@ -56,6 +56,32 @@ def parentheses(scene: Scene) -> Diagnostic | None:
     return None
 
 
+def is_member_choice(scene: Scene) -> bool:
+    """Whether `if` or `for` stands where a member of a block begins."""
+    begins = scene.is_new_line or scene.previous.text in ("{", "}", ";")
+    is_first = begins and scene.kind == "members" and scene.element is None
+    return is_first and scene.token.text in ("if", "for")
+
+
+def member(scene: Scene) -> Diagnostic | None:
+    """`if c { skip = Linear(d -> d) }` and `for i in 0..n { … }` among the members of a block."""
+    if not is_member_choice(scene):
+        return None
+    word = scene.token
+    rest = scene.tokens[scene.position + 1 :]
+    body = next((i for i, token in enumerate(rest) if token.text == "{"), 0)
+    name, condition = "name", "c"
+    if body and "\n" not in (text := scene.source.text[rest[0].start : rest[body - 1].end]):
+        condition = text
+        if rest[body + 2].text == "=":
+            name = rest[body + 1].text
+    if word.text == "for":
+        help = f"members are repeated by a value: `{name} = repeat n as i {{ … }}`"
+        return habit(scene, word, "`for` among members", help)
+    help = f"a choice is a value: `{name} = if {condition} {{ … }} else {{ none }}`"
+    return habit(scene, word, "`if` among members", help)
+
+
 def branch(scene: Scene) -> Diagnostic | None:
     """`if c { x = relu(x) } else { x = silu(x) }` as a statement; `a if c else b`."""
     help = "write `if c { a } else { b }`"
@@ -84,4 +110,4 @@ def loop(scene: Scene) -> Diagnostic | None:
 
 
 Habit = Callable[[Scene], Diagnostic | None]
-PYTHON: tuple[Habit, ...] = (oneself, prefix, parentheses, branch, loop)
+PYTHON: tuple[Habit, ...] = (oneself, prefix, parentheses, member, branch, loop)

@@ -118,7 +118,7 @@ TENSORS = {
 
 
 HELP = {
-    "Q602": "a packed model is written by `qdsl compile` or `pack`",
+    "Q602": "a packed model is written by `program.pack(…)`",
     "Q603": "read it with the version of qdsl that wrote it, or a later one",
 }
 

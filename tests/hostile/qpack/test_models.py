@@ -22,6 +22,11 @@ def format_of(good, **changes):
     return good.with_part("formats", [{**first, **changes}, *others])
 
 
+def static(**changes):
+    grid = {"is": "IntegerGrid", "bits": 8, "signed": True, "levels": "narrow", **changes}
+    return {"is": "StaticFormat", "grid": grid, "zero": "Symmetric"}
+
+
 STEP = ("op", "inputs", "types", "parameters")
 
 
@@ -87,6 +92,63 @@ CASES = {
         lambda g: step(g, parameters=["secret"]),
         "Q609",
         "its model: `Linear` has no parameter `secret`",
+    ),
+    "a static range of 10^9 bits": (
+        lambda g: g.with_part("activations", {"up": static(bits=10**9)}),
+        "Q609",
+        "its model: `up`: integers of 1000000000 bits",
+    ),
+    "a static range without an exact 0": (
+        lambda g: g.with_part("activations", {"up": static(levels="half")}),
+        "Q609",
+        "its model: `up`: `levels = half` has no exact 0",
+    ),
+    "activations of a block": (
+        lambda g: g.with_part("activations", {"": static()}),
+        "Q609",
+        "its model: `` is no layer",
+    ),
+    "a rounded value from nowhere": (
+        lambda g: g.with_part("roundings", {"output": {"forward.nope": static()}}),
+        "Q609",
+        "its model: `forward.nope` has no output",
+    ),
+    "a softmax that is none": (
+        lambda g: g.with_part("roundings", {"softmax": {"up": static()}}),
+        "Q609",
+        "its model: `up` has no softmax",
+    ),
+    "a path of 200,000 characters": (
+        lambda g: g.with_part("roundings", {"output": {"x" * 200_000: static()}}),
+        "Q609",
+        f"its model: `{'x' * 80}` has no output",
+    ),
+    "roundings of no property": (
+        lambda g: g.with_part("roundings", {"gates": {"up": static()}}),
+        "Q609",
+        "its model: the roundings are no object of properties",
+    ),
+    "roundings that are none": (
+        lambda g: g.with_part("roundings", {}),
+        "Q609",
+        "its model: `roundings` is unknown",
+    ),
+    "another format's name": (
+        lambda g: format_of(g, name="int4"),
+        "Q609",
+        "its model: `up.weight`: `int4` is another format",
+    ),
+    "ternary codes packed by no one": (
+        lambda g: format_of(
+            g, name="ternary", grid={"is": "TernaryGrid", "rule": "absmean", "pack": "base4"}
+        ),
+        "Q609",
+        "its model: `up.weight`: `pack` is `base4`",
+    ),
+    "a member that is called 0": (
+        lambda g: g.with_part("modules", [g.model["modules"][0], ["T", False, [], [["0", 0]]]]),
+        "Q609",
+        "its model: `0` is no name of a member",
     ),
     # ---- tensors that are not the model's
     "a tensor more": (

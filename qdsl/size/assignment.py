@@ -16,8 +16,6 @@ from qdsl.ir.model import Model, Storage
 from qdsl.size.budget import Comparison, Limit, Measure
 from qdsl.size.choices import format_bytes, open_storages
 
-ROUNDS = 32
-
 
 class Unfit(Exception):
     """No choice keeps the limits."""
