@@ -6,7 +6,7 @@ from types import NoneType
 from typing import Any, Literal, get_args, get_origin
 
 from qdsl.recipes.option import Option
-from qdsl.sema.options import alternatives, schema
+from qdsl.sema.recipe.options import alternatives, schema
 
 _NUMBERS = {int: "a whole number", float: "a number", bool: "true, false", str: "a name"}
 

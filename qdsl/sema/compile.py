@@ -35,7 +35,7 @@ from qdsl.syntax import read, tree
 if TYPE_CHECKING:
     from qdsl.devices import Profile
     from qdsl.recipes.model import Recipe
-    from qdsl.sema.recipes import RecipeReader
+    from qdsl.sema.recipe.reader import RecipeReader
     from qdsl.sema.targets import TargetReader
 
 
@@ -113,7 +113,7 @@ class _Compiler:
 
     @cached_property
     def recipes(self) -> "RecipeReader":
-        from qdsl.sema.recipes import RecipeReader
+        from qdsl.sema.recipe.reader import RecipeReader
 
         return RecipeReader(self.context, self.units.instantiate, self.scope)
 
@@ -220,8 +220,8 @@ class _Compiler:
     def _recipe(self, settled: Settled, root: Unit, entries: tuple[Entry, ...]) -> "Recipe | None":
         if settled.recipe is None:
             return None
-        from qdsl.sema.recipes import task_span
-        from qdsl.sema.tasks import check_task
+        from qdsl.sema.recipe.reader import task_span
+        from qdsl.sema.recipe.tasks import check_task
 
         item, scope = settled.recipe
         recipe = self.recipes.read(item, scope, settled.recipe_overrides, settled.name.text)

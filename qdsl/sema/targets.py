@@ -8,7 +8,7 @@ from qdsl.diagnostic.suggest import suggestion
 from qdsl.registry import entry_points
 from qdsl.sema.context import Context, Stop
 from qdsl.sema.language import format_names
-from qdsl.sema.options import Collected
+from qdsl.sema.recipe.options import Collected
 from qdsl.sema.scope import FileScope
 from qdsl.syntax import tree
 

@@ -12,7 +12,7 @@ from qdsl.sema.scope import FileScope
 from qdsl.syntax import tree
 
 if TYPE_CHECKING:
-    from qdsl.sema.recipes import Overrides
+    from qdsl.sema.recipe.reader import Overrides
 
 T = TypeVar("T", tree.Variant, tree.Policy, tree.Budget, tree.Recipe, tree.Target)
 E = TypeVar("E", tree.Variant, tree.Policy)

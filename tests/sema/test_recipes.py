@@ -14,8 +14,8 @@ from qdsl.recipes.tasks.asr import Asr, Fbank
 from qdsl.registry import member_class, names
 from qdsl.sema.compile import Compiled, Variant
 from qdsl.sema.context import Context, Stop
-from qdsl.sema.option_types import Hint, alternatives, elements, is_option, literals, schema
-from qdsl.sema.recipes import RecipeReader
+from qdsl.sema.recipe.reader import RecipeReader
+from qdsl.sema.recipe.types import Hint, alternatives, elements, is_option, literals, schema
 from qdsl.sema.scope import FileScope
 from qdsl.sema.units import Units
 from qdsl.source import Source

@@ -13,7 +13,7 @@ from qdsl.recipes.option import Option
 from qdsl.recipes.task import Task
 from qdsl.record import record
 from qdsl.registry import member_class, names
-from qdsl.sema.options import schema
+from qdsl.sema.recipe.options import schema
 
 _FLOAT = ", ".join(f"`{name}`" for name in FLOAT_STAGES)
 _TEXTS = {

@@ -12,7 +12,7 @@ from qdsl.cli.recipe_text import argument_rows, call_text
 from qdsl.recipes.option import OptionError
 from qdsl.recipes.task import Task
 from qdsl.registry import member_class, names
-from qdsl.sema.options import alternatives, schema
+from qdsl.sema.recipe.options import alternatives, schema
 
 
 @cache

@@ -22,7 +22,7 @@ from qdsl.lsp.weights import Weights
 from qdsl.recipes.model import Stage
 from qdsl.registry import names
 from qdsl.sema.files import std_modules
-from qdsl.sema.options import schema
+from qdsl.sema.recipe.options import schema
 from qdsl.sema.scope import FileScope
 from qdsl.sema.variants import KEYS
 from qdsl.size.budget import Measure

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from qdsl.diagnostic.model import Diagnostic, Edit, error
 from qdsl.diagnostic.suggest import did_you_mean
 from qdsl.recipes.model import Stage
-from qdsl.sema.option_types import (
+from qdsl.sema.recipe.types import (
     NUMBERS,
     Hint,
     alternatives,

@@ -11,8 +11,8 @@ from qdsl.recipes.model import Recipe, Stage
 from qdsl.recipes.task import Task
 from qdsl.registry import member_class, names
 from qdsl.sema.context import Context
-from qdsl.sema.options import Collected, Given, OptionReader, schema
-from qdsl.sema.refused_option import property_help
+from qdsl.sema.recipe.options import Collected, Given, OptionReader, schema
+from qdsl.sema.recipe.refused import property_help
 from qdsl.sema.scope import FileScope
 from qdsl.sema.static import Instantiate, StaticEvaluator
 from qdsl.source import Span

@@ -10,7 +10,8 @@ from qdsl.recipes.option import Option, OptionError
 from qdsl.record import record
 from qdsl.sema.context import Context, Stop
 from qdsl.sema.describe import describe
-from qdsl.sema.option_types import (
+from qdsl.sema.recipe.refused import refusal
+from qdsl.sema.recipe.types import (
     NUMBERS,
     Hint,
     alternatives,
@@ -22,7 +23,6 @@ from qdsl.sema.option_types import (
     word_of,
     words,
 )
-from qdsl.sema.refused_option import refusal
 from qdsl.sema.static import StaticEvaluator
 from qdsl.source import Span
 from qdsl.syntax import tree
