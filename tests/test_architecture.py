@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from types import ModuleType
 
@@ -133,3 +134,9 @@ def test_each_module_says_what_it_does() -> None:
 def test_tests_are_no_packages() -> None:
     # with --import-mode=importlib a package would hide equal names elsewhere
     assert [*(ROOT / "tests").rglob("__init__.py")] == []
+
+
+def test_what_a_wheel_leaves_out_is_named_from_the_root() -> None:
+    """A pattern without a slash would leave out folders of that name anywhere: `syntax/build`."""
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["scikit-build"]
+    assert all(pattern.startswith("/") for pattern in settings["sdist"]["exclude"])
