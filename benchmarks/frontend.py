@@ -1,7 +1,7 @@
 """Times short commands from start to exit, each time in a new process, Python's start-up included.
 
-`long` is a spec of 1,000 lines (`long_spec.py`), `deep` one that unrolls to so many layers, all
-blocks alike or no two of them (`deep_spec.py`).
+`long` is a spec of 1,000 lines (`long_spec.py`), of 7 models with a variant each or with four, `deep`
+one that unrolls to so many layers, all blocks alike or no two of them (`deep_spec.py`).
 
 Contenders take turns after one warm-up; `wall` is what a user waits, `processor` what it costs,
 which a busy machine lengthens less. That none of them imports torch is looked at, not assumed.
@@ -141,15 +141,15 @@ def show(rows: Iterable[Row]) -> None:
 
 def generated(folder: Path) -> dict[str, tuple[str, ...]]:
     """Commands on specs that are written to the folder."""
-    texts = {"long": long_spec(1000)}
+    texts = {"long": long_spec(1000, variants=1), "long, 4 variants each": long_spec(1000)}
     for layers in DEPTHS:
         texts[f"deep {layers}"] = deep_spec(layers, alike=True)
         texts[f"deep {layers} unlike"] = deep_spec(layers, alike=False)
     commands = {}
     for name, text in texts.items():
-        path = folder / f"{name.replace(' ', '_')}.qspec"
+        path = folder / f"{name.replace(' ', '_').replace(',', '')}.qspec"
         path.write_text(text, encoding="utf-8")
-        word = "check" if name == "long" else "size"
+        word = "check" if name.startswith("long") else "size"
         commands[f"{word} {name}"] = ("-m", "qdsl", word, str(path))
     return commands
 

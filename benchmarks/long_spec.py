@@ -146,17 +146,21 @@ budget phone{n} {{
     macs(encode, B = 1, T = 1000) <= 50 G
 }}
 """,
-    """
-variant float{n} {{
-    model = Recogniser{n}()
-}}
+)
 
+PACKED = """
 variant small{n}_phone {{
     model = Recogniser{n}(d = {d}, layers = {layers})
     policy = small{n}
     budget = phone{n}
 }}
-
+"""
+FLOAT = """
+variant float{n} {{
+    model = Recogniser{n}()
+}}
+"""
+OTHERS = """
 variant sparse{n}_phone extends small{n}_phone {{
     policy = sparse{n}
 }}
@@ -165,8 +169,7 @@ variant tiny{n} extends small{n}_phone {{
     model.layers = {fewer}
     policy += {{ encoder.blocks[1..-1].feed1.up {{ weights = w2 }} }}
 }}
-""",
-)
+"""
 
 RECURRENT = {
     "prediction": "an LSTM",
@@ -189,10 +192,14 @@ REDUCED = {
 }
 
 
-def long_spec(lines: int) -> str:
-    """A valid spec, formatted, of the most whole items that fit in so many lines."""
+def long_spec(lines: int, *, variants: int = 4) -> str:
+    """A valid spec, formatted, of the most whole items that fit in so many lines.
+
+    variants: of each model, 4 or 1, the packed one.
+    """
+    assert variants in (1, 4)
     text, left = HEAD, lines - HEAD.count("\n")
-    for item in _items():
+    for item in _items(PACKED if variants == 1 else FLOAT + PACKED + OTHERS):
         left -= item.count("\n")
         if left < 0:
             break
@@ -200,7 +207,7 @@ def long_spec(lines: int) -> str:
     return text
 
 
-def _items() -> Iterator[str]:
+def _items(variants: str) -> Iterator[str]:
     n = 0
     while True:
         n += 1
@@ -214,5 +221,5 @@ def _items() -> Iterator[str]:
             "layers": 4 + n % 8,
             "fewer": 3 + n % 4,
         }
-        for item in ITEMS:
+        for item in (*ITEMS, variants):
             yield item.format(**words, **numbers)
