@@ -1,7 +1,7 @@
 """Times short commands from start to exit, each time in a new process, Python's start-up included.
 
-`long` is a spec of 1,000 lines (`long_spec.py`), of 7 models with a variant each or with four, `deep`
-one that unrolls to so many layers, all blocks alike or no two of them (`deep_spec.py`).
+`long` is a spec of 1,000 lines (`long_spec.py`), of 7 models with a variant each or with four,
+`deep` one that unrolls to so many layers, all blocks alike or no two of them (`deep_spec.py`).
 
 Contenders take turns after one warm-up; `wall` is what a user waits, `processor` what it costs,
 which a busy machine lengthens less. That none of them imports torch is looked at, not assumed.
