@@ -7,28 +7,25 @@ back with the next. `keystroke` is the time until the findings on names, shapes 
 
 import itertools
 import json
-import os
-import platform
 import statistics
 import subprocess
 import sys
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
-from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from frontend import processor_name, quartiles
+from frontend import quartiles
 from long_spec import long_spec
+from machine import keep
 from rich.box import SIMPLE
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
 ROOT = Path(__file__).resolve().parent.parent
-RESULT = ROOT / "benchmarks" / "results" / "editor.json"
 LINES = 1000
 ROUNDS = 60
 HOVER, COMPLETION = "textDocument/hover", "textDocument/completion"
@@ -216,20 +213,14 @@ def show(rows: Iterable[Row]) -> None:
 def main() -> None:
     rows = measure()
     show(rows)
-    found = {
-        "machine": {
-            "processor": processor_name(),
-            "cores": os.cpu_count(),
-            "load": os.getloadavg()[0],
+    keep(
+        "editor",
+        {
+            "lines": LINES,
+            "rounds": ROUNDS,
+            "rows": [asdict(r) for r in rows],
         },
-        "versions": {"python": platform.python_version(), "qdsl": version("qdsl")},
-        "lines": LINES,
-        "rounds": ROUNDS,
-        "rows": [asdict(r) for r in rows],
-    }
-    RESULT.parent.mkdir(exist_ok=True)
-    RESULT.write_text(json.dumps(found, indent=1) + "\n")
-    print(f"written to {RESULT.relative_to(ROOT)}")
+    )
 
 
 if __name__ == "__main__":

@@ -7,29 +7,26 @@ Contenders take turns after one warm-up; `wall` is what a user waits, `processor
 which a busy machine lengthens less. That none of them imports torch is looked at, not assumed.
 """
 
-import json
 import os
-import platform
 import statistics
 import subprocess
 import sys
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
-from importlib.metadata import version
 from pathlib import Path
 from resource import RUSAGE_CHILDREN, getrusage
 from tempfile import TemporaryDirectory
 
 from deep_spec import deep_spec
 from long_spec import long_spec
+from machine import keep
 from rich.box import SIMPLE
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
 ROOT = Path(__file__).resolve().parent.parent
-RESULT = ROOT / "benchmarks" / "results" / "frontend.json"
 ROUNDS = 15
 DIGITS, LARGE = "specs/digits.qspec", "specs/usm_2b.qspec"
 
@@ -114,13 +111,6 @@ def quartiles(values: list[float]) -> tuple[float, float]:
     return lower, upper
 
 
-def processor_name() -> str:
-    """The model of the processor, as Linux tells it."""
-    lines = Path("/proc/cpuinfo").read_text().splitlines()
-    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    return next(names, platform.machine())
-
-
 def show(rows: Iterable[Row]) -> None:
     table = Table(box=SIMPLE, title=f"start to exit, ms: median of {ROUNDS} and quartiles")
     table.add_column("command")
@@ -163,19 +153,13 @@ def main() -> None:
     with TemporaryDirectory() as folder:
         rows = measure({**commands, **generated(Path(folder))})
     show(rows)
-    found = {
-        "machine": {
-            "processor": processor_name(),
-            "cores": os.cpu_count(),
-            "load": os.getloadavg()[0],
+    keep(
+        "frontend",
+        {
+            "rounds": ROUNDS,
+            "rows": [asdict(r) for r in rows],
         },
-        "versions": {"python": platform.python_version(), "qdsl": version("qdsl")},
-        "rounds": ROUNDS,
-        "rows": [asdict(r) for r in rows],
-    }
-    RESULT.parent.mkdir(exist_ok=True)
-    RESULT.write_text(json.dumps(found, indent=1) + "\n")
-    print(f"written to {RESULT.relative_to(ROOT)}")
+    )
 
 
 if __name__ == "__main__":
