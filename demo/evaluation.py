@@ -16,7 +16,7 @@ from qdsl.fx import Program, Report, verify
 from qdsl.replacing import replacing
 from qdsl.tasks.asr.data import Utterance, collate, evaluation_set
 from qdsl.tasks.asr.decode import greedy, hypotheses
-from qdsl.tasks.asr.entries import state_shape
+from qdsl.tasks.asr.entries import prediction_of
 from qdsl.tasks.asr.recordings import HELD_OUT_SPEAKER, find_recordings
 from qdsl.tasks.asr.score import Score, score
 from qdsl.tasks.asr.stages import BINS
@@ -85,7 +85,8 @@ def recognize(program: Program, utterances: Sequence[Utterance]) -> Ids:
     found: Ids = []
     for start in range(0, len(utterances), BATCH):
         batch = collate(utterances[start : start + BATCH])
-        found += greedy(program, batch.audio, batch.lengths, state=state_shape(program.ir))
+        prediction = prediction_of(program.ir)
+        found += greedy(program, batch.audio, batch.lengths, prediction=prediction)
     return found
 
 
@@ -131,10 +132,10 @@ def real_time_factors(plan: Plan, variants: Sequence[str]) -> dict[str, tuple[fl
 
 def _timed(program: Program, utterances: Sequence[Utterance]) -> float:
     batches = [collate([u]) for u in utterances]
-    state = state_shape(program.ir)
+    prediction = prediction_of(program.ir)
     start = time.perf_counter()
     for batch in batches:
-        greedy(program, batch.audio, batch.lengths, state=state)
+        greedy(program, batch.audio, batch.lengths, prediction=prediction)
     return time.perf_counter() - start
 
 
@@ -145,13 +146,13 @@ def _inputs(
     """What the entries are given for these utterances, each once."""
     batch = collate(utterances)
     frames, _ = program.encode(batch.audio, batch.lengths)
-    states = program.predict(batch.targets)
-    zeros = torch.zeros(len(utterances), *state_shape(program.ir))
+    predicted = program.predict(batch.targets)
+    states = [s.zeros(len(utterances)) for s in prediction_of(program.ir).states]
     return [
         ("encode", [batch.audio, batch.lengths]),
         ("predict", [batch.targets]),
-        ("step", [batch.targets[:, :1], zeros, zeros]),
-        ("join", [frames, states]),
+        ("step", [batch.targets[:, :1], *states]),
+        ("join", [frames, predicted]),
     ]
 
 
@@ -163,8 +164,13 @@ def _exceptions(
     for number, (a, b) in enumerate(zip(first, second, strict=True)):
         if a != b:
             batch = collate([utterances[number]])
-            state = state_shape(packed.ir)
-            (heard,) = hypotheses(packed, batch.audio, batch.lengths, state=state, margins=True)
+            (heard,) = hypotheses(
+                packed,
+                batch.audio,
+                batch.lengths,
+                prediction=prediction_of(packed.ir),
+                margins=True,
+            )
             found.append(f"utterance {number}: smallest margin {min(heard.margins):.2g}")
     return tuple(found)
 

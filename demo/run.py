@@ -6,6 +6,7 @@ decode the held-out speaker. A run that was broken off goes on where it stopped.
 
 import argparse
 import signal
+import socket
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -129,11 +130,10 @@ def _bars(console: Console) -> Progress:
 
 def _train_base(plan: Plan, bars: Progress) -> None:
     """The float training on two processes of one thread: twice the words a step."""
-    plan.base.parent.mkdir(parents=True, exist_ok=True)
-    plan.meeting.unlink(missing_ok=True)
+    port = _free_port()
     task = bars.add_task("train float", total=plan.float_stage.steps, note="")
     with _pool() as (pool, queue):
-        futures = [pool.submit(_replica, plan, i, queue) for i in range(WORKERS)]
+        futures = [pool.submit(_replica, plan, i, port, queue) for i in range(WORKERS)]
         _follow(futures, pool, queue, bars, {"0": task})
         for future in futures:
             future.result()
@@ -221,12 +221,19 @@ def _one_thread() -> None:
     torch.set_num_threads(1)
 
 
-def _replica(plan: Plan, number: int, queue: Messages) -> None:
+def _free_port() -> int:
+    """A port of this machine by which the processes find each other."""
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1])
+
+
+def _replica(plan: Plan, number: int, port: int, queue: Messages) -> None:
     def progress(step: int, loss: float) -> None:
         if number == 0:
             queue.put(("0", step, loss))
 
-    training.train_base(plan, number, WORKERS, progress)
+    training.train_base(plan, number, WORKERS, port, progress)
 
 
 def _worker(work: Work, plan: Plan, variant: str, queue: Messages) -> object:

@@ -1,5 +1,6 @@
 """Trains the float recognizer once, and fine-tunes each variant from it."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,33 +10,46 @@ from demo.plan import FLOAT_VARIANT, SPEC, Plan
 from qdsl import load_spec
 from qdsl.fx import Program
 from qdsl.fx.restore import restore_frozen, save_frozen
-from qdsl.tasks.asr.data import batches
-from qdsl.tasks.asr.objective import transducer
-from qdsl.tasks.asr.recordings import TRAINING_SPEAKERS, find_recordings
-from qdsl.tasks.asr.stages import BINS, WORDS
-from qdsl.train import checkpoint, replicas
-from qdsl.train.loop import Job, Stage, train
+from qdsl.recipes.loss import Rnnt
+from qdsl.recipes.model import Recipe, Stage
+from qdsl.tasks.asr.corpus import Digits
+from qdsl.tasks.asr.entries import prediction_of
+from qdsl.tasks.asr.recordings import find_recordings
+from qdsl.tasks.asr.stages import BINS
+from qdsl.tasks.asr.training import AsrTask
+from qdsl.train import checkpoint
+from qdsl.train.replicas import Replicas, replicas
+from qdsl.train.run import Run, train
+from qdsl.train.steps import MODEL, part
+from qdsl.train.task import Share
 
 Progress = Callable[[int, float], None]
 
 
-def train_base(plan: Plan, replica: int, count: int, progress: Progress) -> None:
+def train_base(plan: Plan, replica: int, count: int, port: int, progress: Progress) -> None:
     """One of `count` processes of the float training, resumed where a run before was broken off."""
     torch.set_num_threads(1)
-    program = load_spec(SPEC).variants[FLOAT_VARIANT].program(seed=0)
-    replicas.join_replicas(str(plan.meeting), replica, count)
-    try:
+    os.environ.update(RANK=str(replica), WORLD_SIZE=str(count))
+    os.environ.update(MASTER_ADDR="127.0.0.1", MASTER_PORT=str(port))
+    with replicas(torch.device("cpu")) as group:
         identity = plan.identity(FLOAT_VARIANT, plan.float_stage)
-        _train(program, plan, plan.float_stage, plan.base, identity, progress)
-    finally:
-        replicas.leave_replicas()
+        program = load_spec(SPEC).variants[FLOAT_VARIANT].program
+        _train(program, plan, plan.float_stage, plan.base, identity, progress, group)
 
 
 def fine_tune(plan: Plan, variant: str, progress: Progress) -> None:
     """Trains a variant from the float weights as it will be packed, freezes it and packs it."""
-    program = _from_base(plan, variant).to_qat()
-    identity = plan.identity(variant, plan.fine_tune, plan.base)
-    _train(program, plan, plan.fine_tune, plan.checkpoint(variant), identity, progress)
+    identity = plan.identity(
+        variant, plan.fine_tune, plan.base / "checkpoint" / "state.safetensors"
+    )
+    program = _train(
+        lambda: _from_base(plan, variant),
+        plan,
+        plan.fine_tune,
+        plan.fine_tuned(variant),
+        identity,
+        progress,
+    )
     save_frozen(program, plan.frozen(variant))
     program.pack(plan.packed(variant))
 
@@ -47,25 +61,41 @@ def trained(plan: Plan, variant: str) -> Program:
 
 def _from_base(plan: Plan, variant: str) -> Program:
     program = load_spec(SPEC).variants[variant].program()
-    program.load_state_dict(checkpoint.load(plan.base)["model"])
+    state = checkpoint.load_state(plan.base / "checkpoint")
+    program.load_state_dict(part(state, MODEL))
     return program
 
 
 def _train(
-    program: Program, plan: Plan, stage: Stage, path: Path, identity: str, progress: Progress
-) -> None:
-    recordings = find_recordings(plan.data)
-    seed = stage.seed * replicas.count() + replicas.rank()  # each replica hears other batches
-    train(
-        Job(
-            model=program,
-            batches=lambda start: batches(
-                recordings, TRAINING_SPEAKERS, bins=BINS, words=WORDS, seed=seed, start=start
-            ),
-            loss=transducer,
-            stage=stage,
-            path=path,
+    program: Callable[[], Program],
+    plan: Plan,
+    stage: Stage,
+    folder: Path,
+    identity: str,
+    progress: Progress,
+    group: Replicas | None = None,
+) -> Program:
+    """The stage alone; a folder of another training, of another scale, is begun anew."""
+    group, recordings = group or Replicas(), find_recordings(plan.data)
+    prediction = prediction_of(load_spec(SPEC).variants[FLOAT_VARIANT].model)
+    kept = checkpoint.find(folder / "checkpoint")
+    group.wait()  # until all have looked
+    if kept and kept.identity != identity and group.first:
+        checkpoint.discard(folder / "checkpoint")
+    group.wait()
+
+    def task(stage: Stage, share: Share) -> AsrTask:
+        return AsrTask(Digits(recordings, BINS, stage.batch, stage.seed, share), prediction)
+
+    return train(
+        Run(
+            recipe=Recipe(stage.name, None, (stage,)),
+            program=program,
+            task=task,
+            loss=Rnnt(),
+            folder=folder,
             identity=identity,
-            progress=progress,
+            replicas=group,
+            watch=lambda stage, step, loss: progress(step, loss),
         )
     )

@@ -5,7 +5,8 @@ from functools import cache, partial
 from typing import TYPE_CHECKING
 
 from qdsl.diagnostic.model import Diagnostic, error
-from qdsl.ir.model import Model, Storage
+from qdsl.ir.integer_check import integer_findings
+from qdsl.ir.model import Arithmetic, Model, Storage
 from qdsl.ir.need import Need, needs
 from qdsl.source import no_span
 from qdsl.target import Backend, Capability, activation_word, backends, find_kernel
@@ -14,21 +15,27 @@ if TYPE_CHECKING:
     from qdsl.devices import Profile
 
 DEFAULT_BACKEND = "cpu"
+REFERENCE = "reference"
+"""The back end that every format runs on, exactly and slowly: a target has to ask for it."""
 
 
 def kernels(model: Model, target: "Profile | None" = None) -> Callable[[Storage], str]:
     """Says the kernel of each storage of the model on the target's back end.
 
     `float` where the storage is a float tensor, `none` where no kernel serves it, `unused` where no
-    entry reads it, `unavailable` where the kernels are not built on this machine.
+    entry reads it, `unavailable` where the kernels are not built on this machine, `reference` where
+    the target asks for none.
     """
     backend = _backend(target)
     found = _found(model, backend) if backend else {}
+    absent = REFERENCE if target and target.backend == REFERENCE else "unavailable"
 
     def kernel_of(storage: Storage) -> str:
         if storage.format.is_float:
             return "float"
-        return found.get(storage.path, "unused") if backend else "unavailable"
+        if model.arithmetic is Arithmetic.INTEGER:
+            return REFERENCE
+        return found.get(storage.path, "unused") if backend else absent
 
     return kernel_of
 
@@ -45,12 +52,19 @@ def _found(model: Model, backend: Backend) -> dict[str, str]:
 
 def check_kernels(model: Model, target: "Profile | None" = None) -> Iterator[Diagnostic]:
     """An error for every quantized storage that no kernel serves; none where nothing is built."""
-    if backend := _backend(target):
+    if model.arithmetic is Arithmetic.INTEGER:
+        yield from integer_findings(model)
+    elif backend := _backend(target):
         yield from unserved(model, backend)
 
 
 def unserved(model: Model, backend: Backend) -> list[Diagnostic]:
-    """Q510 for layers that no kernel of the back end serves, alike ones of a rule together."""
+    """Q510 for layers that no kernel of the back end serves, alike ones of a rule together.
+
+    Q530 and Q531 for what integer arithmetic cannot compute.
+    """
+    if model.arithmetic is Arithmetic.INTEGER:
+        return integer_findings(model)
     alike: dict[tuple[object, ...], list[Need]] = {}
     for need, kernel in _served(model, backend):
         if kernel is None:

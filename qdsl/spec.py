@@ -78,7 +78,7 @@ class Variant:
 
     def size(self) -> Report:
         """Exact bytes of the artifact, storage by storage; raises QdslError while it is open."""
-        self._refuse_open()
+        self.refuse_open()
         return self._size
 
     @cached_property
@@ -167,10 +167,11 @@ class Variant:
         """A trainable float program, its weights initialised by path from the seed."""
         from qdsl.fx import build
 
-        self._refuse_open()
-        return build(self.source, packed=self.model, seed=seed)
+        self.refuse_open()
+        return build(self.source, packed=self.model, seed=seed, choices=self.locked)
 
-    def _refuse_open(self) -> None:
+    def refuse_open(self) -> None:
+        """Raises QdslError (Q404) while a format is to be chosen."""
         if not self.open:
             return
         first, count = self.open[0], len(self.open)

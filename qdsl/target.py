@@ -8,8 +8,10 @@ from qdsl.ir.format import (
     ActivationFormat,
     Activations,
     BinaryGrid,
+    CodebookGrid,
     FloatGrid,
     IntegerGrid,
+    Levels,
     PerToken,
     StaticFormat,
     TernaryGrid,
@@ -51,7 +53,7 @@ class Capability:
     """One kernel family: what it computes, from which weights and activations.
 
     operation is an operation of `qdsl::` (linear, embedding, lstm, dequantize); grid is
-    `integer`, `ternary` or `binary`; activations are words of `activation_word`.
+    `integer`, `ternary`, `binary` or `codebook`; activations are words of `activation_word`.
     """
 
     kernel: str
@@ -67,7 +69,7 @@ class CanonicalWeight:
 
     codes u8 [outputs, row bytes]; scales [outputs or 1, groups] in their stored float type; zeros
     u8 [outputs or 1, row bytes] (integer zero), floats like scales (float zero) or None; index u8
-    [outputs, row bytes] with N:M, else None.
+    [outputs, row bytes] with N:M, else None; codebook f32 [2^bits] where training found one.
     """
 
     format: WeightFormat
@@ -77,6 +79,7 @@ class CanonicalWeight:
     scales: "Tensor"
     zeros: "Tensor | None"
     index: "Tensor | None"
+    codebook: "Tensor | None" = None
 
 
 class Backend(Protocol):
@@ -135,6 +138,8 @@ def grid_word(format: WeightFormat) -> str:
             return "ternary"
         case BinaryGrid():
             return "binary"
+        case CodebookGrid():
+            return "codebook"
         case FloatGrid():
             return "float"
         case _:
@@ -142,7 +147,10 @@ def grid_word(format: WeightFormat) -> str:
 
 
 def activation_word(format: Activations | None) -> str:
-    """`f32`, `int8_token`, `int8_tensor`, or of a static range `uint8_static`."""
+    """`f32`, `int8_token`, `int8_tensor`, or of a static range `uint8_static`.
+
+    Signed static codes that begin at -2^(b-1) are `int8_static_full`.
+    """
     match format:
         case None:
             return "f32"
@@ -150,8 +158,9 @@ def activation_word(format: Activations | None) -> str:
             return "int8_token"
         case ActivationFormat():
             return "int8_tensor"
-        case StaticFormat():
-            return f"{format.family}_static"
+        case StaticFormat(grid):
+            full = "_full" if grid.signed and grid.levels is Levels.FULL else ""
+            return f"{format.family}_static{full}"
         case _:
             assert_never(format)
 

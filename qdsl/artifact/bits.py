@@ -6,18 +6,26 @@ numbers are two's complement of b bits; a ternary code is one of 2 bits, or with
 digit of a byte; a binary code is 1 for +1 and 0 for -1.
 """
 
-from typing import assert_never
+from typing import TypeVar, assert_never
 
 import numpy as np
 from numpy.typing import NDArray
 
+from qdsl.artifact import combination
 from qdsl.artifact.layout import row_bytes
-from qdsl.ir.format import BinaryGrid, IntegerGrid, TernaryGrid, code_bits
-from qdsl.ir.pattern import NM
+from qdsl.ir.format import (
+    BinaryGrid,
+    CodebookGrid,
+    IntegerGrid,
+    QuantizedGrid,
+    TernaryGrid,
+    code_bits,
+)
+from qdsl.ir.pattern import NM, Index
 
 Codes = NDArray[np.int16]
 Bytes = NDArray[np.uint8]
-QuantizedGrid = IntegerGrid | TernaryGrid | BinaryGrid
+Number = TypeVar("Number", bound=np.generic)
 
 _CHUNK = 1 << 20  # numbers worked on at once: 8 bytes of scratch each
 
@@ -26,16 +34,26 @@ _CHUNK = 1 << 20  # numbers worked on at once: 8 bytes of scratch each
 
 
 def pack_fields(fields: NDArray[np.integer], bits: int) -> Bytes:
-    """Unsigned numbers below 2^bits [rows, n] → u8 [rows, ceil(n·bits / 8)]; bits 1 to 8."""
+    """Unsigned numbers below 2^bits [rows, n] → u8 [rows, ceil(n·bits / 8)]; bits 1 to 63."""
     rows, count = fields.shape
     packed = np.empty((rows, row_bytes(count, bits)), np.uint8)
     for part in _chunks(rows, count):
-        packed[part] = _pack_rows(fields[part], bits)
+        packed[part] = (_pack_rows if bits <= 8 else _pack_wide)(fields[part], bits)
     return packed
 
 
+def unpack_wide(packed: Bytes, bits: int, count: int) -> NDArray[np.uint64]:
+    """The inverse for any bits: u8 [rows, row bytes] → u64 [rows, count]."""
+    fields = np.empty((packed.shape[0], count), np.uint64)
+    for part in _chunks(packed.shape[0], count * bits):
+        flags = np.unpackbits(packed[part], axis=1, count=count * bits, bitorder="little")
+        split = flags.reshape(len(flags), count, bits).astype(np.uint64)
+        fields[part] = (split << np.arange(bits, dtype=np.uint64)).sum(axis=2, dtype=np.uint64)
+    return fields
+
+
 def unpack_fields(packed: Bytes, bits: int, count: int) -> Bytes:
-    """The inverse: u8 [rows, row bytes] → u8 [rows, count]."""
+    """The inverse for at most 8 bits: u8 [rows, row bytes] → u8 [rows, count]."""
     if bits == 8:
         return packed.copy()
     fields = np.empty((packed.shape[0], count), np.uint8)
@@ -59,6 +77,16 @@ def _pack_rows(fields: NDArray[np.integer], bits: int) -> Bytes:
     joined = np.bitwise_or.reduce(shifted, axis=2).astype("<u8")
     data: Bytes = joined.view(np.uint8).reshape(rows, words, 8)[:, :, :bits]
     return data.reshape(rows, words * bits)[:, : row_bytes(count, bits)]
+
+
+def _pack_wide(fields: NDArray[np.integer], bits: int) -> Bytes:
+    """One bit a byte, then eight in one."""
+    rows, count = fields.shape
+    places = np.arange(bits, dtype=np.uint64)
+    flags = (fields.astype(np.uint64)[:, :, None] >> places) & np.uint64(1)
+    flat = flags.astype(np.uint8).reshape(rows, count * bits)
+    packed: Bytes = np.packbits(flat, axis=1, bitorder="little")
+    return packed
 
 
 def _unpack_rows(packed: Bytes, bits: int, count: int) -> Bytes:
@@ -85,7 +113,7 @@ def pack_codes(codes: NDArray[np.integer], grid: QuantizedGrid) -> Bytes:
     match grid:
         case TernaryGrid(pack="base3"):
             return _pack_base3(codes)
-        case IntegerGrid() | TernaryGrid():
+        case IntegerGrid() | TernaryGrid() | CodebookGrid():
             return pack_fields(codes & ((1 << bits) - 1), bits)
         case BinaryGrid():
             return pack_fields((codes > 0).view(np.uint8), bits)
@@ -100,7 +128,7 @@ def unpack_codes(packed: Bytes, grid: QuantizedGrid, count: int) -> Codes:
     bits = code_bits(grid)
     fields = unpack_fields(packed, bits, count).astype(np.int16)
     match grid:
-        case IntegerGrid(signed=False):
+        case IntegerGrid(signed=False) | CodebookGrid():
             return fields
         case IntegerGrid() | TernaryGrid():
             sign = np.int16(1 << (bits - 1))
@@ -147,12 +175,12 @@ def positions(mask: NDArray[np.bool_], pattern: NM) -> Bytes:
     return kept.reshape(rows, k // pattern.group * pattern.kept)
 
 
-def gather(values: NDArray[np.integer], index: Bytes, pattern: NM) -> NDArray[np.integer]:
+def gather(values: NDArray[Number], index: Bytes, pattern: NM) -> NDArray[Number]:
     """The kept values of [rows, K], in order: [rows, K / M · N]."""
     return np.take_along_axis(values, _columns(index, pattern), axis=1)
 
 
-def scatter(kept: NDArray[np.integer], index: Bytes, pattern: NM) -> NDArray[np.integer]:
+def scatter(kept: NDArray[Number], index: Bytes, pattern: NM) -> NDArray[Number]:
     """The inverse of `gather`: [rows, K], 0 where nothing was kept."""
     rows, count = kept.shape
     values = np.zeros((rows, count // pattern.kept * pattern.group), kept.dtype)
@@ -161,11 +189,18 @@ def scatter(kept: NDArray[np.integer], index: Bytes, pattern: NM) -> NDArray[np.
 
 
 def pack_index(index: Bytes, pattern: NM) -> Bytes:
-    return pack_fields(index, pattern.index_bits)
+    """Positions [rows, K / M · N] as `pattern.index` stores them, u8 [rows, row bytes]."""
+    if pattern.index is Index.POSITION:
+        return pack_fields(index, pattern.index_bits)
+    return pack_fields(combination.ranks(index, pattern), pattern.index_bits)
 
 
 def unpack_index(packed: Bytes, pattern: NM, count: int) -> Bytes:
-    return unpack_fields(packed, pattern.index_bits, count)
+    """The inverse, for `count` positions a row; ranks are below C(M, N)."""
+    if pattern.index is Index.POSITION:
+        return unpack_fields(packed, pattern.index_bits, count)
+    ranks = unpack_wide(packed, pattern.index_bits, count // pattern.kept)
+    return combination.positions(ranks, pattern)
 
 
 def _columns(index: Bytes, pattern: NM) -> NDArray[np.int64]:

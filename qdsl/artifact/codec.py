@@ -212,7 +212,7 @@ def _decode_object(classes: Mapping[str, Any], value: Json) -> Any:
     if not isinstance(tag, str) or tag not in classes:
         raise Malformed(f"`{_short(tag)}` may not stand here")
     types = _field_types(classes[tag])
-    if not types and value == tag:
+    if value == tag and types.keys() <= _optional(classes[tag]).keys():
         return classes[tag]()
     if not types:
         raise Malformed(f"`{_short(tag)}` has no fields")

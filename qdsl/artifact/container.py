@@ -6,11 +6,12 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
+from qdsl.artifact.certificate import Certificate
 from qdsl.artifact.header import CERTIFICATE, certificate_field, filled
 from qdsl.artifact.layout import Placed, layout
 from qdsl.artifact.reader import Artifact as Artifact
 from qdsl.artifact.reader import read as read
-from qdsl.artifact.refusal import unwritable
+from qdsl.artifact.refusal import ALTERED, Refusal, unwritable
 from qdsl.ir.model import Model
 from qdsl.replacing import replacing
 
@@ -27,7 +28,6 @@ def write(
     path: Path,
     model: Model,
     tensors: "Callable[[str], Data]",
-    certificate: str = "",
     *,
     choices: Mapping[str, str] | None = None,
 ) -> int:
@@ -36,9 +36,8 @@ def write(
     `tensors` is called once per key in the order of the file and gives the bytes of that tensor,
     little-endian, so that one is in memory at a time; bf16 is given as u16. `choices` are the
     formats that a lock gave. Raises QdslError where the file cannot be written, and ValueError
-    for a tensor of another size than the layout's, or a certificate that does not fit.
+    for a tensor of another size than the layout's.
     """
-    certificate_field(certificate)
     plan = layout(model, choices)
     with _replacing(path) as file:
         file.write(plan.header)
@@ -47,20 +46,21 @@ def write(
             data = _bytes(placed, tensors(placed.entry.key))
             digest.update(data)
             file.write(data)
-        header = filled(plan.header, tensors_sha256=digest.hexdigest(), certificate=certificate)
+        header = filled(plan.header, tensors_sha256=digest.hexdigest(), certificate="")
         file.seek(0)
         file.write(header)
     return plan.total_bytes
 
 
-def seal(path: Path, certificate: str) -> None:
-    """Puts the certificate into a packed file; no other byte of it changes.
+def seal(path: Path, certificate: Certificate | None) -> None:
+    """Puts the certificate into a packed file, or takes it out; no other byte of it changes.
 
-    Raises QdslError for a file that `read` refuses or that cannot be written, and ValueError for a
-    certificate that does not fit.
+    Raises QdslError for a file that `read` refuses, that is another than the certificate's, or that
+    cannot be written: then it stays as it is.
     """
-    field = certificate_field(certificate)
-    read(path)
+    field, found = certificate_field(str(certificate or "")), read(path).fingerprint
+    if certificate and certificate.file != found:
+        raise Refusal(ALTERED, "it is not the file that was verified").of(path)
     with path.open("rb") as source, _replacing(path) as file:
         while block := source.read(_COPY):
             file.write(block)

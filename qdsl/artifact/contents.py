@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qdsl.artifact import refusal
-from qdsl.artifact.bits import QuantizedGrid, unpack_base3, unpack_fields
+from qdsl.artifact.bits import unpack_base3, unpack_fields, unpack_wide
 from qdsl.artifact.layout import (
     Part,
     TensorEntry,
@@ -16,9 +16,18 @@ from qdsl.artifact.layout import (
     storage_tensors,
 )
 from qdsl.artifact.refusal import Refusal
-from qdsl.ir.format import BinaryGrid, FloatGrid, IntegerGrid, Levels, TernaryGrid, code_bits
+from qdsl.ir.format import (
+    BinaryGrid,
+    CodebookGrid,
+    FloatGrid,
+    IntegerGrid,
+    Levels,
+    QuantizedGrid,
+    TernaryGrid,
+    code_bits,
+)
 from qdsl.ir.model import Model, Storage
-from qdsl.ir.pattern import NM, Dense
+from qdsl.ir.pattern import NM, Index, Pattern, combinations
 from qdsl.ir.ranges import ranges
 
 _CHUNK = 1 << 22  # bytes of a tensor that are looked at together
@@ -27,8 +36,10 @@ _CHUNK = 1 << 22  # bytes of a tensor that are looked at together
 def check_contents(model: Model, tensor: Callable[[str], NDArray[np.generic]]) -> None:
     """Raises Refusal for a code outside its grid, an index that does not ascend, a bad scale."""
     for storage in model.storages:
-        if not storage.format.is_float:
-            for entry in storage_tensors(storage):
+        for entry in storage_tensors(storage):
+            if entry.part is Part.INDEX:
+                _check_index(storage, entry, tensor(entry.key))
+            elif not storage.format.is_float:
                 _check(storage, entry, tensor(entry.key))
     for found in ranges(model):
         for entry in range_tensors(found):
@@ -47,7 +58,7 @@ def _require(sound: bool, entry: TensorEntry) -> None:
 def _check(storage: Storage, entry: TensorEntry, data: NDArray[np.generic]) -> None:
     format, (outputs, k) = storage.format, storage.parameter.matrix
     assert not isinstance(format.grid, FloatGrid)
-    bits, (kept, index_bits) = code_bits(format.grid), kept_per_row(format.pattern, k)
+    bits, (kept, _) = code_bits(format.grid), kept_per_row(format.pattern, k)
     for rows in _chunks(data):
         match entry.part:
             case Part.CODES if (
@@ -57,15 +68,21 @@ def _check(storage: Storage, entry: TensorEntry, data: NDArray[np.generic]) -> N
                 sound = bool((digits <= 2).all() and not digits[:, kept:].any())
             case Part.CODES:
                 sound = _rest_is_zero(rows, kept * bits) and _in_grid(rows, format.grid, kept)
-            case Part.INDEX:
-                sound = _rest_is_zero(rows, kept * index_bits) and _ascends(
-                    rows, format.pattern, kept
-                )
             case Part.ZEROS if entry.dtype == "U8":
                 groups = scale_shape(format.grouping, outputs, k)[1]
                 sound = _rest_is_zero(rows, groups * bits)
+            case Part.CODEBOOK:
+                sound = _is_finite(rows, entry.dtype) and bool((np.diff(rows) >= 0).all())
             case _:
                 sound = _is_finite(rows, entry.dtype)
+        _require(sound, entry)
+
+
+def _check_index(storage: Storage, entry: TensorEntry, data: NDArray[np.generic]) -> None:
+    pattern, (_, k) = storage.format.pattern, storage.parameter.matrix
+    kept, index_bits = kept_per_row(pattern, k)
+    for rows in _chunks(data):
+        sound = _rest_is_zero(rows, index_bits) and _names_sets(rows, pattern, kept)
         _require(sound, entry)
 
 
@@ -89,14 +106,16 @@ def _in_grid(rows: NDArray[np.generic], grid: QuantizedGrid, count: int) -> bool
             bits = code_bits(grid)
             fields = unpack_fields(rows.view(np.uint8), bits, count)
             return not (fields == 1 << (bits - 1)).any()
-        case IntegerGrid() | BinaryGrid():
+        case IntegerGrid() | BinaryGrid() | CodebookGrid():
             return True
 
 
-def _ascends(rows: NDArray[np.generic], pattern: Dense | NM, count: int) -> bool:
-    """Positions lie inside their group of M and ascend."""
-    if isinstance(pattern, Dense):
-        return True
+def _names_sets(rows: NDArray[np.generic], pattern: Pattern, count: int) -> bool:
+    """Positions lie inside their group of M and ascend; ranks are of a set that there is."""
+    assert isinstance(pattern, NM)
+    if pattern.index is Index.COMBINATION:
+        ranks = unpack_wide(rows.view(np.uint8), pattern.index_bits, count // pattern.kept)
+        return bool((ranks < combinations(pattern.group, pattern.kept)).all())
     fields = unpack_fields(rows.view(np.uint8), pattern.index_bits, count)
     groups = fields.reshape(len(rows), count // pattern.kept, pattern.kept)
     inside = bool((fields <= pattern.group - 1).all())

@@ -14,28 +14,30 @@ from typing import assert_never
 from qdsl.artifact.header import render
 from qdsl.artifact.schema import canonical, model_to_json
 from qdsl.ir.format import (
-    BinaryGrid,
+    CodebookGrid,
     FloatGrid,
     FloatType,
     FloatZero,
     Grouping,
-    IntegerGrid,
     IntegerZero,
     PerChannel,
     PerGroup,
     PerTensor,
     PerToken,
+    QuantizedGrid,
     Symmetric,
     TernaryGrid,
     WeightFormat,
     code_bits,
 )
+from qdsl.ir.integer import Table, tables
 from qdsl.ir.model import Model, Parameter, Storage, state_key
-from qdsl.ir.pattern import NM, Dense, Pattern
+from qdsl.ir.pattern import NM, Dense, Pattern, Unstructured
 from qdsl.ir.ranges import Range, ranges
 from qdsl.record import record
 
 _DTYPES = {FloatType.F32: "F32", FloatType.F16: "F16", FloatType.BF16: "BF16"}
+TABLE_BYTES = 256
 ELEMENT_BYTES = {"F32": 4, "F16": 2, "BF16": 2, "U8": 1}
 
 
@@ -47,6 +49,8 @@ class Part(StrEnum):
     SCALES = "scales"
     ZEROS = "zeros"
     INDEX = "index"
+    TABLE = "table"
+    CODEBOOK = "codebook"
 
 
 @record
@@ -103,6 +107,7 @@ def layout(model: Model, choices: Mapping[str, str] | None = None) -> Layout:
             alike[kind] = _parts(s.format, s.parameter)
         entries += _named(s, alike[kind])
     entries += (e for r in ranges(model) for e in range_tensors(r))
+    entries += map(table_tensor, tables(model))
     entries.sort(key=lambda e: (-ELEMENT_BYTES[e.dtype], e.key))
     placed, begin = [], 0
     for entry in entries:
@@ -137,6 +142,12 @@ def range_tensors(range: Range) -> Iterator[TensorEntry]:
         yield TensorEntry(f"{key}.{Part.ZEROS}", Part.ZEROS, "U8", (1,), zero)
 
 
+def table_tensor(table: Table) -> TensorEntry:
+    """The 256 entries of a function in integer arithmetic."""
+    key = f"{state_key(table.path)}.{table.name}"
+    return TensorEntry(key, Part.TABLE, "U8", (TABLE_BYTES,), TABLE_BYTES)
+
+
 def storage_bytes(storage: Storage) -> Mapping[Part, int]:
     """Bytes of each tensor that holds a storage."""
     parts = _parts(storage.format, storage.parameter)
@@ -148,11 +159,16 @@ Tensor = tuple[Part, str, tuple[int, ...], int]
 
 @lru_cache(maxsize=4096)
 def _parts(format: WeightFormat, parameter: Parameter) -> tuple[Tensor, ...]:
-    grid = format.grid
-    if isinstance(grid, FloatGrid):
-        return (_tensor(Part.FLOAT, _DTYPES[grid.type], parameter.shape),)
-    bits, (outputs, k) = code_bits(grid), parameter.matrix
+    grid, (outputs, k) = format.grid, parameter.matrix
     kept, index_bits = kept_per_row(format.pattern, k)
+    index = _tensor(Part.INDEX, "U8", (outputs, row_bytes(1, index_bits)))
+    indices = (index,) if index_bits else ()
+    if isinstance(grid, FloatGrid):
+        dtype = _DTYPES[grid.type]
+        if isinstance(format.pattern, NM):
+            return (_tensor(Part.CODES, dtype, (outputs, kept)), *indices)
+        return (_tensor(Part.FLOAT, dtype, parameter.shape),)
+    bits = code_bits(grid)
     rows, groups = scale_shape(format.grouping, outputs, k)
     codes = _tensor(Part.CODES, "U8", (outputs, code_row_bytes(grid, kept)))
     scales = _tensor(Part.SCALES, _DTYPES[format.scale], (rows, groups))
@@ -166,13 +182,17 @@ def _parts(format: WeightFormat, parameter: Parameter) -> tuple[Tensor, ...]:
             zeros = (_tensor(Part.ZEROS, _DTYPES[type], (rows, groups)),)
         case _:
             assert_never(format.zero)
-    if not index_bits:
-        return (codes, scales, *zeros)
-    index = _tensor(Part.INDEX, "U8", (outputs, row_bytes(kept, index_bits)))
-    return (codes, scales, *zeros, index)
+    return (codes, scales, *zeros, *indices, *_codebook(grid))
 
 
-def code_row_bytes(grid: IntegerGrid | TernaryGrid | BinaryGrid, count: int) -> int:
+def _codebook(grid: QuantizedGrid) -> tuple[Tensor, ...]:
+    """The values of a codebook that training found."""
+    if not isinstance(grid, CodebookGrid) or grid.values:
+        return ()
+    return (_tensor(Part.CODEBOOK, "F32", (1 << grid.bits,)),)
+
+
+def code_row_bytes(grid: QuantizedGrid, count: int) -> int:
     """Bytes of a row of `count` codes: of as many bits each, or five in a byte (3^5 <= 2^8)."""
     if isinstance(grid, TernaryGrid) and grid.pack == "base3":
         return -(-count // 5)
@@ -200,14 +220,15 @@ def scale_shape(grouping: Grouping, outputs: int, k: int) -> tuple[int, int]:
 
 
 def kept_per_row(pattern: Pattern, k: int) -> tuple[int, int]:
-    """Codes stored of a row of `k`, and index bits of each; raises ValueError for a part group."""
+    """Codes stored of a row of `k`, and bits of its index; raises ValueError for a part group."""
     match pattern:
-        case Dense():
+        case Dense() | Unstructured():
             return k, 0
         case NM(kept, group):
             if k % group:
                 raise ValueError(f"{k} weights of a row are no multiple of {group}")
-            return k // group * kept, pattern.index_bits
+            groups = k // group
+            return groups * kept, groups * pattern.entries * pattern.index_bits
         case _:
             assert_never(pattern)
 

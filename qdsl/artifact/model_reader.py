@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
 from qdsl.artifact.codec import (
     LARGEST_INTEGER,
@@ -19,11 +20,13 @@ from qdsl.artifact.runs import length, unfold
 from qdsl.artifact.verify import verify
 from qdsl.ir.format import Activations, WeightFormat
 from qdsl.ir.model import (
+    Arithmetic,
     Assigned,
     Body,
     Entry,
     EntryInput,
     Fold,
+    Functions,
     Invoke,
     Model,
     Module,
@@ -50,7 +53,8 @@ def model_from_json(text: str) -> Model:
     """The model of `model_to_json`; raises Malformed."""
     data = parse(text)
     # written where there are any, as later fields are
-    optional = {"roundings"} if isinstance(data, dict) and data.get("roundings") else set()
+    given = data if isinstance(data, dict) else {}
+    optional = {name for name in ("roundings", "arithmetic") if given.get(name)}
     model = _Reader().model(record(data, _MODEL | optional))
     verify(model)
     return model
@@ -112,6 +116,7 @@ class _Reader:
             states=_activations(data["states"]),
             folds=tuple(Fold(*strings(f, 2)) for f in sequence(data["folds"])),
             roundings=_roundings(data.get("roundings", {})),
+            **_arithmetic(data.get("arithmetic")),
         )
 
     def _module(self, row: Json) -> None:
@@ -265,6 +270,15 @@ def _roundings(value: Json) -> dict[str, dict[str, Activations]]:
     if not isinstance(value, dict) or not value.keys() <= SIDES.keys():
         raise Malformed("the roundings are no object of properties")
     return {property: _activations(found) for property, found in value.items()}
+
+
+def _arithmetic(value: Json) -> dict[str, Any]:
+    if value is None:
+        return {}
+    arithmetic, functions = pair(value)
+    if arithmetic != Arithmetic.INTEGER:
+        raise Malformed(f"`{str(arithmetic)[:40]}` is no arithmetic of a file")
+    return {"arithmetic": Arithmetic.INTEGER, "functions": decode(Functions, functions)}
 
 
 def _texts(value: Json) -> dict[str, str]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qdsl.artifact import refusal
+from qdsl.artifact.certificate import DIGEST_CHARACTERS, Certificate, read_certificate
 from qdsl.artifact.codec import Json, Malformed
 from qdsl.artifact.header import (
     ALIGNMENT,
@@ -45,14 +46,14 @@ _DTYPES = {"F32": "<f4", "F16": "<f2", "BF16": "<u2", "U8": "u1"}
 class Artifact:
     """A packed file that has been checked; its tensors are views of the mapped file.
 
-    `metadata` are the strings of the header, `certificate` is without its padding, `choices` are
-    the formats that a lock gave.
+    `metadata` are the strings of the header, `certificate` is what `verify` left, `choices` are the
+    formats that a lock gave.
     """
 
     path: Path
     model: Model
     metadata: Mapping[str, str]
-    certificate: str
+    certificate: Certificate | None
     choices: Mapping[str, str]
     layout: Layout
     _data: mmap.mmap
@@ -60,6 +61,11 @@ class Artifact:
     @property
     def file_bytes(self) -> int:
         return len(self._data)
+
+    @property
+    def fingerprint(self) -> str:
+        """What a certificate of this file calls it."""
+        return self.metadata["qdsl:header_sha256"][:DIGEST_CHARACTERS]
 
     @cached_property
     def _placed(self) -> Mapping[str, Placed]:
@@ -109,8 +115,7 @@ def _checked(path: Path, data: mmap.mmap) -> Artifact:
     model, choices = _model(metadata)
     plan = _plan(model, choices, header, tensors)
     _check_tensor_digest(data, header)
-    certificate = header[CERTIFICATE].decode("ascii").rstrip(" ")
-    artifact = Artifact(path, model, metadata, certificate, choices, plan, data)
+    artifact = Artifact(path, model, metadata, _certificate(header), choices, plan, data)
     from qdsl.artifact.contents import check_contents
 
     check_contents(model, artifact.tensor)
@@ -163,6 +168,20 @@ def _parsed(header: bytes) -> tuple[Mapping[str, str], Mapping[str, Json]]:
         if not isinstance(metadata.get(name), str):
             raise Refusal(refusal.MALFORMED_HEADER, f"metadata `{name[:40]}` is no text")
     return metadata, table
+
+
+def _certificate(header: bytes) -> Certificate | None:
+    """The certificate, which is of this file; None where there is none."""
+    line = header[CERTIFICATE].decode("ascii").rstrip(" ")
+    if not line:
+        return None
+    try:
+        found = read_certificate(line)
+    except ValueError as failure:
+        raise Refusal(refusal.MALFORMED_HEADER, str(failure)) from None
+    if found.file != header[HEADER_SHA256].decode("ascii")[:DIGEST_CHARACTERS]:
+        raise Refusal(refusal.ALTERED, "its certificate is that of another file")
+    return found
 
 
 def _check_offsets(tensors: Mapping[str, Json], available: int) -> None:

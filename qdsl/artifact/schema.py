@@ -15,6 +15,7 @@ from qdsl.artifact.codec import Json, encode, encode_dim
 from qdsl.artifact.runs import fold
 from qdsl.ir.format import Activations, WeightFormat
 from qdsl.ir.model import (
+    Arithmetic,
     Body,
     Entry,
     Invoke,
@@ -94,6 +95,7 @@ class _Writer:
             "states": {p: _activation(f) for p, f in model.states.items()},
             "folds": [[f.norm, f.into] for f in model.folds],
             **_roundings(model),
+            **_arithmetic(model),
             **{name: table.rows for name, table in self._tables.items()},
         }
 
@@ -181,3 +183,10 @@ def _roundings(model: Model) -> dict[str, Json]:
         for name, paths in model.roundings.items()
     }
     return {"roundings": found} if found else {}
+
+
+def _arithmetic(model: Model) -> dict[str, Json]:
+    """Left out where it is float, as before there was another."""
+    if model.arithmetic is Arithmetic.FLOAT:
+        return {}
+    return {"arithmetic": [model.arithmetic.value, model.functions.value]}

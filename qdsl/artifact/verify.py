@@ -8,6 +8,7 @@ from qdsl.ir.flat import graphs
 from qdsl.ir.format import Activations, family_name
 from qdsl.ir.model import Body, Invoke, Model, Module, Node, Parameter, Storage, join
 from qdsl.ir.op import BatchNorm
+from qdsl.ir.ranges import NORM_PARTS, SOFTMAX_PARTS
 from qdsl.sema.sites import Sites, sites_of
 
 LONGEST = 80  # characters of a path that a message repeats
@@ -68,7 +69,10 @@ def _verify_roundings(model: Model, modules: dict[str, Module]) -> None:
 
 def _has(property: str, path: str, modules: dict[str, Module], sites: Sites) -> bool:
     if path in modules:
-        return property == "output" and modules[path].is_layer
+        output = property == "output" and modules[path].is_layer
+        return output or (property in NORM_PARTS and modules[path].kind == "LayerNorm")
+    if property in SOFTMAX_PARTS:
+        property = "softmax"
     instance, _, name = path.rpartition(".")
     instance, _, function = instance.rpartition(".")
     own = sites.get(id(modules[instance]), ()) if instance in modules else ()

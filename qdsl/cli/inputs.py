@@ -15,11 +15,14 @@ DTYPES = {"f32": torch.float32, "i64": torch.int64, "bool": torch.bool}
 Given = tuple[str, list[Tensor | None]]  # an entry and its inputs, None where a state is left out
 
 
-def read_inputs(model: Model, path: Path) -> list[Given]:
+def read_inputs(
+    model: Model, path: Path, *, every: bool = True, entry: str | None = None
+) -> list[Given]:
     """What each entry is given, in the order of its inputs: tensors `entry.input` of the file.
 
-    Raises QdslError: Q001 for a file that cannot be read, Q602 for one of another kind, Q712 for
-    tensors that lack or do not fit.
+    Without `every`, entries of which the file has nothing are left out, but not all; `entry` asks
+    for that one alone. Raises QdslError: Q001 for a file that cannot be read, Q602 for one of
+    another kind, Q712 for tensors that lack or do not fit.
     """
     try:
         tensors = load_file(path)
@@ -27,7 +30,11 @@ def read_inputs(model: Model, path: Path) -> list[Given]:
         raise QdslError([error("Q001", f"cannot read inputs `{path}`: {failure}")]) from None
     except SafetensorError as failure:
         raise QdslError([error("Q602", f"`{path}` is no safetensors file: {failure}")]) from None
-    return [(entry.name, _given(entry, tensors, path)) for entry in model.entries]
+    wanted = [e for e in model.entries if entry in (None, e.name)]
+    if not every:
+        some = [e for e in wanted if any(k.startswith(f"{e.name}.") for k in tensors)]
+        wanted = some or wanted  # with none recorded, what lacks is told of the first
+    return [(e.name, _given(e, tensors, path)) for e in wanted]
 
 
 def _given(entry: Entry, tensors: dict[str, Tensor], path: Path) -> list[Tensor | None]:

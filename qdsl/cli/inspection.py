@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from qdsl.artifact.layout import Placed, storage_tensors
+from qdsl.artifact.layout import Part, Placed, storage_tensors
 from qdsl.artifact.reader import Artifact
 from qdsl.artifact.runs import length
 from qdsl.cli.folding import first_path, folded
@@ -72,7 +72,7 @@ def to_json(artifact: Artifact) -> dict[str, Any]:
         "ranges": [_tensor(artifact, p) for p in places[""]],
         "choices": dict(artifact.choices),
         "sha256": {name: _digest(artifact, name) for name in DIGESTS},
-        "certificate": artifact.certificate,
+        "certificate": str(artifact.certificate or ""),
     }
 
 
@@ -171,7 +171,8 @@ def _cells(storage: Storage, tensors: list[Placed]) -> tuple[str, ...]:
 
 def _range_cells(placed: Placed) -> tuple[str, ...]:
     entry = placed.entry
-    return str(entry.nbytes), "range", _shape(entry.shape), entry.dtype.lower()
+    kind = "table" if entry.part is Part.TABLE else "range"
+    return str(entry.nbytes), kind, _shape(entry.shape), entry.dtype.lower()
 
 
 def _shape(shape: tuple[int, ...]) -> str:

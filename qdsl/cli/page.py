@@ -52,7 +52,7 @@ def page(name: str, command: Command, parser: ArgumentParser) -> Page:
         arguments=tuple(_argument(a) for a in shown if not a.option_strings),
         options=tuple(_option(a) for a in shown if a.option_strings),
         examples=command.examples,
-        statuses=((0, "nothing is wrong"), *command.statuses, *_EVERY),
+        statuses=tuple(sorted(((0, "nothing is wrong"), *command.statuses, *_EVERY))),
         see=command.see,
     )
 

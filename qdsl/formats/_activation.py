@@ -11,7 +11,9 @@ from qdsl.ir.format import (
     Activations,
     IntegerGrid,
     IntegerZero,
+    LearnedClip,
     Levels,
+    NoClip,
     PerTensor,
     PerToken,
     StaticFormat,
@@ -19,7 +21,7 @@ from qdsl.ir.format import (
 )
 
 _WRITE = "write `int8(dynamic, per = token)`"
-_OPTIONS = frozenset({"per", "levels"})
+_OPTIONS = frozenset({"per", "levels", "clip"})
 _FLAGS = frozenset({"dynamic", "static", "symmetric", "asymmetric"})
 
 
@@ -40,7 +42,7 @@ def make_activation_format(
 def _dynamic(family: Family, given: Options) -> ActivationFormat:
     if family.name != "int8":
         raise Refused("dynamic", f"dynamic activations of `{family.name}`", _WRITE)
-    for name in ("asymmetric", "static", "levels"):
+    for name in ("asymmetric", "static", "levels", "clip"):
         if name in given.flags or name in given.values:
             raise Refused(name, f"dynamic activations take no option `{name}`", _WRITE)
     word = given.word("per", ("token", "tensor"), "token")
@@ -54,10 +56,15 @@ def _static(grid: IntegerGrid, given: Options) -> StaticFormat:
     given.word("per", ("tensor",), "tensor")
     if {"symmetric", "asymmetric"} <= set(given.flags):
         raise Refused("asymmetric", "both `symmetric` and `asymmetric`", "leave one of them out")
+    clip: NoClip | LearnedClip = NoClip()
+    if given.values.get("clip") is not None:
+        given.word("clip", ("learned",), "learned")
+        clip = LearnedClip()
     if "asymmetric" in given.flags:
-        return StaticFormat(replace(grid, levels=Levels.FULL), IntegerZero())
-    levels = given.enum("levels", Levels, grid.levels)
-    format = StaticFormat(replace(grid, levels=levels), Symmetric())
+        format = StaticFormat(replace(grid, levels=Levels.FULL), IntegerZero(), clip)
+    else:
+        levels = given.enum("levels", Levels, grid.levels)
+        format = StaticFormat(replace(grid, levels=levels), Symmetric(), clip)
     if wrong := check_activations(format):
         raise Refused(wrong.option, wrong.message, wrong.help)
     return format

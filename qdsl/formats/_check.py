@@ -4,9 +4,12 @@ from typing import assert_never
 
 from qdsl.ir.family import FormatError
 from qdsl.ir.format import (
+    NORMAL_FLOATS,
     ActivationFormat,
     Activations,
     BinaryGrid,
+    ClipPer,
+    CodebookGrid,
     FixedClip,
     FloatGrid,
     FloatZero,
@@ -17,14 +20,26 @@ from qdsl.ir.format import (
     LearnedClip,
     Levels,
     NoClip,
+    PerChannel,
     PerGroup,
+    PerTensor,
     PerToken,
+    SearchedClip,
     StaticFormat,
     Symmetric,
     TernaryGrid,
     WeightFormat,
 )
-from qdsl.ir.pattern import LARGEST_M, NM, Dense
+from qdsl.ir.pattern import (
+    LARGEST_M,
+    LARGEST_RANK_BITS,
+    NM,
+    WHOLE,
+    Dense,
+    Index,
+    Unstructured,
+    combinations,
+)
 
 _LARGEST_GROUP = 1 << 24
 
@@ -64,7 +79,10 @@ def check_activations(format: Activations) -> FormatError | None:
     match format:
         case ActivationFormat():
             return None
-        case StaticFormat(grid, zero):
+        case StaticFormat(grid, zero, clip):
+            if isinstance(zero, IntegerZero) and isinstance(clip, LearnedClip):
+                message = "a learned clip of an asymmetric range"
+                return FormatError("clip", message, "leave `asymmetric` out, or `clip`")
             if grid.levels is Levels.HALF:
                 return FormatError("levels", "`levels = half` has no exact 0", "`full` or `narrow`")
             if isinstance(zero, IntegerZero) and grid.levels is not Levels.FULL:
@@ -97,7 +115,11 @@ def _grid_error(grid: Grid, name: str) -> FormatError | None:
             return FormatError("rule", f"`rule` is `{rule}`", "one of `absmean`, `threshold`")
         case BinaryGrid(ste=ste) if ste not in ("scaled", "identity"):
             return FormatError("ste", f"`ste` is `{ste}`", "one of `scaled`, `identity`")
-        case FloatGrid() | IntegerGrid() | TernaryGrid() | BinaryGrid():
+        case CodebookGrid(bits, ()) if not 2 <= bits <= 4:
+            return FormatError(name, f"a codebook of {bits} bits", "2 to 4 bits")
+        case CodebookGrid(bits, values) if values and (bits, values) != (4, NORMAL_FLOATS):
+            return FormatError(name, "a codebook of other values", "`nf4`, or `kmeans4`")
+        case FloatGrid() | IntegerGrid() | TernaryGrid() | BinaryGrid() | CodebookGrid():
             return None
         case _:
             assert_never(grid)
@@ -144,28 +166,64 @@ def _clip_error(format: WeightFormat) -> FormatError | None:
             return None
         case _ if not isinstance(format.grid, IntegerGrid):
             return FormatError("clip", f"`{format.name}` has no range to clip")
+        case SearchedClip(norm, per):
+            return _search_error(norm, per, format.grouping)
         case _:
             return None
+
+
+def _search_error(norm: int, per: ClipPer, grouping: Grouping) -> FormatError | None:
+    if norm not in (1, 2, 4):
+        return FormatError("clip_norm", f"`clip_norm` is {norm}", "one of `1`, `2`, `4`")
+    finest = {PerTensor: ClipPer.TENSOR, PerChannel: ClipPer.CHANNEL}.get(type(grouping))
+    # one a scale is said in one way only
+    if per is finest or (per is ClipPer.CHANNEL and finest is ClipPer.TENSOR):
+        return FormatError("clip_per", f"`clip_per = {per}` is no coarser than the scale")
+    return None
 
 
 def _pattern_error(format: WeightFormat) -> FormatError | None:
     pattern = format.pattern
     if isinstance(pattern, Dense):
         return None
-    if not 1 <= pattern.kept < pattern.group <= LARGEST_M:
-        return FormatError("sparse", f"`sparse {pattern}`", f"N:M with 1 <= N < M <= {LARGEST_M}")
-    if format.is_float:
-        return FormatError(
-            "sparse",
-            f"`{format.name} sparse {pattern}` is not supported yet",
-            "give the kept weights an integer, ternary or binary format",
-        )
-    # neither has an exact 0, and a pruned weight is exactly 0
+    if wrong := _measure_error(pattern) or _no_zero_error(format):
+        return wrong
+    return _group_pattern_error(format.grouping, pattern) if isinstance(pattern, NM) else None
+
+
+def _measure_error(pattern: NM | Unstructured) -> FormatError | None:
+    match pattern:
+        case Unstructured(millionths) if not 0 < millionths < WHOLE:
+            return FormatError("sparse", f"`sparse {pattern}`", "more than 0% and less than 100%")
+        case NM(kept, group) if not 1 <= kept < group <= LARGEST_M:
+            help = f"N:M with 1 <= N < M <= {LARGEST_M}"
+            return FormatError("sparse", f"`sparse {pattern}`", help)
+        case NM(kept, group, Index.COMBINATION) if (
+            combinations(group, kept) > 1 << LARGEST_RANK_BITS
+        ):
+            message = f"`sparse {pattern}` has more than 2^{LARGEST_RANK_BITS} combinations"
+            return FormatError("index", message, "write `index = position`, or a smaller group")
+        case _:
+            return None
+
+
+def _no_zero_error(format: WeightFormat) -> FormatError | None:
+    """A pruned weight is exactly 0, which these formats have not."""
+    pattern = format.pattern
+    what = "N:M sparsity" if isinstance(pattern, NM) else f"`sparse {pattern}`"
     if isinstance(format.zero, FloatZero):
-        return FormatError("zero", "a float zero point with N:M sparsity", "write `zero = int`")
+        return FormatError("zero", f"a float zero point with {what}", "write `zero = int`")
     if isinstance(format.grid, IntegerGrid) and format.grid.levels is Levels.HALF:
-        return FormatError("levels", "`levels = half` with N:M sparsity", "write `levels = full`")
-    return _group_pattern_error(format.grouping, pattern)
+        return FormatError("levels", f"`levels = half` with {what}", "write `levels = full`")
+    # N:M stores the kept codes alone, a share stores a code for each weight
+    if isinstance(pattern, Unstructured) and _has_no_code_of_zero(format.grid):
+        message = f"`{format.name}` has no code of 0 for `sparse {pattern}`"
+        return FormatError("sparse", message, "write `ternary`, or `sparse 2:4`")
+    return None
+
+
+def _has_no_code_of_zero(grid: Grid) -> bool:
+    return isinstance(grid, BinaryGrid) or (isinstance(grid, CodebookGrid) and not grid.values)
 
 
 def _group_pattern_error(grouping: Grouping, pattern: NM) -> FormatError | None:

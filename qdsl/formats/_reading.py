@@ -31,7 +31,7 @@ class Options:
     def word(self, name: str, known: Iterable[str], default: str) -> str:
         value, words = self.values.get(name, default), tuple(known)
         if not isinstance(value, str) or value not in words:
-            raise Refused(name, f"`{name}` is {_shown(value)}", "one of " + _listed(words))
+            raise Refused(name, f"`{name}` is {shown(value)}", "one of " + _listed(words))
         return value
 
     def enum(self, name: str, kind: type[Word], default: Word) -> Word:
@@ -40,7 +40,7 @@ class Options:
     def count(self, name: str) -> int:
         value = self.values[name]
         if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-            raise Refused(name, f"`{name}` is {_shown(value)}, must be a positive integer")
+            raise Refused(name, f"`{name}` is {shown(value)}, must be a positive integer")
         return value
 
 
@@ -58,7 +58,7 @@ def read(family: Family, values: Mapping[str, Value], flags: Collection[str]) ->
     return Options(family.name, values, flags)
 
 
-def _shown(value: object) -> str:
+def shown(value: object) -> str:
     """A value as a message names it: blocks, formats and arrays have no short text."""
     return f"`{value}`" if isinstance(value, str | int | float) else "no such value"
 

@@ -5,11 +5,13 @@ from dataclasses import replace
 from typing import assert_never
 
 from qdsl.formats._check import check_format
-from qdsl.formats._reading import Options, Refused, Value, read
+from qdsl.formats._reading import Options, Refused, Value, read, shown
 from qdsl.ir.family import Family, FormatError
 from qdsl.ir.format import (
     BinaryGrid,
     Clip,
+    ClipPer,
+    CodebookGrid,
     FixedClip,
     FloatGrid,
     FloatType,
@@ -24,13 +26,14 @@ from qdsl.ir.format import (
     PerChannel,
     PerGroup,
     PerTensor,
+    PerToken,
     SearchedClip,
     Symmetric,
     TernaryGrid,
     WeightFormat,
     Zero,
 )
-from qdsl.ir.pattern import Dense, Pattern
+from qdsl.ir.pattern import NM, Dense, Index, Pattern
 
 _DENSE = Dense()
 
@@ -54,15 +57,15 @@ def _make(family: Family, given: Options, pattern: Pattern) -> WeightFormat:
     for word in ("dynamic", "static"):
         if word in given.flags:
             raise Refused(word, f"`{word}` is for activations, a weight has its range")
-    zero = _zero(given)
+    zero, grouping = _zero(given), _grouping(given)
     return WeightFormat(
         name=family.name,
         grid=_grid(family.grid, zero, given),
-        grouping=_grouping(given),
+        grouping=grouping,
         scale=given.enum("scale", FloatType, FloatType.F32),
         zero=zero,
-        clip=_clip(given),
-        pattern=pattern,
+        clip=_clip(given, grouping),
+        pattern=_pattern(pattern, given),
     )
 
 
@@ -91,13 +94,24 @@ def _zero(given: Options) -> Zero:
     return IntegerZero() if word == "int" else FloatZero(FloatType(word))
 
 
-def _clip(given: Options) -> Clip:
+def _pattern(pattern: Pattern, given: Options) -> Pattern:
+    if "index" not in given.values:
+        return pattern
+    if not isinstance(pattern, NM):
+        raise Refused("index", "`index` without `sparse N:M`", "add `sparse 2:4`, or leave it out")
+    return NM(pattern.kept, pattern.group, given.enum("index", Index, Index.POSITION))
+
+
+def _clip(given: Options, grouping: Grouping) -> Clip:
     value = given.values.get("clip", "none")
+    if value == "search":
+        return _search(given, grouping)
+    for option in ("clip_norm", "clip_per"):
+        if option in given.values:
+            raise Refused(option, f"`{option}` without `clip = search`", "add `clip = search`")
     match value:
         case "none" | None:
             return NoClip()
-        case "search":
-            return SearchedClip()
         case "learned":
             return LearnedClip()
         case int() | float() if not isinstance(value, bool):
@@ -108,9 +122,37 @@ def _clip(given: Options) -> Clip:
             raise Refused("clip", f"`clip` is {written}", known)
 
 
+def _search(given: Options, grouping: Grouping) -> SearchedClip:
+    """One coefficient a scale, unless `clip_per` says a larger part of the weight."""
+    norm = given.values.get("clip_norm", 2)
+    if isinstance(norm, bool) or norm not in (1, 2, 4):
+        raise Refused("clip_norm", f"`clip_norm` is {shown(norm)}", "one of `1`, `2`, `4`")
+    own = _scale_word(grouping)
+    word = given.word("clip_per", ("tensor", "channel", "group"), own)
+    if word == own:
+        return SearchedClip(int(norm))
+    if word == "group" or own == "tensor":
+        message = f"`clip_per = {word}` where a scale is per {own}"
+        raise Refused("clip_per", message, f"`{own}` or coarser: leave it out for one a scale")
+    return SearchedClip(int(norm), ClipPer(word))
+
+
+def _scale_word(grouping: Grouping) -> str:
+    """What a scale is for, as `clip_per` says it."""
+    match grouping:
+        case PerTensor():
+            return "tensor"
+        case PerGroup():
+            return "group"
+        case PerChannel() | PerToken():
+            return "channel"
+        case _:
+            assert_never(grouping)
+
+
 def _grid(grid: Grid, zero: Zero, given: Options) -> Grid:
     match grid:
-        case FloatGrid():
+        case FloatGrid() | CodebookGrid():
             return grid
         case IntegerGrid():
             default = grid.levels if isinstance(zero, Symmetric) else Levels.FULL

@@ -1,9 +1,12 @@
-"""Rounds activations to dynamic symmetric int8: per token, or per example."""
+"""Rounds activations: to dynamic symmetric int8, per token or per example, or in static ranges."""
+
+import re
 
 import torch
 from torch import Tensor
 
 from qdsl.fx.numerics.gradient import quotient, straight_through
+from qdsl.fx.numerics.static import centred
 
 INT8_MAX = 127
 
@@ -14,7 +17,37 @@ def quantize(x: Tensor, activations: str) -> tuple[Tensor, Tensor]:
     `int8_token` takes a over the last axis, `int8_tensor` over all axes but the first. Where a is
     0 or 127/a overflows the codes are 0; where a is not finite they are 0 and s is NaN.
     """
-    top = _largest(x, activations)
+    return _rounded(x, _largest(x, activations))
+
+
+def quantize_over(x: Tensor, axes: tuple[int, ...]) -> tuple[Tensor, Tensor]:
+    """As `quantize`, with one scale for all positions of those axes, which it keeps with size 1."""
+    return _rounded(x, x.abs().amax(axes, keepdim=True) if axes else x.abs())
+
+
+def code_range(activations: str) -> tuple[int, int]:
+    """(qmin, qmax) of a static word: `int8_static` is narrow, `int8_static_full` not."""
+    match = re.fullmatch(r"(u?)int([2-8])_static(_full)?", activations)
+    if match is None:
+        raise ValueError(f"activations `{activations}`")
+    unsigned, bits, full = match[1] == "u", int(match[2]), match[3] is not None
+    if unsigned:
+        return 0, (1 << bits) - 1
+    qmax = (1 << (bits - 1)) - 1
+    return -qmax - full, qmax
+
+
+def round_values(
+    x: Tensor, activations: str, scale: Tensor | None = None, zero: Tensor | None = None
+) -> Tensor:
+    """x rounded, as f32 again: dynamic `codes · s`, static `s·(q - z)`."""
+    if scale is None:
+        codes, scale = quantize(x, activations)
+        return codes * scale
+    return scale * centred(x, scale, zero, code_range(activations))
+
+
+def _rounded(x: Tensor, top: Tensor) -> tuple[Tensor, Tensor]:
     multiplier = quotient(INT8_MAX, top)
     multiplier = torch.where(multiplier.isfinite(), multiplier, 0.0)
     finite = top.isfinite()

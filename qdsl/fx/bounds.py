@@ -9,12 +9,14 @@ from torch import Tensor
 
 from qdsl.fx import operations
 from qdsl.fx.numerics.quantize import scale_shape
+from qdsl.fx.observer import Observer
 from qdsl.fx.program import Program
 from qdsl.fx.quantizer import QUANTIZER, Quantizer
+from qdsl.fx.ranges import target
 from qdsl.fx.storages import Storages
 from qdsl.ir import op
 from qdsl.ir.flat import FlatNode
-from qdsl.ir.format import F32
+from qdsl.ir.format import F32, StaticFormat
 
 UNIT = 2.0**-24
 Weights = Callable[[str], Tensor]  # the dequantized parameter of a path, in its own shape
@@ -40,11 +42,22 @@ def bounds(exact: Program, flat: FlatNode, inputs: tuple[Tensor, ...]) -> tuple[
             sums = operations.convolution(x, weight, given, stride, padding, dilation, groups)
             return (_unit(storages, parameters[0]) * sums,)
         case op.Lstm():
-            return _lstm(storages, weights, flat, inputs)
+            return _lstm(storages, weights, flat, inputs, _state_step(exact, flat, 1 / 127))
         case op.Gru():
-            return _gru(storages, weights, flat, inputs)
+            # codes of a dynamic range are as far apart as its largest value says
+            largest = inputs[1].abs().amax(-1, keepdim=True) / 127
+            return _gru(storages, weights, flat, inputs, _state_step(exact, flat, largest))
         case _:
             return (torch.zeros((), dtype=torch.float64),)
+
+
+def _state_step(exact: Program, flat: FlatNode, dynamic: Tensor | float) -> Tensor | float:
+    """How far two codes of a rounded state are from each other."""
+    if not isinstance(exact.ir.states.get(flat.path), StaticFormat):
+        return dynamic
+    observer = exact.get_submodule(target(exact.ir, flat.path, "state"))
+    assert isinstance(observer, Observer)
+    return observer.scale_and_zero()[0]
 
 
 def _weight(exact: Program, storages: Storages, path: str) -> Tensor:
@@ -82,7 +95,11 @@ def _unit(storages: Storages, path: str) -> float:
 
 
 def _lstm(
-    storages: Storages, weights: Weights, flat: FlatNode, inputs: tuple[Tensor, ...]
+    storages: Storages,
+    weights: Weights,
+    flat: FlatNode,
+    inputs: tuple[Tensor, ...],
+    apart: Tensor | float,
 ) -> tuple[Tensor, ...]:
     """One step, T = 1: the error of the gates carried through the cell.
 
@@ -101,8 +118,8 @@ def _lstm(
     if weight_hr:
         projection = weights(weight_hr[0]).abs().double()
         if rounded:
-            # a state near a tie may take the next code: one step of at most 1/127 each
-            step = torch.where(state > 0, state + 1 / 127, 0.0)
+            # a state near a tie may take the next code
+            step = torch.where(state > 0, state + apart, 0.0)
             state = F.linear(step, projection)
         else:
             largest = _unit(storages, weight_hr[0]) * projection.sum(-1)
@@ -111,14 +128,18 @@ def _lstm(
 
 
 def _gru(
-    storages: Storages, weights: Weights, flat: FlatNode, inputs: tuple[Tensor, ...]
+    storages: Storages,
+    weights: Weights,
+    flat: FlatNode,
+    inputs: tuple[Tensor, ...],
+    apart: Tensor | float,
 ) -> tuple[Tensor, ...]:
     """As `_lstm`; the error of r counts as often as the recurrent product of n is large."""
     x, h = inputs
     weight_ih, weight_hh, bias, bias_hn = flat.node.parameters
     gates = _product(storages, weights, flat, x[:, 0], (weight_ih, bias))
     # a rounded state is at most half a code larger
-    largest = h.abs() + h.abs().amax(-1, keepdim=True) / 254
+    largest = h.abs() + apart / 2
     bias_hh = operations.recurrent_bias(weights(bias_hn))
     recurrent = _magnitude(largest, weights(weight_hh), bias_hh)
     if flat.path not in storages.model.states:

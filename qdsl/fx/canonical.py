@@ -1,6 +1,7 @@
 """Converts between codes and the bytes an artifact stores for a weight."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -10,7 +11,7 @@ from torch import Tensor
 from qdsl.artifact import bits
 from qdsl.fx.numerics import Quantized
 from qdsl.fx.numerics.gradient import DTYPES
-from qdsl.ir.format import FloatGrid, FloatZero, IntegerGrid, IntegerZero, WeightFormat
+from qdsl.ir.format import FloatGrid, FloatZero, Grid, IntegerGrid, IntegerZero, WeightFormat
 from qdsl.ir.pattern import NM
 from qdsl.target import CanonicalWeight
 
@@ -24,10 +25,9 @@ class Decoded:
 
 
 def encode(quantized: Quantized, mask: Tensor | None, format: WeightFormat) -> CanonicalWeight:
-    """The bytes of a weight with a grid of codes; the tensors are on the processor."""
+    """The bytes of a weight that is more than one float tensor; they are on the processor."""
     grid, pattern = format.grid, format.pattern
-    assert not isinstance(grid, FloatGrid)
-    codes: NDArray[np.integer] = quantized.codes.detach().cpu().numpy().astype(np.int16)
+    codes = _stored(quantized.codes.detach().cpu(), grid)
     outputs, in_features = codes.shape
     index = None
     if isinstance(pattern, NM):
@@ -40,26 +40,25 @@ def encode(quantized: Quantized, mask: Tensor | None, format: WeightFormat) -> C
         format=format,
         outputs=outputs,
         in_features=in_features,
-        codes=torch.from_numpy(bits.pack_codes(codes, grid)),
+        codes=_packed(codes, grid),
         scales=quantized.scale.detach().cpu().to(DTYPES[format.scale]),
         zeros=_zeros(quantized.zero, format),
         index=index,
+        codebook=None if quantized.codebook is None else quantized.codebook.detach().cpu(),
     )
 
 
 def decode(weight: CanonicalWeight) -> Decoded:
     """The inverse of `encode`; codes of pruned weights are 0."""
     format, grid, pattern = weight.format, weight.format.grid, weight.format.pattern
-    assert not isinstance(grid, FloatGrid)
     mask = None
     if isinstance(pattern, NM) and weight.index is not None:
         count = weight.in_features // pattern.group * pattern.kept
         positions = bits.unpack_index(weight.index.numpy(), pattern, count)
-        kept = bits.unpack_codes(weight.codes.numpy(), grid, count)
-        codes = bits.scatter(kept, positions, pattern)
-        mask = torch.from_numpy(bits.scatter(np.ones_like(kept), positions, pattern) != 0)
+        codes = bits.scatter(_unpacked(weight.codes, grid, count), positions, pattern)
+        mask = torch.from_numpy(bits.scatter(np.ones_like(positions), positions, pattern) != 0)
     else:
-        codes = bits.unpack_codes(weight.codes.numpy(), grid, weight.in_features)
+        codes = _unpacked(weight.codes, grid, weight.in_features)
     scale = weight.scales.to(torch.float32)
     zero = None
     if weight.zeros is not None and isinstance(grid, IntegerGrid):
@@ -69,7 +68,30 @@ def decode(weight: CanonicalWeight) -> Decoded:
         else:
             zero = weight.zeros.to(torch.float32)
     values = torch.from_numpy(codes.astype(np.float32))
-    return Decoded(Quantized(values, scale, zero), mask)
+    return Decoded(Quantized(values, scale, zero, weight.codebook), mask)
+
+
+def _stored(codes: Tensor, grid: Grid) -> NDArray[np.generic]:
+    """Codes as integers, or the floats as they are stored (bf16 as u16)."""
+    if isinstance(grid, FloatGrid):
+        return to_numpy(codes.to(DTYPES[grid.type]))
+    integers: NDArray[np.int16] = codes.numpy().astype(np.int16)
+    return integers
+
+
+def _packed(codes: NDArray[Any], grid: Grid) -> Tensor:
+    """The tensor of the file, of codes [outputs, kept]."""
+    if isinstance(grid, FloatGrid):
+        return torch.from_numpy(codes).view(DTYPES[grid.type])
+    return torch.from_numpy(bits.pack_codes(codes, grid))
+
+
+def _unpacked(codes: Tensor, grid: Grid, count: int) -> NDArray[Any]:
+    """The inverse: i16 or f32 [outputs, kept]."""
+    if isinstance(grid, FloatGrid):
+        floats: NDArray[np.float32] = codes.to(torch.float32).numpy()
+        return floats
+    return bits.unpack_codes(codes.numpy(), grid, count)
 
 
 def _zeros(zero: Tensor | None, format: WeightFormat) -> Tensor | None:

@@ -1,24 +1,30 @@
 """Compares what a packed file stores with what a frozen program would store."""
 
+from collections.abc import Iterator
+
 import torch
 from torch import Tensor
 
 from qdsl.artifact.container import Artifact
-from qdsl.artifact.layout import storage_tensors
+from qdsl.artifact.layout import range_tensors, storage_tensors
 from qdsl.fx.canonical import decode
 from qdsl.fx.numerics.gradient import DTYPES
+from qdsl.fx.pack import range_constants
 from qdsl.fx.packed import canonical, to_torch
 from qdsl.fx.program import Program
 from qdsl.fx.quantizer import QUANTIZER, Quantizer
 from qdsl.ir.format import F32, FloatGrid
 from qdsl.ir.model import Storage, state_key
+from qdsl.ir.pattern import NM
+from qdsl.ir.ranges import ranges
 
 
 def codes_equal(program: Program, artifact: Artifact, storage: Storage) -> bool:
     """Whether codes, scales, zeros and mask of a quantized storage are the frozen ones."""
-    quantizer = _quantizer(program, storage)
+    quantizer, sparse = _quantizer(program, storage), isinstance(storage.format.pattern, NM)
     frozen, read = quantizer.quantized(), decode(canonical(artifact, storage))
-    mask = None if quantizer.mask is None else quantizer.mask.cpu()
+    # what is pruned elsewhere is stored as codes
+    mask = quantizer.mask.cpu() if sparse and quantizer.mask is not None else None
     codes = frozen.codes.cpu()
     if mask is not None:
         codes = torch.where(mask, codes, 0.0)
@@ -32,11 +38,29 @@ def codes_equal(program: Program, artifact: Artifact, storage: Storage) -> bool:
 
 def stored_otherwise(program: Program, artifact: Artifact) -> tuple[str, ...]:
     """Keys of storages whose content in the file is not the program's, used by an entry or not."""
-    return tuple(
+    storages = (
         state_key(s.path)
         for s in artifact.model.storages
-        if not (_float_equal if s.format.is_float else codes_equal)(program, artifact, s)
+        if not (_float_equal if s.format.is_one_tensor else codes_equal)(program, artifact, s)
     )
+    return (*storages, *(key for key, equal in range_tensors_equal(program, artifact) if not equal))
+
+
+def range_tensors_equal(program: Program, artifact: Artifact) -> Iterator[tuple[str, bool]]:
+    """The tensors of static ranges by key, and whether the file has them as they were frozen."""
+    for key, constant in range_constants(program):
+        yield key, bool((artifact.tensor(key) == constant).all())
+
+
+def ranges_equal(program: Program, artifact: Artifact, path: str) -> bool:
+    """Whether the static ranges of a layer or value are the frozen ones."""
+    keys = {
+        entry.key
+        for range in ranges(program.ir)
+        if range.path == path
+        for entry in range_tensors(range)
+    }
+    return all(equal for key, equal in range_tensors_equal(program, artifact) if key in keys)
 
 
 def _float_equal(program: Program, artifact: Artifact, storage: Storage) -> bool:

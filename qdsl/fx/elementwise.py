@@ -71,15 +71,11 @@ def elementwise(
 
 def reduction(
     to: Emission,
-    operation: op.Einsum | op.Softmax | op.LogSoftmax | op.Glu | op.Reduce | op.Pool,
+    operation: op.LogSoftmax | op.Glu | op.Reduce | op.Pool,
     inputs: tuple[int, ...],
 ) -> fx.Node:
     x = to.tensor(inputs[0])
     match operation:
-        case op.Einsum(equation):
-            return to.call(torch.einsum, equation, x, to.tensor(inputs[1]))
-        case op.Softmax(axis):
-            return to.call(torch.softmax, x, axis)
         case op.LogSoftmax(axis):
             return to.call(torch.log_softmax, x, axis)
         case op.Glu(axis):

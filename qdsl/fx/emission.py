@@ -1,5 +1,6 @@
 """Holds a graph under construction, and what turns operations that own parameters into nodes."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -8,7 +9,8 @@ from torch import fx
 
 from qdsl.fx.sizes import Sizes
 from qdsl.ir import op
-from qdsl.ir.flat import FlatNode
+from qdsl.ir.flat import FlatNode, Graph
+from qdsl.ir.format import Activations
 
 DTYPES = {"f32": torch.float32, "i64": torch.int64, "bool": torch.bool}
 
@@ -65,9 +67,40 @@ class Emission:
         return operand
 
 
+class Steps(Protocol):
+    """How an entry of integer arithmetic is emitted, operation by operation."""
+
+    def operation(
+        self, place: int, plain: Callable[[], tuple[Operand, ...]]
+    ) -> tuple[Operand, ...]:
+        """The results of an operation of the graph; `plain` emits it as one on floats."""
+        ...
+
+    def result(self, number: int) -> fx.Node:
+        """A value as the entry gives it out."""
+        ...
+
+
 class Layers(Protocol):
-    """How the operations that own parameters, and those of training, become nodes."""
+    """How operations that own parameters, are rounded, or differ in training become nodes."""
 
     def emit(
         self, to: Emission, op: LayerOp, node: FlatNode, inputs: tuple[fx.Node, ...]
     ) -> tuple[fx.Node, ...]: ...
+
+    def integers(self, to: Emission, graph: Graph) -> Steps | None:
+        """What emits the entry where all of it is integers."""
+        ...
+
+    @property
+    def roundings(self) -> Mapping[str, Mapping[str, Activations]]:
+        """Formats by property and path of a value or layer, as in a model."""
+        ...
+
+    def rounded(self, to: Emission, flat: FlatNode, property: str, x: fx.Node) -> fx.Node:
+        """x, rounded as `output` or `softmax` of that value says."""
+        ...
+
+    def product(
+        self, to: Emission, operation: op.Einsum, flat: FlatNode, x: fx.Node, y: fx.Node
+    ) -> fx.Node: ...

@@ -2,6 +2,7 @@
 
 import keyword
 from collections.abc import Iterator
+from functools import partial
 from inspect import Signature
 from typing import assert_never
 
@@ -11,6 +12,7 @@ from torch import fx
 from qdsl.fx import operations
 from qdsl.fx.elementwise import elementwise, reduction
 from qdsl.fx.emission import Emission, Layers, Operand
+from qdsl.fx.parts import softmax
 from qdsl.fx.shaping import arrangement, selection, source
 from qdsl.fx.sizes import Sizes
 from qdsl.ir import op
@@ -26,14 +28,16 @@ def lower(graph: Graph, layers: Layers) -> fx.Graph:
     """
     result = fx.Graph()
     to = _begin(graph, result)
+    steps = layers.integers(to, graph)
     for number, flat in enumerate(graph.nodes):
         before = len(result.nodes)
-        outputs = _operation(to, flat, layers)
+        plain = partial(_plain, to, flat, layers)
+        outputs = steps.operation(number, plain) if steps else plain()
         for node in list(result.nodes)[before:]:
             node.meta.update(path=flat.path, operation=number)
         to.operands.extend(outputs)
         to.dtypes.extend(t.dtype for t in flat.node.types)
-    results = tuple(to.tensor(o) for o in graph.outputs)
+    results = tuple(steps.result(o) if steps else to.tensor(o) for o in graph.outputs)
     result.output(results[0] if len(results) == 1 else results)
     # operations compute values and nothing else
     result.eliminate_dead_code(lambda node: node.op in ("placeholder", "output"))
@@ -80,6 +84,19 @@ def _names(graph: Graph) -> Iterator[str]:
         yield name
 
 
+def _plain(to: Emission, flat: FlatNode, layers: Layers) -> tuple[Operand, ...]:
+    return _rounded(to, flat, layers, _operation(to, flat, layers))
+
+
+def _rounded(
+    to: Emission, flat: FlatNode, layers: Layers, outputs: tuple[Operand, ...]
+) -> tuple[Operand, ...]:
+    """The first result rounded, where it is the value of a layer or of a name."""
+    if not flat.ends or not isinstance(outputs[0], fx.Node):
+        return outputs
+    return layers.rounded(to, flat, "output", outputs[0]), *outputs[1:]
+
+
 def _operation(to: Emission, flat: FlatNode, layers: Layers) -> tuple[Operand, ...]:
     # closed over op.Op: a new operation is a type error in one of the branches
     operation, inputs, types = flat.node.op, flat.node.inputs, flat.node.types
@@ -96,7 +113,12 @@ def _operation(to: Emission, flat: FlatNode, layers: Layers) -> tuple[Operand, .
             | op.Dropout()
         ):
             return layers.emit(to, operation, flat, tuple(to.tensor(i) for i in inputs))
-        case op.Einsum() | op.Softmax() | op.LogSoftmax() | op.Glu() | op.Reduce() | op.Pool():
+        case op.Einsum():
+            return (layers.product(to, operation, flat, *(to.tensor(i) for i in inputs)),)
+        case op.Softmax():
+            shares = softmax(to, flat, layers, operation.axis, to.tensor(inputs[0]))
+            return (layers.rounded(to, flat, "softmax", shares),)
+        case op.LogSoftmax() | op.Glu() | op.Reduce() | op.Pool():
             return (reduction(to, operation, inputs),)
         case op.Unary() | op.Binary() | op.Where() | op.Cast():
             return (elementwise(to, operation, inputs),)

@@ -6,6 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from qdsl.fx.shared_norm import has_others, shared_batch_norm
+
 # a matter of speed that a user can do nothing about
 warnings.filterwarnings("ignore", "LSTM with projections is not supported with oneDNN")
 
@@ -73,6 +75,22 @@ def patches(
     return x.movedim(1 + axes, -1).flatten(-1 - axes)
 
 
+def grouped_rows(rows: Tensor, groups: int, channels: int) -> Tensor:
+    """Patches [..., kernel…·in] → [..., groups·kernel…·in/groups]: what each group reads."""
+    *lead, width = rows.shape
+    # no -1, which a shape that varies could not say
+    rows = rows.reshape(*lead, width // channels, groups, channels // groups)
+    return rows.transpose(-3, -2).flatten(-3)
+
+
+def grouped_linear(x: Tensor, weight: Tensor, bias: Tensor | None, groups: int) -> Tensor:
+    """x [..., groups·K], weight [out, K] → [..., out], each group with its own outputs."""
+    parts = x.reshape(*x.shape[:-1], groups, x.shape[-1] // groups)
+    own = weight.reshape(groups, -1, weight.shape[1])
+    y = torch.einsum("...gk,gnk->...gn", parts, own).flatten(-2)
+    return y if bias is None else y + bias
+
+
 def lstm(
     x: Tensor,
     h: Tensor,
@@ -115,8 +133,13 @@ def batch_norm(
     momentum: float,
     eps: float,
 ) -> Tensor:
-    """Over all axes but the last; in training with the batch's statistics, which it records."""
+    """Over all axes but the last; in training with the batch's statistics, which it records.
+
+    The batch is that of all processes.
+    """
     flat = x.reshape(-1, x.shape[-1])
+    if training and has_others():
+        return shared_batch_norm(flat, weight, bias, mean, variance, momentum, eps).view(x.shape)
     return F.batch_norm(flat, mean, variance, weight, bias, training, momentum, eps).view(x.shape)
 
 

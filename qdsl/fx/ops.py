@@ -2,7 +2,8 @@
 
 Each operation has two overloads: `default`, which back ends implement for their devices, and
 `reference`, plain torch on any device, which the others are held to. `gru` is composed of `linear`
-where a back end has none of its own. A `weight` is the u8 tensor that the back end's `repack` made.
+where a back end has none of its own, and `integer_*` is the reference until it has. A `weight` is
+the u8 tensor that the back end's `repack` made.
 """
 
 from collections.abc import Callable
@@ -14,6 +15,7 @@ from torch import Tensor
 from torch.library import Library
 
 from qdsl.diagnostic.model import QdslError, error
+from qdsl.fx.integer.registered import integers
 from qdsl.fx.recurrence import packed_gru
 from qdsl.fx.reference import BACKEND, IMPLEMENTATIONS
 from qdsl.target import Availability, Backend, backends, installed
@@ -21,19 +23,35 @@ from qdsl.target import Availability, Backend, backends, installed
 REFERENCE = "reference"
 
 _SCHEMAS = {
-    "linear": "(Tensor x, Tensor weight, Tensor? bias, int out_features, str activations)"
-    " -> Tensor",
+    "linear": "(Tensor x, Tensor weight, Tensor? bias, int out_features, str activations,"
+    " Tensor? scale=None, Tensor? zero=None) -> Tensor",
+    "grouped": "(Tensor x, Tensor weight, Tensor? bias, int out_features, int groups,"
+    " str activations, Tensor? scale=None, Tensor? zero=None) -> Tensor",
     "embedding": "(Tensor ids, Tensor weight, int embedding_dim) -> Tensor",
     "dequantize": "(Tensor weight, int outputs, int in_features) -> Tensor",
-    "lstm": "(Tensor gates, Tensor h0, Tensor c0, Tensor weight_hh, Tensor? weight_hr, str state)"
-    " -> (Tensor, Tensor, Tensor)",
-    "gru": "(Tensor gates, Tensor h0, Tensor weight_hh, Tensor bias, str state)"
-    " -> (Tensor, Tensor)",
+    "lstm": "(Tensor gates, Tensor h0, Tensor c0, Tensor weight_hh, Tensor? weight_hr, str state,"
+    " Tensor? scale=None, Tensor? zero=None) -> (Tensor, Tensor, Tensor)",
+    "gru": "(Tensor gates, Tensor h0, Tensor weight_hh, Tensor bias, str state,"
+    " Tensor? scale=None, Tensor? zero=None) -> (Tensor, Tensor)",
+    "matmul": "(Tensor x, Tensor y, str equation, str activations, Tensor? left_scale=None,"
+    " Tensor? left_zero=None, Tensor? right_scale=None, Tensor? right_zero=None) -> Tensor",
+    "round": "(Tensor x, str activations, Tensor? scale=None, Tensor? zero=None) -> Tensor",
 }
 
 
 def _linear(
-    x: Tensor, weight: Tensor, bias: Tensor | None, out_features: int, activations: str
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    out_features: int,
+    activations: str,
+    *range: Tensor | None,
+) -> Tensor:
+    return x.new_empty((*x.shape[:-1], out_features))
+
+
+def _grouped(
+    x: Tensor, weight: Tensor, bias: Tensor | None, out_features: int, *rest: Any
 ) -> Tensor:
     return x.new_empty((*x.shape[:-1], out_features))
 
@@ -47,32 +65,61 @@ def _dequantize(weight: Tensor, outputs: int, in_features: int) -> Tensor:
 
 
 def _lstm(
-    gates: Tensor, h0: Tensor, c0: Tensor, weight_hh: Tensor, weight_hr: Tensor | None, state: str
+    gates: Tensor,
+    h0: Tensor,
+    c0: Tensor,
+    weight_hh: Tensor,
+    weight_hr: Tensor | None,
+    state: str,
+    *range: Tensor | None,
 ) -> tuple[Tensor, Tensor, Tensor]:
     y = gates.new_empty((*gates.shape[:2], h0.shape[1]))
     return y, torch.empty_like(h0), torch.empty_like(c0)
 
 
 def _gru(
-    gates: Tensor, h0: Tensor, weight_hh: Tensor, bias: Tensor, state: str
+    gates: Tensor,
+    h0: Tensor,
+    weight_hh: Tensor,
+    bias: Tensor,
+    state: str,
+    *range: Tensor | None,
 ) -> tuple[Tensor, Tensor]:
     return gates.new_empty((*gates.shape[:2], h0.shape[1])), torch.empty_like(h0)
 
 
+def _matmul(
+    x: Tensor, y: Tensor, equation: str, activations: str, *ranges: Tensor | None
+) -> Tensor:
+    return torch.einsum(equation, x, y)
+
+
+def _round(x: Tensor, activations: str, *range: Tensor | None) -> Tensor:
+    return torch.empty_like(x)
+
+
 _FAKES = {
     "linear": _linear,
+    "grouped": _grouped,
     "embedding": _embedding,
     "dequantize": _dequantize,
     "lstm": _lstm,
     "gru": _gru,
+    "matmul": _matmul,
+    "round": _round,
 }
 
 
 def _composed_gru(
-    gates: Tensor, h0: Tensor, weight_hh: Tensor, bias: Tensor, state: str
+    gates: Tensor,
+    h0: Tensor,
+    weight_hh: Tensor,
+    bias: Tensor,
+    state: str,
+    *range: Tensor | None,
 ) -> tuple[Tensor, Tensor]:
     linear = operation("linear", "default")
-    return packed_gru(linear, gates, h0, weight_hh, bias, state)
+    return packed_gru(linear, gates, h0, weight_hh, bias, state, *range)
 
 
 def _define() -> Library:
@@ -86,6 +133,11 @@ def _define() -> Library:
             implement(overload, _FAKES[name], "Meta")
         implement(f"{name}.{REFERENCE}", IMPLEMENTATIONS[name], "CompositeExplicitAutograd")
     implement("gru", _composed_gru, "CompositeExplicitAutograd")
+    for name, integer in integers().items():
+        for overload in (name, f"{name}.{REFERENCE}"):
+            define(overload + integer.schema)
+            implement(overload, integer.shape, "Meta")
+            implement(overload, integer.run, "CompositeExplicitAutograd")
     return library
 
 

@@ -1,14 +1,16 @@
 """Writes a trained program as a packed file, one tensor at a time."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from qdsl.artifact import container
-from qdsl.artifact.layout import Part, storage_tensors
+from qdsl.artifact import bits, container
+from qdsl.artifact.layout import Part, range_tensors, storage_tensors
 from qdsl.fx.canonical import encode, to_numpy
+from qdsl.fx.integer.stored import frozen_tables
 from qdsl.fx.numerics.gradient import DTYPES
 from qdsl.fx.program import Program
 from qdsl.fx.quantizer import QUANTIZER, Quantizer
@@ -18,7 +20,7 @@ from qdsl.ir.model import Storage, state_key
 from qdsl.target import CanonicalWeight
 
 
-def pack(program: Program, path: Path, *, certificate: str = "") -> int:
+def pack(program: Program, path: Path) -> int:
     """Freezes the program and writes its packed file; returns the bytes.
 
     A float program is packed with its norms folded and its weights rounded now. Raises QdslError
@@ -28,7 +30,21 @@ def pack(program: Program, path: Path, *, certificate: str = "") -> int:
         program = program.to_qat()
     program.freeze()
     tensors = _Tensors(program)
-    return container.write(path, program.ir, tensors.of, certificate)
+    return container.write(path, program.ir, tensors.of, choices=program.choices)
+
+
+def range_constants(program: Program) -> Iterator[tuple[str, NDArray[np.generic]]]:
+    """Keys and contents of the tensors that hold the frozen static ranges."""
+    for _, _, observer in program.ranges():
+        scale, zero = observer.scale_and_zero()
+        for entry in range_tensors(observer.range):
+            if entry.part is Part.SCALES:
+                yield entry.key, to_numpy(scale.cpu())
+            elif zero is not None:
+                codes = zero.cpu().numpy().astype(np.int16).reshape(1, 1)
+                yield entry.key, bits.pack_codes(codes, observer.format.grid).reshape(1)
+    for key, table in frozen_tables(program):
+        yield key, to_numpy(table.cpu())
 
 
 class _Tensors:
@@ -41,9 +57,12 @@ class _Tensors:
             for storage in program.ir.storages
             for entry in storage_tensors(storage)
         }
+        self._constants = dict(range_constants(program))
         self._last: tuple[str, CanonicalWeight] | None = None
 
     def of(self, key: str) -> NDArray[np.generic]:
+        if key in self._constants:
+            return self._constants[key]
         storage, part = self._entries[key]
         if part is Part.FLOAT:
             return to_numpy(self._float(storage))
@@ -53,6 +72,7 @@ class _Tensors:
             Part.SCALES: weight.scales,
             Part.ZEROS: weight.zeros,
             Part.INDEX: weight.index,
+            Part.CODEBOOK: weight.codebook,
         }[part]
         assert tensor is not None
         return to_numpy(tensor)

@@ -2,20 +2,26 @@
 
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from qdsl.artifact import container
+from qdsl.artifact import bits, container
 from qdsl.artifact.container import Artifact
-from qdsl.artifact.layout import Part, storage_tensors
+from qdsl.artifact.layout import Part, range_tensors, storage_tensors
 from qdsl.diagnostic.model import QdslError
-from qdsl.fx.canonical import to_numpy
+from qdsl.fx.canonical import decode, to_numpy
+from qdsl.fx.integer.stored import add_integers
+from qdsl.fx.observer import FixedRange
 from qdsl.fx.ops import REFERENCE, backend
 from qdsl.fx.packed_layers import PackedLayers
 from qdsl.fx.program import Program
+from qdsl.fx.ranges import places
+from qdsl.fx.reference import BACKEND
 from qdsl.fx.storages import Storages
 from qdsl.fx.tree import build_tree
-from qdsl.ir.model import Storage
+from qdsl.ir.model import Arithmetic, Storage
+from qdsl.ir.ranges import Range, ranges
 from qdsl.plan import unserved
 from qdsl.target import Backend, CanonicalWeight
 
@@ -39,16 +45,22 @@ def load(path: Path | str, backend: str = "cpu") -> Program:
 def program_of(artifact: Artifact, name: str) -> Program:
     """The program of an artifact on the back end of that name."""
     runner = backend(name)
+    if artifact.model.arithmetic is Arithmetic.INTEGER:
+        runner = BACKEND  # its layout is what the operations on integers read
     if found := unserved(artifact.model, runner):
         raise QdslError(found)
     tree = build_tree(artifact.model, lambda storage: _buffer(artifact, storage, runner))
+    for range in ranges(artifact.model):
+        owner, attribute = places(artifact.model)[range.path, range.name]
+        tree.get_submodule(owner).add_module(attribute, _range(artifact, range))
+    add_integers(tree, artifact)
     overload = REFERENCE if name == REFERENCE else "default"
     layers = PackedLayers(Storages(artifact.model), overload)
     return Program(tree, artifact.model, layers).eval()
 
 
 def canonical(artifact: Artifact, storage: Storage) -> CanonicalWeight:
-    """A quantized storage as the artifact has it."""
+    """A storage of parts as the artifact has it; floats have no scales, [0, 0]."""
     parts = {e.part: to_torch(artifact, e.key, e.dtype) for e in storage_tensors(storage)}
     outputs, in_features = storage.parameter.matrix
     return CanonicalWeight(
@@ -56,9 +68,10 @@ def canonical(artifact: Artifact, storage: Storage) -> CanonicalWeight:
         outputs=outputs,
         in_features=in_features,
         codes=parts[Part.CODES],
-        scales=parts[Part.SCALES],
+        scales=parts.get(Part.SCALES, torch.empty(0, 0)),
         zeros=parts.get(Part.ZEROS),
         index=parts.get(Part.INDEX),
+        codebook=parts.get(Part.CODEBOOK),
     )
 
 
@@ -71,8 +84,18 @@ def to_torch(artifact: Artifact, key: str, dtype: str) -> Tensor:
     return tensor
 
 
+def _range(artifact: Artifact, range: Range) -> FixedRange:
+    scale, *zeros = (to_torch(artifact, e.key, e.dtype) for e in range_tensors(range))
+    codes = [bits.unpack_codes(z.view(1, 1).numpy(), range.format.grid, 1) for z in zeros]
+    zero = torch.from_numpy(codes[0].astype(np.float32)).view(1) if codes else None
+    return FixedRange(scale, zero)
+
+
 def _buffer(artifact: Artifact, storage: Storage, runner: Backend) -> Tensor:
-    if not storage.format.is_float:
-        return runner.repack(canonical(artifact, storage))
-    (entry,) = storage_tensors(storage)
-    return to_torch(artifact, entry.key, entry.dtype)
+    if storage.format.is_one_tensor:
+        (entry,) = storage_tensors(storage)
+        return to_torch(artifact, entry.key, entry.dtype)
+    weight = canonical(artifact, storage)
+    if storage.format.is_float:
+        return decode(weight).quantized.codes.view(storage.parameter.shape)
+    return runner.repack(weight)

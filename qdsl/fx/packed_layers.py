@@ -9,15 +9,27 @@ import torch.nn.functional as F
 from torch import fx
 
 from qdsl.fx import operations
-from qdsl.fx.emission import Emission, LayerOp
+from qdsl.fx.emission import Emission, LayerOp, Steps
 from qdsl.fx.ops import operation as qdsl_operation
+from qdsl.fx.parts import layer_norm
 from qdsl.fx.quantizer import QUANTIZER
+from qdsl.fx.ranges import target
 from qdsl.fx.storages import Storages
-from qdsl.fx.trained import fixed_norm, layer_norm, unpacked
+from qdsl.fx.trained import fixed_norm, grouped_rows, unpacked
 from qdsl.ir import op
-from qdsl.ir.flat import FlatNode
-from qdsl.ir.format import Activations, FloatGrid, FloatType
+from qdsl.ir.flat import FlatNode, Graph
+from qdsl.ir.format import (
+    F32,
+    ActivationFormat,
+    Activations,
+    FloatGrid,
+    FloatType,
+    PerToken,
+    StaticFormat,
+)
+from qdsl.ir.integer import plan_of
 from qdsl.ir.model import Role
+from qdsl.ir.ranges import SIDES
 from qdsl.target import activation_word
 
 
@@ -28,6 +40,12 @@ class PackedLayers:
     storages: Storages
     overload: str
     exact: bool = False
+
+    def integers(self, to: Emission, graph: Graph) -> Steps | None:
+        from qdsl.fx.integer.packed import PackedSteps
+
+        plan = plan_of(self.storages.model, graph)
+        return PackedSteps(to, plan, self.storages, self._operation) if plan else None
 
     def emit(
         self, to: Emission, operation: LayerOp, flat: FlatNode, inputs: tuple[fx.Node, ...]
@@ -63,7 +81,7 @@ class PackedLayers:
                 return weights[0]
             case op.LayerNorm(eps):
                 shape = self.storages.of(flat.node.parameters[0]).parameter.shape
-                return layer_norm(to, inputs[0], weights, eps, shape)
+                return layer_norm(to, flat, self, inputs[0], weights, eps, shape)
             case _:
                 assert_never(operation)
 
@@ -85,11 +103,17 @@ class PackedLayers:
         weight, *bias = self.storages.parameters(flat)
         given = self.weight(to, bias[0]) if bias else None
         shape = (conv.stride, conv.padding, conv.dilation)
-        if conv.groups > 1 or self._is_float(weight):
+        rounding = self._rounding(to, flat)
+        if self._is_float(weight) or (conv.groups > 1 and rounding == ("f32",)):
             full = self.weight(to, weight)
             return to.call(operations.convolution, x, full, given, *shape, conv.groups)
         rows = to.call(operations.patches, x, conv.kernel, *shape)
-        return self._product(to, flat, rows, weight, given)
+        if conv.groups == 1:
+            return self._product(to, flat, rows, weight, given)
+        rows = grouped_rows(to, conv, flat, self.storages, rows)
+        outputs, _ = self.storages.of(weight).parameter.matrix
+        operands = rows, self._packed(to, weight), given, outputs, conv.groups
+        return to.call(self._operation("grouped"), *operands, *rounding)
 
     def _recurrent(
         self, to: Emission, operation: op.Recurrent, flat: FlatNode, inputs: tuple[fx.Node, ...]
@@ -109,10 +133,13 @@ class PackedLayers:
                 name, last = "gru", to.call(operations.recurrent_bias, self.weight(to, more[0]))
             case _:
                 assert_never(operation)
-        # a state has one row per example: per token and per tensor are the same
-        word = "int8_token" if flat.path in self.storages.model.states else "f32"
+        format = self.storages.model.states.get(flat.path)
+        if isinstance(format, ActivationFormat):
+            # a state has one row per example: per token and per tensor are the same
+            format = ActivationFormat(PerToken())
+        rounding = activation_word(format), *self._range(to, format, flat.path, "state")
         recurrent = self._packed(to, weight_hh)
-        result = to.call(self._operation(name), gates, *states, recurrent, last, word)
+        result = to.call(self._operation(name), gates, *states, recurrent, last, *rounding)
         y, *states = unpacked(to, result, len(inputs))
         return to.method("transpose", y, 0, 1), *states
 
@@ -120,9 +147,45 @@ class PackedLayers:
         self, to: Emission, flat: FlatNode, x: fx.Node, weight: str, bias: fx.Node | None
     ) -> fx.Node:
         outputs, _ = self.storages.of(weight).parameter.matrix
-        word = activation_word(self._activations.get(flat.path))
-        packed = self._packed(to, weight)
-        return to.call(self._operation("linear"), x, packed, bias, outputs, word)
+        packed, rounding = self._packed(to, weight), self._rounding(to, flat)
+        return to.call(self._operation("linear"), x, packed, bias, outputs, *rounding)
+
+    def _rounding(self, to: Emission, flat: FlatNode) -> tuple[str | fx.Node | None, ...]:
+        """How inputs are rounded: a word, and of a static range scale and zero."""
+        format = self._activations.get(flat.path)
+        return activation_word(format), *self._range(to, format, flat.path, "input")
+
+    @property
+    def roundings(self) -> Mapping[str, Mapping[str, Activations]]:
+        return self.storages.model.roundings
+
+    def rounded(self, to: Emission, flat: FlatNode, property: str, x: fx.Node) -> fx.Node:
+        format = self.storages.model.roundings.get(property, {}).get(flat.value)
+        if format is None:
+            return x
+        constants = self._range(to, format, flat.value, property)
+        return to.call(self._operation("round"), x, activation_word(format), *constants)
+
+    def product(
+        self, to: Emission, operation: op.Einsum, flat: FlatNode, x: fx.Node, y: fx.Node
+    ) -> fx.Node:
+        format = self.storages.model.roundings.get("matmul", {}).get(flat.value)
+        if format is None:
+            return to.call(torch.einsum, operation.equation, x, y)
+        sides = SIDES["matmul"]
+        constants = [c for side in sides for c in self._range(to, format, flat.value, side)]
+        rounding = activation_word(format), *constants
+        return to.call(self._operation("matmul"), x, y, operation.equation, *rounding)
+
+    def _range(
+        self, to: Emission, format: Activations | None, path: str, name: str
+    ) -> tuple[fx.Node | None, ...]:
+        """Scale and zero of a static range, nothing of others."""
+        if not isinstance(format, StaticFormat):
+            return ()
+        observer = target(self.storages.model, path, name)
+        scale = to.attribute(f"{observer}.scale")
+        return scale, to.attribute(f"{observer}.zero") if format.range_bytes[1] else None
 
     def _weights(self, to: Emission, flat: FlatNode) -> list[fx.Node]:
         return [self.weight(to, p) for p in self.storages.parameters(flat)]
@@ -132,10 +195,10 @@ class PackedLayers:
         storage, key = self.storages.of(path), self.storages.key(path)
         if key not in to.weights:
             match storage.format.grid:
+                case FloatGrid() if self.exact and storage.format != F32:
+                    to.weights[key] = to.graph.call_module(key + QUANTIZER, (to.attribute(key),))
                 case FloatGrid(FloatType.F32):
                     to.weights[key] = to.attribute(key)
-                case FloatGrid() if self.exact:
-                    to.weights[key] = to.graph.call_module(key + QUANTIZER, (to.attribute(key),))
                 case FloatGrid():
                     to.weights[key] = to.method("to", to.attribute(key), torch.float32)
                 case _:

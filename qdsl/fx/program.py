@@ -1,6 +1,7 @@
 """Holds a model as a torch module: parameters once, in a tree, and one graph per entry over it."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from copy import deepcopy
 from pathlib import Path
 from types import MethodType
@@ -11,28 +12,45 @@ from torch import Tensor, fx, nn
 from qdsl.diagnostic.model import QdslError, error
 from qdsl.fx.emission import Layers
 from qdsl.fx.lower import lower
-from qdsl.fx.quantizer import QUANTIZER, Quantizer, Schedule
+from qdsl.fx.observer import Observer
+from qdsl.fx.quantizer import QUANTIZER, Quantizer
+from qdsl.fx.schedule import Schedule
 from qdsl.ir.flat import graphs
 from qdsl.ir.model import Model
 
 if TYPE_CHECKING:
     from torch.nn import Parameter
 
+    from qdsl.fx.ptq.report import Compensation
+    from qdsl.fx.recording import Inputs
+    from qdsl.recipes.schedule import Calibration
+
 
 class Program(nn.Module):
     """A model that runs: `program(x)` is the entry `forward`, `program.encode(x)` another one.
 
     Keys of the state dict are the paths of the parameters with `[i]` written `.i`; a quantizer's
-    fields follow its parameter's key as `.q.<field>`. `ir` is what the graphs compute, `packed_ir`
-    what the QAT program and the file are made from: the same but for folded norms.
+    fields follow its parameter's key as `.q.<field>`, those of a static range its path and name:
+    `up.input.q.scale`. `ir` is what the graphs compute, `packed_ir`
+    what the QAT program and the file are made from: the same but for folded norms. `choices` are
+    the formats that a lock gave, which the file names.
     """
 
+    _functions: dict[str, Callable[..., Any]]
+
     def __init__(
-        self, tree: nn.Module, ir: Model, lowering: Layers, *, packed_ir: Model | None = None
+        self,
+        tree: nn.Module,
+        ir: Model,
+        lowering: Layers,
+        *,
+        packed_ir: Model | None = None,
+        choices: Mapping[str, str] | None = None,
     ) -> None:
         """Takes over the children and parameters of `tree`."""
         super().__init__()
         self.ir, self.packed_ir, self.lowering = ir, packed_ir or ir, lowering
+        self.choices = dict(choices or {})
         self._refuse_taken_names(tree)
         self._modules.update(tree._modules)
         self._parameters.update(tree._parameters)
@@ -77,6 +95,16 @@ class Program(nn.Module):
         self.lowering = lowering
         self._compile()
 
+    @contextmanager
+    def replaced(self, functions: Mapping[str, Callable[..., Any]]) -> Iterator[None]:
+        """Entries run as these functions of the program and their inputs while it is entered."""
+        before = self._functions
+        self._functions = {**before, **functions}
+        try:
+            yield
+        finally:
+            self._functions = before
+
     # ---- stages --------------------------------------------------------------------------------
 
     def to_qat(self, schedule: Schedule | None = None) -> "Program":
@@ -85,11 +113,41 @@ class Program(nn.Module):
 
         return to_qat(self, schedule or Schedule())
 
+    def begin(self, schedule: Schedule) -> None:
+        """Starts a stage of this QAT program: masks and clips follow the schedule from step 1 on.
+
+        A checkpoint is loaded after that.
+        """
+        from qdsl.fx.qat import begin
+
+        begin(self, schedule)
+
     def freeze(self) -> "Program":
         """Fixes all codes, scales and zeros for evaluation and packing; returns this program."""
         from qdsl.fx.qat import freeze
 
         return freeze(self)
+
+    def calibrate(
+        self, inputs: "Iterable[Inputs]", calibration: "Calibration | None" = None
+    ) -> "Program":
+        """Finds the static ranges of this QAT program without training, and freezes them.
+
+        `inputs` name an entry and what it is given, as `verify` takes them; without a calibration
+        the ranges are averages of the least and the largest values (`Ema`). Returns this program.
+        """
+        from qdsl.fx.calibrate import calibrate
+
+        return calibrate(self, inputs, calibration)
+
+    def compensate(self, inputs: "Iterable[Inputs]") -> "Compensation":
+        """Freezes the weights of this QAT program, each making up for errors of rounding (GPTQ).
+
+        `inputs` name an entry and what it is given, as `verify` takes them.
+        """
+        from qdsl.fx.ptq.run import compensate_program
+
+        return compensate_program(self, inputs)
 
     def exact(self, on: bool = True) -> "Program":
         """Switches to the numbers of the packed graph and freezes; returns this program."""
@@ -97,11 +155,11 @@ class Program(nn.Module):
 
         return exact(self, on)
 
-    def pack(self, path: Path | str, *, certificate: str = "") -> int:
+    def pack(self, path: Path | str) -> int:
         """Freezes and writes the packed file; returns its bytes."""
         from qdsl.fx.pack import pack
 
-        return pack(self, Path(path), certificate=certificate)
+        return pack(self, Path(path))
 
     def quantizers(self) -> "Iterator[tuple[str, Quantizer, Parameter]]":
         """Each quantizer with its parameter and the key of that."""
@@ -109,6 +167,12 @@ class Program(nn.Module):
             if isinstance(module, Quantizer):
                 key = name.removesuffix(QUANTIZER)
                 yield key, module, self.get_parameter(key)
+
+    def ranges(self) -> "Iterator[tuple[str, str, Observer]]":
+        """Each observer of a static range: path and name of the range, itself."""
+        for module in self.modules():
+            if isinstance(module, Observer):
+                yield module.range.path, module.range.name, module
 
     # ---- copies --------------------------------------------------------------------------------
 
@@ -153,14 +217,14 @@ def function_of(graph: fx.Graph, name: str) -> Callable[..., Any]:
 def _name_fields(program: nn.Module, state: dict[str, Tensor], prefix: str, metadata: Any) -> None:
     """`weight:q.clip` → `weight.q.clip`."""
     for key in [k for k in state if f"{QUANTIZER}." in k]:
-        state[key.replace(f"{QUANTIZER}.", ".q.")] = state.pop(key)
+        state[key.replace(":", ".")] = state.pop(key)
 
 
 def _find_fields(program: nn.Module, state: dict[str, Tensor], prefix: str, *rest: Any) -> None:
-    """`weight.q.clip` → `weight:q.clip`, for parameters that have a quantizer."""
-    assert isinstance(program, Program)
-    quantized = {prefix + key for key, _, _ in program.quantizers()}
+    """`weight.q.clip` → `weight:q.clip`, for what has a quantizer or an observer."""
+    modules = (prefix + n for n, _ in program.named_modules() if n.endswith(QUANTIZER))
+    names = {name.replace(":", "."): name for name in modules}
     for key in list(state):
-        parameter, _, field = key.rpartition(".q.")
-        if parameter in quantized:
-            state[f"{parameter}{QUANTIZER}.{field}"] = state.pop(key)
+        above, _, field = key.rpartition(".")
+        if above in names:
+            state[f"{names[above]}.{field}"] = state.pop(key)

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from qdsl.artifact.certificate import Certificate
+
 
 @dataclass(frozen=True, slots=True)
 class LayerReport:
@@ -36,11 +38,15 @@ class EntryReport:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """`stored`: keys of parameters that the file has otherwise than the trained program."""
+    """`stored`: keys of parameters that the file has otherwise than the trained program.
+
+    `file` is what a certificate calls the packed file.
+    """
 
     layers: tuple[LayerReport, ...]
     entries: tuple[EntryReport, ...]
     stored: tuple[str, ...] = ()
+    file: str = ""
 
     @property
     def rows(self) -> tuple[LayerReport | EntryReport, ...]:
@@ -56,6 +62,22 @@ class Report:
     @property
     def ok(self) -> bool:
         return not self.failed
+
+    def certificate(self, backend: str, instructions: str, inputs: str) -> Certificate:
+        """What was found, for the packed file; `inputs` are the digits of the recorded ones."""
+        return Certificate(
+            backend=backend,
+            instructions=instructions,
+            layers=len(self.layers),
+            codes=sum(r.codes_equal for r in self.layers),
+            equal=sum(r.max_error == 0 for r in self.layers),
+            bound=sum(r.max_error <= r.bound for r in self.layers),
+            worst=max((r.max_error / r.bound for r in self.layers if r.bound), default=0.0),
+            entries_equal=sum(e.equal for e in self.entries),
+            entries=len(self.entries),
+            inputs=inputs,
+            file=self.file,
+        )
 
     def __repr__(self) -> str:
         result = f"{len(self.failed)} failed" if self.failed else "all hold"

@@ -8,6 +8,7 @@ from torch import Size
 
 from qdsl.diagnostic.model import QdslError, error
 from qdsl.fx.program import Program
+from qdsl.fx.ranges import freeze_ranges
 from qdsl.replacing import replacing
 
 
@@ -25,7 +26,9 @@ def restore_frozen(program: Program, path: Path) -> Program:
     Raises QdslError: Q001 for a file that cannot be read, Q713 for one that is not the frozen state
     of this variant.
     """
-    quantized = program.to_qat().freeze()  # freezing makes the fields that the state fills
+    quantized = program.to_qat()
+    for _, quantizer, weight in quantized.quantizers():
+        quantizer.freeze(weight)  # makes the fields that the state fills
     shapes = {key: value.shape for key, value in quantized.state_dict().items()}
     try:
         state = load_file(path)
@@ -41,6 +44,11 @@ def restore_frozen(program: Program, path: Path) -> Program:
         first = str(failure).splitlines()[-1].strip()
         message = f"`{path}` is not the frozen state of this variant: {first}"
         raise QdslError([error("Q713", message)]) from None
+    if missing := [o for _, _, o in quantized.ranges() if not o.observed]:
+        name = f"`{missing[0].range.path}`, {missing[0].range.name}"
+        message = f"`{path}` is not the frozen state of this variant: no range of {name}"
+        raise QdslError([error("Q713", message)])
+    freeze_ranges(observer for _, _, observer in quantized.ranges())
     return quantized.eval()
 
 

@@ -1,9 +1,9 @@
 """Compares a trained program with its packed file, layer by layer, on the same recorded inputs."""
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import deepcopy
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -12,19 +12,21 @@ from torch import Tensor
 from qdsl.artifact import container
 from qdsl.artifact.container import Artifact
 from qdsl.fx.bounds import bounds
-from qdsl.fx.compare import codes_equal, stored_otherwise
-from qdsl.fx.lower import lower
+from qdsl.fx.compare import codes_equal, ranges_equal, stored_otherwise
+from qdsl.fx.integer.compare import operation_results
 from qdsl.fx.packed import program_of
-from qdsl.fx.program import Program, function_of
+from qdsl.fx.program import Program
+from qdsl.fx.recording import Inputs, Tensors, alone, as_tuple, recorded
 from qdsl.fx.report import EntryReport, LayerReport, Report
 from qdsl.fx.storages import Storages
 from qdsl.ir.flat import FlatNode, Graph, graphs
-from qdsl.ir.model import EntryInput, Model
+from qdsl.ir.format import Activations
+from qdsl.ir.integer import value_path
+from qdsl.ir.model import Arithmetic, Model
 from qdsl.ir.need import needs
-from qdsl.ir.op import Conv, Linear, Recurrent
+from qdsl.ir.op import Conv, Einsum, Linear, Recurrent, Softmax
 
-Inputs = tuple[str, Sequence[Tensor | None]]  # an entry and what it is given
-Tensors = tuple[Tensor, ...]
+EQUAL = torch.zeros((), dtype=torch.float64)  # what operations on integers may differ by
 SMALLEST = 2.0**-149  # a bound of 0 allows no difference at all
 
 
@@ -46,6 +48,7 @@ def verify(
         layers=session.layers(given),
         entries=tuple(session.entry(name, values) for name, values in given),
         stored=stored_otherwise(exact, artifact),
+        file=artifact.fingerprint,
     )
 
 
@@ -68,14 +71,20 @@ class _Session:
         by_entry = {g.entry: g for g in graphs(self.exact.ir)}
         found: dict[str, tuple[FlatNode, list[_Difference]]] = {}
         for name, values in inputs:
-            for flat, given in self._recorded(by_entry[name], values):
-                differences = found.setdefault(flat.path, (flat, []))[1]
+            graph = by_entry[name]
+            if self.exact.ir.arithmetic is Arithmetic.INTEGER:
+                for flat, pairs in operation_results(self.exact, self.packed, graph, values):
+                    differences = found.setdefault(value_path(flat), (flat, []))[1]
+                    differences.extend(_difference(*pair, EQUAL) for pair in pairs)
+                continue
+            for flat, given in recorded(self.exact, graph, self._packed(graph), values):
+                differences = found.setdefault(_name(flat), (flat, []))[1]
                 differences.extend(self._compared(flat, given))
-        return tuple(self._layer(flat, found[flat.path][1]) for flat, _ in found.values())
+        return tuple(self._layer(flat, differences) for flat, differences in found.values())
 
     def entry(self, name: str, values: Sequence[Tensor | None]) -> EntryReport:
-        expected = _tuple(self.exact.entry(name)(*values))
-        actual = _tuple(self.packed.entry(name)(*values))
+        expected = as_tuple(self.exact.entry(name)(*values))
+        actual = as_tuple(self.packed.entry(name)(*values))
         pairs = list(zip(expected, actual, strict=True))
         return EntryReport(
             entry=name,
@@ -92,8 +101,10 @@ class _Session:
             for p in storages.parameters(flat)
             if not storages.of(p).format.is_float
         )
+        equal = equal and ranges_equal(self.exact, self.artifact, flat.value)
+        integer = self.exact.ir.arithmetic is Arithmetic.INTEGER
         return LayerReport(
-            path=flat.path,
+            path=value_path(flat) if integer else flat.value,
             kind=type(flat.node.op).__name__,
             codes_equal=equal,
             max_error=worst.error,
@@ -101,24 +112,18 @@ class _Session:
             ok=equal and worst.ok,
         )
 
-    def _recorded(
-        self, graph: Graph, values: Sequence[Tensor | None]
-    ) -> Iterator[tuple[FlatNode, Tensors]]:
-        """Each operation on packed weights with what it gets in exact mode."""
+    def _packed(self, graph: Graph) -> list[FlatNode]:
+        """The operations on packed weights, and those whose operands or results are rounded."""
         packed = {need.path for need in needs(self.exact.ir)}
-        nodes = [f for f in graph.nodes if f.path in packed and f.node.parameters]
-        wanted = tuple(dict.fromkeys(i for f in nodes for i in f.node.inputs))
-        if not wanted:
-            yield from ((f, ()) for f in nodes)
-            return
-        recording = lower(replace(graph, outputs=wanted), self.exact.lowering)
-        results = _tuple(function_of(recording, "recording")(self.exact, *values))
-        recorded = dict(zip(wanted, results, strict=True))
-        for flat in nodes:
-            yield flat, tuple(recorded[i] for i in flat.node.inputs)
+        rounded = self.exact.ir.roundings
+        return [
+            f
+            for f in graph.nodes
+            if (f.path in packed and f.node.parameters) or _is_rounded(f, rounded)
+        ]
 
     def _compared(self, flat: FlatNode, inputs: Tensors) -> list[_Difference]:
-        exact, packed = (_alone(p, flat, len(inputs)) for p in (self.exact, self.packed))
+        exact, packed = (alone(p, flat, len(inputs)) for p in (self.exact, self.packed))
         if isinstance(flat.node.op, Recurrent):
             inputs = _steps(exact, inputs)
         expected, actual = exact(*inputs), packed(*inputs)
@@ -126,15 +131,21 @@ class _Session:
         return [_difference(*three) for three in zip(expected, actual, allowed, strict=True)]
 
 
-def _alone(program: Program, flat: FlatNode, count: int) -> Callable[..., Tensors]:
-    """One operation of the program as a function of its `count` inputs."""
-    node = flat.node
-    numbers = tuple(range(count, count + len(node.outputs)))
-    alone = replace(node, inputs=tuple(range(count)), outputs=numbers)
-    given = tuple(EntryInput(f"x{i}", node.types[0]) for i in range(count))
-    graph = Graph("layer", given, (replace(flat, node=alone),), numbers, node.types)
-    function = function_of(lower(graph, program.lowering), "layer")
-    return lambda *inputs: _tuple(function(program, *inputs))
+def _name(flat: FlatNode) -> str:
+    """Operations of one kind with one path are compared together."""
+    return f"{flat.value} {type(flat.node.op).__name__}"
+
+
+def _is_rounded(flat: FlatNode, roundings: Mapping[str, Mapping[str, Activations]]) -> bool:
+    found = {property for property, paths in roundings.items() if flat.value in paths}
+    match flat.node.op:
+        case Einsum():
+            own = {"matmul"}
+        case Softmax():
+            own = {"softmax"}
+        case _:
+            own = set()
+    return bool(found & (own | {"output"} if flat.ends else own))
 
 
 def _steps(layer: Callable[..., Tensors], inputs: Tensors) -> Tensors:
@@ -163,11 +174,9 @@ def _same(a: Tensor, b: Tensor) -> bool:
 
 def _integer(model: Model) -> bool:
     """Whether every product with a weight is one of integers."""
+    if model.arithmetic is Arithmetic.INTEGER:
+        return True
     nodes = (f for g in graphs(model) for f in g.nodes)
     products = [f for f in nodes if isinstance(f.node.op, Linear | Conv | Recurrent)]
     recurrent = (f.path in model.states for f in products if isinstance(f.node.op, Recurrent))
     return all(f.path in model.activations for f in products) and all(recurrent)
-
-
-def _tuple(result: Tensor | Tensors) -> Tensors:
-    return (result,) if isinstance(result, Tensor) else result

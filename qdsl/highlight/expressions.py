@@ -59,6 +59,8 @@ CONTEXTS: Mapping[str, tuple[Rule, ...]] = {
             rf"\b({SPARSE}){SPACE}({INTEGER}){GAP}(:){GAP}({INTEGER})",
             *(S.CLAUSE, S.INTEGER, S.PUNCTUATION, S.INTEGER),
         ),
+        match(rf"\b({SPARSE}){SPACE}({INTEGER}){GAP}(%)", S.CLAUSE, S.INTEGER, S.OPERATOR),
+        match(rf"\b({SPARSE}){SPACE}({FLOAT}){GAP}(%)", S.CLAUSE, S.FLOAT, S.OPERATOR),
         match(rf"(\|>){GAP}({NAME})(?!{GAP}\.)", S.OPERATOR, S.CALL),
         match(rf"(\.)({NAME})(?={GAP}\()", S.PUNCTUATION, S.CALL),
         match(rf"(\.)({NAME})", S.PUNCTUATION, S.ATTRIBUTE),

@@ -42,6 +42,7 @@ class FormatError:
     help: str | None = None
 
 
-INTEGER_OPTIONS = frozenset({"per", "group", "scale", "zero", "clip", "levels", "tail"})
+SCALED_OPTIONS = frozenset({"per", "group", "scale", "tail", "index"})
+INTEGER_OPTIONS = SCALED_OPTIONS | {"zero", "clip", "clip_norm", "clip_per", "levels"}
 INTEGER_FLAGS = frozenset({"symmetric", "asymmetric", "dynamic", "static"})
-SCALED_OPTIONS = frozenset({"per", "group", "scale", "tail"})
+FLOAT_OPTIONS = frozenset({"index"})

@@ -8,7 +8,7 @@ from dataclasses import field
 from enum import StrEnum
 from typing import assert_never
 
-from qdsl.ir.pattern import Dense, Pattern
+from qdsl.ir.pattern import NM, Dense, Pattern
 from qdsl.record import record
 
 
@@ -89,10 +89,43 @@ class BinaryGrid:
     ste: str = "scaled"
 
 
-Grid = FloatGrid | IntegerGrid | TernaryGrid | BinaryGrid
+# quantiles of the normal distribution, scaled to ±1, with a 0 (QLoRA, arXiv 2305.14314, appendix E)
+NORMAL_FLOATS = (
+    -1.0,
+    -0.6961928009986877,
+    -0.5250730514526367,
+    -0.39491748809814453,
+    -0.28444138169288635,
+    -0.18477343022823334,
+    -0.09105003625154495,
+    0.0,
+    0.07958029955625534,
+    0.16093020141124725,
+    0.24611230194568634,
+    0.33791524171829224,
+    0.44070982933044434,
+    0.5626170039176941,
+    0.7229568362236023,
+    1.0,
+)
 
 
-def code_bits(grid: IntegerGrid | TernaryGrid | BinaryGrid) -> int:
+@record
+class CodebookGrid:
+    """2^bits values times a scale; a code is the number of a value, from 0 in ascending order.
+
+    Without `values` they are found in training, one codebook a weight, and stored with it.
+    """
+
+    bits: int
+    values: tuple[float, ...] = ()
+
+
+QuantizedGrid = IntegerGrid | TernaryGrid | BinaryGrid | CodebookGrid
+Grid = FloatGrid | QuantizedGrid
+
+
+def code_bits(grid: QuantizedGrid) -> int:
     """Bits of one code, where each has its own."""
     match grid:
         case IntegerGrid(bits=bits):
@@ -101,6 +134,8 @@ def code_bits(grid: IntegerGrid | TernaryGrid | BinaryGrid) -> int:
             return 2
         case BinaryGrid():
             return 1
+        case CodebookGrid(bits=bits):
+            return bits
 
 
 def family_name(grid: Grid) -> str:
@@ -114,6 +149,8 @@ def family_name(grid: Grid) -> str:
             return "ternary"
         case BinaryGrid():
             return "binary"
+        case CodebookGrid(bits, values):
+            return "nf4" if values else f"kmeans{bits}"
         case _:
             assert_never(grid)
 
@@ -179,9 +216,21 @@ class FixedClip:
     coefficient: float
 
 
+class ClipPer(StrEnum):
+    """What shares a coefficient of the range: the weights of a scale, a row, or all."""
+
+    SCALE = "scale"
+    CHANNEL = "channel"
+    TENSOR = "tensor"
+
+
 @record
 class SearchedClip:
-    """The coefficient of least squared error among candidates, per scale."""
+    """The coefficient of least Σ|error|^norm among candidates, 1.00, 0.98 … 0.30."""
+
+    # later than the first files: written where they are not the default
+    norm: int = field(default=2, metadata={"optional": True})
+    per: ClipPer = field(default=ClipPer.SCALE, metadata={"optional": True})
 
 
 @record
@@ -207,6 +256,11 @@ class WeightFormat:
     @property
     def is_float(self) -> bool:
         return isinstance(self.grid, FloatGrid)
+
+    @property
+    def is_one_tensor(self) -> bool:
+        """Stored as the parameter itself, in a float type; every other format has parts."""
+        return self.is_float and not isinstance(self.pattern, NM)
 
     def __str__(self) -> str:
         from qdsl.ir.format_text import weight_format_text
@@ -240,6 +294,8 @@ class StaticFormat:
 
     grid: IntegerGrid
     zero: Symmetric | IntegerZero = Symmetric()
+    # later than the first files: written where it is not the default
+    clip: NoClip | LearnedClip = field(default=NoClip(), metadata={"optional": True})
 
     @property
     def family(self) -> str:
@@ -251,8 +307,9 @@ class StaticFormat:
         return 4, int(isinstance(self.zero, IntegerZero))
 
     def __str__(self) -> str:
-        asymmetric = ", asymmetric" if isinstance(self.zero, IntegerZero) else ""
-        return f"{self.family}(static{asymmetric})"
+        from qdsl.ir.format_text import static_format_text
+
+        return static_format_text(self)
 
 
 Activations = ActivationFormat | StaticFormat

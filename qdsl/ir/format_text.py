@@ -5,6 +5,8 @@ from typing import assert_never
 from qdsl.ir.format import (
     BinaryGrid,
     Clip,
+    ClipPer,
+    CodebookGrid,
     FixedClip,
     FloatGrid,
     FloatType,
@@ -21,12 +23,13 @@ from qdsl.ir.format import (
     PerTensor,
     PerToken,
     SearchedClip,
+    StaticFormat,
     Symmetric,
     TernaryGrid,
     WeightFormat,
     Zero,
 )
-from qdsl.ir.pattern import Dense
+from qdsl.ir.pattern import NM, Dense, Index, Pattern
 
 
 def weight_format_text(format: WeightFormat) -> str:
@@ -37,9 +40,16 @@ def weight_format_text(format: WeightFormat) -> str:
         *([f"scale = {format.scale}"] if format.scale is not FloatType.F32 else []),
         *_clip(format.clip),
         *_grid(format.grid, format.zero),
+        *_index(format.pattern),
     ]
     text = format.name + (f"({', '.join(options)})" if options else "")
     return text if isinstance(format.pattern, Dense) else f"{text} sparse {format.pattern}"
+
+
+def _index(pattern: Pattern) -> list[str]:
+    if isinstance(pattern, NM) and pattern.index is not Index.POSITION:
+        return [f"index = {pattern.index}"]
+    return []
 
 
 def _grouping(grouping: Grouping) -> list[str]:
@@ -74,17 +84,26 @@ def _clip(clip: Clip) -> list[str]:
             return []
         case FixedClip(coefficient):
             return [f"clip = {coefficient}"]
-        case SearchedClip():
-            return ["clip = search"]
+        case SearchedClip(norm, per):
+            norms = [f"clip_norm = {norm}"] if norm != 2 else []
+            shared = [f"clip_per = {per}"] if per is not ClipPer.SCALE else []
+            return ["clip = search", *norms, *shared]
         case LearnedClip():
             return ["clip = learned"]
         case _:
             assert_never(clip)
 
 
+def static_format_text(format: StaticFormat) -> str:
+    """`int8(static, asymmetric)`."""
+    options = ["asymmetric"] if isinstance(format.zero, IntegerZero) else []
+    options += [*_grid(format.grid, format.zero), *_clip(format.clip)]
+    return f"{format.family}({', '.join(['static', *options])})"
+
+
 def _grid(grid: Grid, zero: Zero) -> list[str]:
     match grid:
-        case FloatGrid():
+        case FloatGrid() | CodebookGrid():
             return []
         case IntegerGrid(bits, signed, levels):
             narrow = bits == 8 and signed and isinstance(zero, Symmetric)

@@ -217,6 +217,21 @@ class Fold:
     into: str
 
 
+class Arithmetic(StrEnum):
+    """What a packed model computes in: `paper` rounds more values, `integer` all of them."""
+
+    FLOAT = "float"
+    PAPER = "paper"
+    INTEGER = "integer"
+
+
+class Functions(StrEnum):
+    """How a model of `integer` arithmetic computes exp, sigmoid and the like."""
+
+    TABLE = "table"
+    POLYNOMIAL = "polynomial"
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Model:
     """A model with its formats resolved.
@@ -235,6 +250,8 @@ class Model:
     states: Mapping[str, Activations]
     folds: tuple[Fold, ...] = ()
     roundings: Mapping[str, Mapping[str, Activations]] = field(default_factory=dict)
+    arithmetic: Arithmetic = Arithmetic.FLOAT
+    functions: Functions = Functions.TABLE
 
     def storage(self, path: str) -> Storage:
         """The storage of that path, its owner when tied; raises KeyError."""

@@ -6,7 +6,7 @@ from functools import lru_cache
 from qdsl.ir import op
 from qdsl.ir.flat import FlatNode, graphs
 from qdsl.ir.format import ActivationFormat, Activations, PerToken
-from qdsl.ir.model import Model, Role, Storage
+from qdsl.ir.model import Arithmetic, Model, Role, Storage
 from qdsl.record import record
 
 
@@ -27,6 +27,8 @@ class Need:
 @lru_cache(maxsize=64)
 def needs(model: Model) -> tuple[Need, ...]:
     """What all entries need, each once, in the order of use; parameters in f32 need nothing."""
+    if model.arithmetic is Arithmetic.INTEGER:
+        return ()  # its operations are those of the reference, until a back end has its own
     owned = {s.path: s for s in model.storages}
     folded = {f.norm for f in model.folds}
     found: dict[tuple[str, str, str], Need] = {}
@@ -42,8 +44,7 @@ def needs(model: Model) -> tuple[Need, ...]:
 
 def _needs(model: Model, flat: FlatNode, storages: list[Storage]) -> Iterator[Need]:
     activations = model.activations.get(flat.path)
-    operation = flat.node.op
-    match operation:
+    match flat.node.op:
         case op.Linear():
             yield from _product(flat.path, "linear", storages[0], activations)
             yield from _reads(flat.path, storages[1:])
@@ -51,7 +52,8 @@ def _needs(model: Model, flat: FlatNode, storages: list[Storage]) -> Iterator[Ne
             yield from _product(flat.path, "linear", storages[0], activations)
             yield from _reads(flat.path, storages[1:])
         case op.Conv():
-            yield from _product(flat.path, "dequantize", storages[0], activations)
+            operation = "dequantize" if activations is None else "grouped"
+            yield from _product(flat.path, operation, storages[0], activations)
             yield from _reads(flat.path, storages[1:])
         case op.Embedding():
             yield from _product(flat.path, "embedding", storages[0], None)

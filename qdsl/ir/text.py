@@ -7,7 +7,7 @@ that they call, once. Equal neighbours of a `repeat` are one line, `blocks[0..12
 from collections.abc import Iterator
 from functools import cached_property
 
-from qdsl.ir.model import Model, Module, Parameter, Storage, join
+from qdsl.ir.model import Arithmetic, Model, Module, Parameter, Storage, join
 from qdsl.ir.text_body import BodyText
 
 
@@ -50,6 +50,8 @@ class _Modules:
         return {f.norm: f.into for f in self.model.folds}
 
     def lines(self) -> Iterator[str]:
+        if self.model.arithmetic is not Arithmetic.FLOAT:
+            yield f"  arithmetic {self.model.arithmetic}, functions {self.model.functions}"
         yield from self._inside(self.model.root, "", "  ")
 
     def _module(self, label: str, module: Module, path: str, indent: str) -> Iterator[str]:

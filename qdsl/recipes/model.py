@@ -21,6 +21,7 @@ class Stage(Option):
     steps: optimizer steps, or of a calibration the batches seen. quantize: whether weights and
     activations are rounded; left out, it follows from the name (`FLOAT_STAGES`). mask: when the
     N:M masks are chosen; later stages keep them. decay: SR-STE's pull on pruned weights.
+    clip_every: steps from one search of clips to the next.
     """
 
     name: str
@@ -31,6 +32,7 @@ class Stage(Option):
     mask: Mask | None = None
     score: Literal["magnitude", "activation"] = "magnitude"
     decay: float = 0.0
+    clip_every: int = 50
     distill: Teacher | None = None
     noise: Literal["none", "uniform", "gaussian"] = "none"  # in place of rounding
     calibrate: Calibration | None = None
@@ -43,7 +45,7 @@ class Stage(Option):
     seed: int = 0
 
     def faults(self) -> Iterator[str]:
-        yield from at_least(1, steps=self.steps, batch=self.batch)
+        yield from at_least(1, steps=self.steps, batch=self.batch, clip_every=self.clip_every)
         yield from at_least(0, decay=self.decay, clip_gradient=self.clip_gradient, seed=self.seed)
         yield from share(ema=self.ema)
         if isinstance(self.lr, float) and self.lr < 0:

@@ -71,7 +71,7 @@ class EveryStep(_Masks):
 
 @dataclass(frozen=True)
 class OneShot(_Masks):
-    """The mask is chosen once, at step `at` of the stage, and kept."""
+    """The mask is chosen once, after `at` steps of the stage, and kept; before, every weight is."""
 
     at: int = 0
 
@@ -85,7 +85,10 @@ class OneShot(_Masks):
 
 @dataclass(frozen=True)
 class FewShot(_Masks):
-    """The mask is chosen `shots` times, `every` so many steps, then kept (USM-Lite)."""
+    """The mask is chosen `shots` times from the first step on, `every` so many, then kept.
+
+    So does USM-Lite (arXiv 2312.08553).
+    """
 
     shots: int
     every: int
@@ -99,8 +102,8 @@ class FewShot(_Masks):
 
 
 @dataclass(frozen=True)
-class Gradual(_Masks):
-    """Weights kept of a group fall one by one from M to N over `steps` steps, `every` so many."""
+class _Rising(_Masks):
+    """What is pruned rises over `steps` from nothing to all that the format prunes."""
 
     steps: int
     every: int = 100
@@ -114,19 +117,19 @@ class Gradual(_Masks):
 
 
 @dataclass(frozen=True)
-class Cubic(_Masks):
-    """Unstructured: sparsity rises to `final` as 1 - (1 - t)^3 over `steps` (arXiv 1710.01878)."""
+class Gradual(_Rising):
+    """Weights kept of a group fall one by one from M to N over `steps` steps, `every` so many.
 
-    final: float
-    steps: int
+    Of `sparse 90%` the share that is pruned rises evenly.
+    """
 
-    @property
-    def length(self) -> int:
-        return self.steps
 
-    def faults(self) -> Iterator[str]:
-        yield from share(final=self.final)
-        yield from at_least(1, steps=self.steps)
+@dataclass(frozen=True)
+class Cubic(_Rising):
+    """What is pruned rises as 1 - (1 - t)^3 over `steps`, `every` so many (arXiv 1710.01878).
+
+    The format says how far: the share of `sparse 90%`, of a group M - N weights.
+    """
 
 
 Mask = EveryStep | OneShot | FewShot | Gradual | Cubic

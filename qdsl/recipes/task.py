@@ -3,12 +3,15 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
+from qdsl.recipes.loss import Loss
 from qdsl.recipes.option import Option
 
 
 @dataclass(frozen=True)
 class Task(Option):
     """Fields are what a recipe may say: `asr(loss = rnnt, blank = 0)`."""
+
+    loss: Loss
 
     shared: ClassVar[frozenset[str]] = frozenset()
     """Dims that must be one number in all functions; the others are each function's own."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from qdsl.diagnostic.model import Diagnostic
 from qdsl.ir.model import Entry, Model
 from qdsl.record import record
+from qdsl.sema.arithmetics import with_arithmetic
 from qdsl.sema.body import FunctionEvaluator
 from qdsl.sema.check import run_checks
 from qdsl.sema.context import Context, Stop
@@ -204,6 +205,7 @@ class _Compiler:
             states=assigner.activations(module, "state"),
             roundings=assigner.roundings(),
         )
+        model = with_arithmetic(model, assigner, context)
         recipe = self._recipe(settled, root, entries)
         target = self.targets.named(*settled.target) if settled.target else None
         return Variant(

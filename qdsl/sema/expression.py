@@ -1,9 +1,10 @@
 """Evaluates expressions; what names and calls mean is said by those who extend this."""
 
+import re
 from typing import assert_never
 
 from qdsl.ir.builder import Value
-from qdsl.ir.pattern import NM, Dense
+from qdsl.ir.pattern import LARGEST_M, NM, Dense, Unstructured
 from qdsl.ir.shape import Dim
 from qdsl.sema.arithmetic import are_equal, compute
 from qdsl.sema.context import Context, Stop
@@ -199,12 +200,32 @@ class Evaluator:
         if not isinstance(value.pattern, Dense):
             message = f"format is already sparse {value.pattern}"
             raise self.context.stop("Q301", message, e.span)
-        if not 0 < e.kept < e.group <= 256:
-            message = f"`{e.kept}:{e.group}` is not a sparsity pattern"
-            help = "N:M keeps N of every M weights, 0 < N < M <= 256"
-            raise self.context.stop("Q301", message, e.span, help=help)
-        pattern = NM(e.kept, e.group)
+        pattern = self._pattern(e)
         return FormatValue(value.family, value.options, value.flags, pattern, e.span)
+
+    def _pattern(self, e: tree.Sparse) -> NM | Unstructured:
+        match e.sparsity:
+            case tree.Ratio(kept, group):
+                if 0 < kept < group <= LARGEST_M:
+                    return NM(kept, group)
+                message = f"`{kept}:{group}` is not a sparsity pattern"
+                help = f"N:M keeps N of every M weights, 0 < N < M <= {LARGEST_M}"
+            case tree.Share(percent):
+                if (millionths := _millionths(percent)) is not None:
+                    return Unstructured(millionths)
+                message = f"`{percent[:40]}%` is no share that is pruned"
+                help = "more than 0% and less than 100%, at most four decimals"
+            case _:
+                assert_never(e.sparsity)
+        raise self.context.stop("Q301", message, e.span, help=help)
+
+
+def _millionths(percent: str) -> int | None:
+    """`97.5` is 975,000; None for what is not between 0 and 100."""
+    if not re.fullmatch(r"[0-9]{1,2}(\.[0-9]{1,4})?", percent):
+        return None
+    whole, _, rest = percent.partition(".")
+    return int(whole + rest.ljust(4, "0")) or None
 
 
 def _elements(value: Val) -> int:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from qdsl.ir.model import Entry, Module, Parameter, Role, join
+from qdsl.ir.model import Arithmetic, Entry, Functions, Module, Parameter, Role, join
 from qdsl.record import record
 from qdsl.sema.context import Context
 from qdsl.sema.limits import RULE
@@ -26,7 +26,13 @@ LAYER_PROPERTIES: Mapping[str, frozenset[str]] = {
     "state": frozenset(("LSTM", "GRU")),
 }
 VALUE_PROPERTIES = ("output", "matmul", "softmax")
-PROPERTIES = (*STORAGE_PROPERTIES, *LAYER_PROPERTIES, *VALUE_PROPERTIES)
+MODEL_PROPERTIES: Mapping[str, tuple[str, ...]] = {
+    "arithmetic": tuple(Arithmetic),
+    "functions": tuple(Functions),
+}
+"""Properties that `default` alone has, with the words that are their values."""
+
+PROPERTIES = (*STORAGE_PROPERTIES, *LAYER_PROPERTIES, *VALUE_PROPERTIES, *MODEL_PROPERTIES)
 
 
 @record
@@ -118,6 +124,9 @@ def _claim(
         name = property.name.text
         if name not in PROPERTIES:
             claims.sound = False  # reported by a check
+            continue
+        if name in MODEL_PROPERTIES:
+            claims.found.setdefault((name, ""), []).append(Claim(rule, property, ""))
             continue
         paths = list(_paths(name, matches))
         context.count_matches(len(paths), property.span)

@@ -7,10 +7,11 @@ from qdsl.diagnostic.model import error, warning
 from qdsl.formats import FormatError, check_shape, format_warning
 from qdsl.ir.format import F32, ActivationFormat, Activations, StaticFormat, WeightFormat
 from qdsl.ir.model import Assigned, Module, Parameter, Role, Storage, join
+from qdsl.ir.pattern import Dense
 from qdsl.record import record
 from qdsl.sema.context import Context, Stop
 from qdsl.sema.formats import activation_format, weight_format
-from qdsl.sema.policy import LAYER_PROPERTIES, VALUE_PROPERTIES, Claim, Claims
+from qdsl.sema.policy import LAYER_PROPERTIES, MODEL_PROPERTIES, VALUE_PROPERTIES, Claim, Claims
 from qdsl.sema.scope import FileScope
 from qdsl.sema.static import Instantiate, StaticEvaluator
 from qdsl.sema.values import FormatChoice, FormatValue
@@ -94,6 +95,13 @@ class Assigner:
                         found[path] = format
         return found
 
+    def word(self, property: str) -> str | None:
+        """The value of a property of the whole model, None where there is no sound one."""
+        claim = self.claims.winner(property, "")
+        value = claim.property.value if claim else None
+        known = isinstance(value, tree.Name) and value.text in MODEL_PROPERTIES[property]
+        return value.text if known and isinstance(value, tree.Name) else None
+
     # ---- one storage -------------------------------------------------------------------------
 
     def _claim(self, role: Role, path: str) -> Claim | None:
@@ -159,6 +167,9 @@ class Assigner:
             message = f"`{what}` cannot be `{format.name}`"
             floats = "a bias and the numbers of a norm are f32, f16 or bf16"
             raise self.context.stop("Q308", message, expression.span, help=floats)
+        if what in ("bias", "norm") and not isinstance(format.pattern, Dense):
+            message = f"`{what}` cannot be sparse"
+            raise self.context.stop("Q308", message, expression.span, help="leave `sparse` out")
         if unlikely := format_warning(format):
             message, help = unlikely.message, unlikely.help
             self.context.report(warning("Q309", message, expression.span, help=help))

@@ -11,7 +11,15 @@ from fractions import Fraction
 from math import log2
 from typing import Any, assert_never
 
-from qdsl.ir.format import BinaryGrid, FloatGrid, IntegerGrid, Levels, TernaryGrid, WeightFormat
+from qdsl.ir.format import (
+    BinaryGrid,
+    CodebookGrid,
+    FloatGrid,
+    IntegerGrid,
+    Levels,
+    TernaryGrid,
+    WeightFormat,
+)
 from qdsl.ir.model import Model, Storage
 from qdsl.size.budget import Comparison, Limit, Measure
 from qdsl.size.choices import format_bytes, open_storages
@@ -150,5 +158,7 @@ def _level_bits(format: WeightFormat) -> float | None:
             return log2(3)
         case BinaryGrid():
             return 1.0
+        case CodebookGrid(bits):
+            return float(bits)
         case _:
             assert_never(grid)

@@ -4,20 +4,23 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import field
 from functools import lru_cache
 
-from qdsl.artifact.layout import Part, storage_bytes
+from qdsl.artifact.layout import TABLE_BYTES, Part, storage_bytes
+from qdsl.ir.integer import Table, tables
 from qdsl.ir.model import Model, Module, Parameter, Role, Storage, join
 from qdsl.ir.ranges import Range, ranges
 from qdsl.record import record
 
 TIED = "tied"
 RANGE = "range"
+TABLE = "table"
 
 
 @record
 class Row:
-    """A storage, a name tied to one (kind `tied`, no parameters, no bytes), or a static range.
+    """A storage, a name tied to one (kind `tied`, no parameters, no bytes), a range or a table.
 
-    `payload_bytes` are the codes, or a float's values; `storage` is the one that is stored.
+    `payload_bytes` are the codes, or a float's values; `scale_bytes` are scales and a codebook;
+    `storage` is the one that is stored.
     """
 
     path: str
@@ -38,7 +41,7 @@ class Row:
 
     @property
     def is_float(self) -> bool:
-        return self.storage.format.is_float
+        return self.storage.format.is_float and self.kind != TABLE
 
 
 def rows(model: Model, kernel_of: Callable[[Storage], str]) -> tuple[Row, ...]:
@@ -56,6 +59,7 @@ def rows(model: Model, kernel_of: Callable[[Storage], str]) -> tuple[Row, ...]:
         if (bias := added.get(path)) is not None:
             found.append(_row(bias, kernel_of, facts))
     found += map(_range, ranges(model))
+    found += map(_table, tables(model))
     return tuple(found)
 
 
@@ -102,7 +106,7 @@ def _row(storage: Storage, kernel_of: Callable[[Storage], str], facts: _Facts) -
         format=text,
         kernel=kernel_of(storage),
         payload_bytes=size.get(Part.FLOAT, 0) + size.get(Part.CODES, 0),
-        scale_bytes=size.get(Part.SCALES, 0),
+        scale_bytes=size.get(Part.SCALES, 0) + size.get(Part.CODEBOOK, 0),
         zero_point_bytes=size.get(Part.ZEROS, 0),
         index_bytes=size.get(Part.INDEX, 0),
         storage=storage,
@@ -124,6 +128,24 @@ def _range(range: Range) -> Row:
         zero_point_bytes=zero,
         index_bytes=0,
         storage=Storage(path, RANGE, Parameter(range.name, (), Role.STATISTIC)),
+    )
+
+
+def _table(table: Table) -> Row:
+    return Row(
+        path=join(table.path, table.name),
+        kind=TABLE,
+        shape=(TABLE_BYTES,),
+        params=0,
+        format="int8",
+        kernel="",
+        payload_bytes=TABLE_BYTES,
+        scale_bytes=0,
+        zero_point_bytes=0,
+        index_bytes=0,
+        storage=Storage(
+            join(table.path, table.name), TABLE, Parameter(table.name, (), Role.STATISTIC)
+        ),
     )
 
 

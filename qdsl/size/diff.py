@@ -10,7 +10,7 @@ from qdsl.ir.model import Module
 from qdsl.record import record
 from qdsl.size.budget import Outcome
 from qdsl.size.budget import to_json as outcome_json
-from qdsl.size.count import RANGE, TIED, Row
+from qdsl.size.count import RANGE, TABLE, TIED, Row
 from qdsl.size.report import Report
 from qdsl.source import Span, no_span
 
@@ -110,7 +110,7 @@ def _differs(old: Row | None, new: Row | None) -> bool:
 
 def _facts(row: Row) -> tuple[object, ...]:
     owner = row.storage.path if row.kind == TIED else None
-    format = row.format if row.kind == RANGE else row.storage.format
+    format = row.format if row.kind in (RANGE, TABLE) else row.storage.format
     return row.shape, owner, format if owner is None else None, row.total_bytes
 
 
@@ -135,7 +135,7 @@ def _cause(old: Row | None, new: Row | None) -> tuple[Cause, str]:
         return Cause.STRUCTURE, text
     if TIED in (old.kind, new.kind):
         return Cause.TIE, f"{_owner_text(old)} → {_owner_text(new)}"
-    if RANGE in (old.kind, new.kind):
+    if {RANGE, TABLE} & {old.kind, new.kind}:
         return Cause.FORMAT, f"{old.format} → {new.format}"
     if old.shape != new.shape:
         return Cause.SHAPE, f"{_shape_text(old)} → {_shape_text(new)}"

@@ -62,7 +62,7 @@ def _parts(report: Report) -> list[str]:
         ("codes", sum(r.payload_bytes for r in packed)),
         ("scales", sum(r.scale_bytes for r in report.rows)),
         ("zero points", sum(r.zero_point_bytes for r in report.rows)),
-        ("index", sum(r.index_bytes for r in packed)),
+        ("index", sum(r.index_bytes for r in report.rows)),
         ("floats", sum(r.payload_bytes for r in report.rows if r.is_float)),
         ("header", report.header_bytes),
         ("total", report.total_bytes),

@@ -1,35 +1,98 @@
-"""Keeps the state of a training on disk, whole or not at all."""
+"""Keeps the state of a run on disk, whole or not at all.
 
+A checkpoint is a folder. One process, or replicas that are equal, write `state.safetensors` there;
+processes that each hold a shard of the weights write a folder `shards-N` after N steps.
+"""
+
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
-import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor
 
 from qdsl.diagnostic.model import QdslError, error
 from qdsl.replacing import replacing
+from qdsl.train import shards
+from qdsl.train.position import Position, from_json
+
+Tensors = dict[str, Tensor]
+KEY = "position"
 
 
-def save(path: Path, state: Mapping[str, Any]) -> None:
-    """Writes the state; a reader, also one after a crash, finds the old one or the new.
+def save_state(folder: Path, position: Position, tensors: Mapping[str, Tensor]) -> None:
+    """Writes the state; a reader, also one after a crash, finds the last one or this one.
 
     Raises OSError.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(path) as file:
-        torch.save(dict(state), file)
+    folder.mkdir(parents=True, exist_ok=True)
+    write_tensors(folder / "state.safetensors", tensors, {KEY: position.to_json()})
+    for old in shards.folders(folder):
+        shutil.rmtree(old, ignore_errors=True)
 
 
-def load(path: Path) -> dict[str, Any]:
-    """The state that was saved; only tensors and plain values are read, nothing is executed.
+def find(folder: Path) -> Position | None:
+    """Where the last checkpoint of the folder stands; raises QdslError (Q715) for a damaged one."""
+    found = _newest(folder)
+    return found[1] if found else None
 
-    Raises OSError, and QdslError (Q715) for a file that holds no such state.
-    """
+
+def load_state(folder: Path) -> Tensors:
+    """The tensors of the last checkpoint, whole, on the processor; raises QdslError (Q715)."""
+    found = _newest(folder)
+    if found is None:
+        raise FileNotFoundError(folder)
+    return read_tensors(found[0]) if found[0].is_file() else shards.load(found[0])
+
+
+def discard(folder: Path) -> None:
+    """Removes every checkpoint of the folder. Raises OSError."""
+    if folder.exists():
+        shutil.rmtree(folder)
+
+
+def _newest(folder: Path) -> tuple[Path, Position] | None:
+    file = folder / "state.safetensors"
+    places = [*([file] if file.exists() else []), *shards.folders(folder)]
+    found = [(place, _position(place)) for place in places]
+    return max(found, key=lambda f: (f[1].stage, f[1].step), default=None)
+
+
+def _position(place: Path) -> Position:
     try:
-        state: dict[str, Any] = torch.load(path, weights_only=True)
-    except OSError:
-        raise
-    except Exception as failure:  # what a damaged file makes torch raise has no common class
-        message = f"`{path}` is damaged: {type(failure).__name__}"
-        raise QdslError([error("Q715", message, help="delete it to train anew")]) from None
-    return state
+        text = read_metadata(place).get(KEY, "") if place.is_file() else shards.position_text(place)
+        return from_json(text)
+    except (ValueError, SafetensorError) as failure:
+        raise _damaged(place, failure) from None
+
+
+# ---- one file ----------------------------------------------------------------------------------
+
+
+def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
+    """Writes a safetensors file, whole or not at all. Raises OSError."""
+    # tied and sliced tensors have to be written as their own
+    whole = {key: value.detach().contiguous().cpu().clone() for key, value in tensors.items()}
+    with replacing(path) as file:
+        file.write(save(whole, dict(metadata)))
+
+
+def read_tensors(path: Path) -> Tensors:
+    """The tensors of a safetensors file, on the processor; raises QdslError (Q715)."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            return {key: file.get_tensor(key) for key in file.keys()}
+    except SafetensorError as failure:
+        raise _damaged(path, failure) from None
+
+
+def read_metadata(path: Path) -> dict[str, str]:
+    """Raises SafetensorError."""
+    with safe_open(path, framework="pt") as file:
+        return file.metadata() or {}
+
+
+def _damaged(path: Path, failure: Exception) -> QdslError:
+    message = f"`{path}` is damaged: {failure}"
+    return QdslError([error("Q715", message, help="`--anew` trains from the start")])

@@ -23,6 +23,7 @@ from qdsl.ir.format import (
     ActivationFormat,
     Activations,
     BinaryGrid,
+    CodebookGrid,
     IntegerGrid,
     IntegerZero,
     PerTensor,
@@ -47,7 +48,7 @@ from qdsl.ir.model import (
     TensorType,
     join,
 )
-from qdsl.ir.pattern import NM, Dense
+from qdsl.ir.pattern import NM, Dense, Unstructured
 from qdsl.ir.ranges import ranges
 from qdsl.ir.shape import Shape, shape
 from qdsl.layers.batchnorm import BatchNorm
@@ -161,6 +162,12 @@ def pieces(draw: st.DrawFn) -> Piece:
     )
 
 
+PATTERNS = (
+    *(Dense(), Dense(), Unstructured(900_000)),
+    *(NM(2, 4), NM(1, 3), NM(3, 8), NM(1, 2), NM(3, 4)),
+)
+
+
 @st.composite
 def weight_formats(draw: st.DrawFn, k: int) -> WeightFormat:
     """Any format that fits rows of k; f32 where what was drawn does not."""
@@ -170,11 +177,14 @@ def weight_formats(draw: st.DrawFn, k: int) -> WeightFormat:
         "per": draw(st.sampled_from(("tensor", "channel"))),
         "scale": draw(st.sampled_from(("f32", "f16", "bf16"))),
         "zero": draw(st.sampled_from(("int", "f32", "f16", "bf16"))),
-        "clip": draw(st.sampled_from(("none", "search", 0.3, 0.75))),
+        "clip": draw(st.sampled_from(("none", "search", "learned", 0.3, 0.75))),
+        "clip_norm": draw(st.sampled_from((1, 2, 4))),
+        "clip_per": draw(st.sampled_from(("tensor", "channel"))),
         "levels": draw(st.sampled_from(("full", "narrow", "half"))),
         "tail": draw(st.sampled_from(("short", "exact"))),
         "rule": draw(st.sampled_from(("absmean", "threshold"))),
         "ste": draw(st.sampled_from(("scaled", "identity"))),
+        "index": draw(st.sampled_from(("position", "combination"))),
     }
     chosen = draw(st.sets(st.sampled_from(sorted(values))))
     options = {n: v for n, v in values.items() if n in family.options & chosen}
@@ -185,7 +195,11 @@ def weight_formats(draw: st.DrawFn, k: int) -> WeightFormat:
     flags = draw(st.sets(st.sampled_from(("asymmetric", "center")))) & family.flags
     if "asymmetric" not in flags:
         options.pop("zero", None)
-    pattern = draw(st.sampled_from((Dense(), Dense(), NM(2, 4), NM(1, 3), NM(3, 8), NM(1, 2))))
+    if options.get("clip") != "search":
+        options = {n: v for n, v in options.items() if not n.startswith("clip_")}
+    pattern = draw(st.sampled_from(PATTERNS))
+    if not isinstance(pattern, NM):
+        options.pop("index", None)
     format = make_weight_format(family, options, flags, pattern)
     if isinstance(format, FormatError) or check_shape(format, 1, k):
         return F32
@@ -240,6 +254,8 @@ def random_tensors(model: Model, seed: int) -> dict[str, np.ndarray]:
 
 def _random(rng, storage, what, dtype, dims):
     format = storage.format
+    if what is Part.CODEBOOK:
+        return np.sort(rng.uniform(-1, 1, dims)).astype(np.float32)
     if dtype != "U8":
         values = rng.uniform(0.5, 2.0, dims).astype(np.float32)
         if dtype == "BF16":
@@ -269,6 +285,8 @@ def random_codes(rng, grid, dims):
             return rng.integers(-1, 2, dims)
         case BinaryGrid():
             return rng.choice((-1, 1), dims)
+        case CodebookGrid(bits):
+            return rng.integers(0, 1 << bits, dims)
 
 
 # ---- fixtures ----------------------------------------------------------------------------------

@@ -1,16 +1,28 @@
 """Codes, zeros and index as bits: what is packed is what comes back, and where each bit stands."""
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from qdsl.artifact import bits
+from qdsl.artifact import bits, combination
 from qdsl.artifact.contents import check_contents
 from qdsl.artifact.refusal import Refusal
-from qdsl.ir.format import BinaryGrid, IntegerGrid, Levels, PerTensor, TernaryGrid, WeightFormat
+from qdsl.ir.format import (
+    BinaryGrid,
+    CodebookGrid,
+    FloatGrid,
+    FloatType,
+    IntegerGrid,
+    Levels,
+    PerTensor,
+    TernaryGrid,
+    WeightFormat,
+)
 from qdsl.ir.model import Assigned, Model, Module, Parameter, Role, Storage
-from qdsl.ir.pattern import NM
+from qdsl.ir.pattern import NM, Index, combinations
 
 GRIDS = (
     *(IntegerGrid(b, signed, levels) for b in range(2, 9) for signed in (True, False)
@@ -18,8 +30,10 @@ GRIDS = (
     TernaryGrid(),
     TernaryGrid(pack="base3"),
     BinaryGrid(),
+    *(CodebookGrid(bits) for bits in (2, 3, 4)),
 )  # fmt: skip
-PATTERNS = (NM(2, 4), NM(1, 2), NM(1, 3), NM(5, 8), NM(7, 16), NM(1, 256))
+RATIOS = ((2, 4), (1, 2), (1, 3), (3, 4), (5, 8), (7, 16), (1, 256), (31, 64), (255, 256))
+PATTERNS = tuple(NM(*ratio, index) for ratio in RATIOS for index in Index)
 SHAPES = st.tuples(st.integers(0, 5), st.integers(0, 70))
 
 
@@ -29,6 +43,8 @@ def codes_of(grid, rng, shape):
             return rng.integers(grid.qmin, grid.qmax + 1, shape).astype(np.int16)
         case TernaryGrid():
             return rng.integers(-1, 2, shape).astype(np.int16)
+        case CodebookGrid(bits):
+            return rng.integers(0, 1 << bits, shape).astype(np.int16)
         case BinaryGrid():
             return rng.choice(np.array((-1, 1), np.int16), shape)
 
@@ -43,7 +59,7 @@ def test_codes_come_back(grid, shape, seed):
 
 
 @settings(max_examples=100, deadline=None)
-@given(width=st.integers(1, 8), shape=SHAPES, seed=st.integers(0, 1 << 16))
+@given(width=st.integers(1, 63), shape=SHAPES, seed=st.integers(0, 1 << 16))
 def test_bit_j_of_a_row_is_bit_j_mod_8_of_byte_j_div_8(width, shape, seed):
     fields = np.random.default_rng(seed).integers(0, 1 << width, shape)
     packed = bits.pack_fields(fields, width)
@@ -94,6 +110,16 @@ def test_kept_codes_come_back_to_their_places(pattern, rows, groups, seed):
     assert np.array_equal(bits.scatter(kept, found, pattern), values)
 
 
+@pytest.mark.parametrize("pattern", [NM(2, 4), NM(1, 3), NM(4, 5), NM(3, 7)])
+def test_ranks_are_lexicographic(pattern):
+    sets = list(itertools.combinations(range(pattern.group), pattern.kept))
+    ranks = combination.ranks(np.array(sets).reshape(1, -1), pattern)
+    assert ranks.tolist() == [list(range(combinations(pattern.group, pattern.kept)))]
+    assert combination.positions(ranks, pattern).reshape(-1, pattern.kept).tolist() == [
+        list(s) for s in sets
+    ]
+
+
 def test_a_mask_must_keep_n_of_every_m():
     mask = np.array([[True, True, False, False, True, False, False, False]])
     with pytest.raises(ValueError, match="2:4"):
@@ -109,6 +135,47 @@ def test_bytes_of_base3_that_no_packer_writes(row, sound):
     storage = Storage("a.w", "Linear", Parameter("w", (1, 8), Role.WEIGHT), Assigned(format))
     codes, scales = np.array([row], np.uint8), np.ones((1, 1), np.float32)
     tensors = {"a.w.codes": codes, "a.w.scales": scales}
+    model = Model("M", Module("M", False, (), {}), (), (storage,), {}, {}, {})
+    if sound:
+        check_contents(model, tensors.__getitem__)
+    else:
+        with pytest.raises(Refusal):
+            check_contents(model, tensors.__getitem__)
+
+
+@pytest.mark.parametrize(
+    ("values", "sound"),
+    [
+        ([-1, 0, 0, 2], True),
+        ([-1, 0, 2, 1], False),
+        ([-1, 0, 1, np.inf], False),
+        ([np.nan, 0, 1, 2], False),
+    ],
+)
+def test_codebooks_that_no_packer_writes(values, sound):
+    format = WeightFormat("kmeans2", CodebookGrid(2), PerTensor())
+    storage = Storage("a.w", "Linear", Parameter("w", (1, 4), Role.WEIGHT), Assigned(format))
+    tensors = {
+        "a.w.codes": np.array([[0b11100100]], np.uint8),
+        "a.w.scales": np.ones((1, 1), np.float32),
+        "a.w.codebook": np.array(values, np.float32),
+    }
+    model = Model("M", Module("M", False, (), {}), (), (storage,), {}, {}, {})
+    if sound:
+        check_contents(model, tensors.__getitem__)
+    else:
+        with pytest.raises(Refusal):
+            check_contents(model, tensors.__getitem__)
+
+
+@pytest.mark.parametrize(
+    ("rank", "sound"), [(0, True), (5, True), (6, False), (7, False), (8, False)]
+)
+def test_ranks_that_no_packer_writes(rank, sound):
+    """One group of 2:4: six sets, three bits; of floats the index alone is looked at."""
+    format = WeightFormat("f32", FloatGrid(FloatType.F32), pattern=NM(2, 4, Index.COMBINATION))
+    storage = Storage("a.w", "Linear", Parameter("w", (1, 4), Role.WEIGHT), Assigned(format))
+    tensors = {"a.w.codes": np.zeros((1, 2), np.float32), "a.w.index": np.array([[rank]], np.uint8)}
     model = Model("M", Module("M", False, (), {}), (), (storage,), {}, {}, {})
     if sound:
         check_contents(model, tensors.__getitem__)

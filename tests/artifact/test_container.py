@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from safetensors import safe_open
 
-from qdsl.artifact.container import read, seal, write
+from qdsl.artifact.container import read, write
 from qdsl.artifact.layout import layout
 from qdsl.diagnostic.model import QdslError
 
@@ -23,10 +23,10 @@ def path(tmp_path):
 
 
 def test_what_is_written_is_read(small_model, tensors, path):
-    written = write(path, small_model, tensors.__getitem__, "checked", choices={"a.w": "int4"})
+    written = write(path, small_model, tensors.__getitem__, choices={"a.w": "int4"})
     artifact = read(path)
     assert written == artifact.file_bytes == path.stat().st_size
-    assert artifact.certificate == "checked"
+    assert artifact.certificate is None
     assert artifact.choices == {"a.w": "int4"}
     assert set(artifact.keys()) == set(tensors)
     for key, value in tensors.items():
@@ -69,24 +69,6 @@ def test_safetensors_opens_it(small_model, tensors, path):
         assert set(file.keys()) == set(tensors)
         assert np.array_equal(file.get_tensor("gain"), tensors["gain"])
         assert file.metadata()["head.l1.weight"] == "blocks.1.l1.weight"
-
-
-def test_a_seal_changes_the_certificate_alone(small_model, tensors, tmp_path):
-    plain, sealed = tmp_path / "a.qpack", tmp_path / "b.qpack"
-    write(plain, small_model, tensors.__getitem__)
-    write(sealed, small_model, tensors.__getitem__, "x" * 256)
-    seal(plain, "x" * 256)
-    assert plain.read_bytes() == sealed.read_bytes()
-    assert read(plain).certificate == "x" * 256
-    seal(plain, "")
-    assert read(plain).certificate == ""
-
-
-@pytest.mark.parametrize("text", ["x" * 257, 'a"b', "a\\b", "a\nb", "ä", "a "])
-def test_a_certificate_that_does_not_fit_is_refused(small_model, tensors, path, text):
-    with pytest.raises(ValueError, match="certificate"):
-        write(path, small_model, tensors.__getitem__, text)
-    assert list(path.parent.iterdir()) == []
 
 
 def test_a_tensor_of_another_size_is_refused(small_model, tensors, path):

@@ -9,7 +9,9 @@ import pytest
 from qdsl.artifact.layout import ELEMENT_BYTES, layout, storage_tensors
 from qdsl.ir.format import (
     F32,
+    NORMAL_FLOATS,
     BinaryGrid,
+    CodebookGrid,
     FloatGrid,
     FloatType,
     FloatZero,
@@ -22,7 +24,7 @@ from qdsl.ir.format import (
     WeightFormat,
 )
 from qdsl.ir.model import Assigned, Parameter, Role, Storage
-from qdsl.ir.pattern import NM
+from qdsl.ir.pattern import NM, Index, Unstructured
 
 INT4 = WeightFormat("int4", IntegerGrid(4))
 INT3 = WeightFormat("int3", IntegerGrid(3))
@@ -69,6 +71,28 @@ def tensors(shape, format, rows=1):
                 ".zeros": ("BF16", (6, 2), 24),
             },
         ),
+        # 2:4 of 8 keeps 4 weights; a number below 6 for each of 2 groups is 6 bits
+        (
+            (3, 8),
+            WeightFormat("bf16", FloatGrid(FloatType.BF16), pattern=NM(2, 4, Index.COMBINATION)),
+            {".codes": ("BF16", (3, 4), 24), ".index": ("U8", (3, 1), 3)},
+        ),
+        # 8:16 has 12,870 sets: 14 bits for each of 2 groups
+        (
+            (3, 32),
+            replace(INT4, pattern=NM(8, 16, Index.COMBINATION)),
+            {
+                ".codes": ("U8", (3, 8), 24),
+                ".scales": ("F32", (3, 1), 12),
+                ".index": ("U8", (3, 4), 12),
+            },
+        ),
+        # a share is stored dense
+        (
+            (5, 7),
+            replace(INT3, pattern=Unstructured(900_000)),
+            {".codes": ("U8", (5, 3), 15), ".scales": ("F32", (5, 1), 20)},
+        ),
         # 3:8 of 16 keeps 6 codes: 24 bits; 6 positions of 3 bits: 18 bits, 3 bytes
         (
             (2, 16),
@@ -84,6 +108,21 @@ def tensors(shape, format, rows=1):
             (9, 3, 4),
             WeightFormat("ternary", TernaryGrid()),
             {".codes": ("U8", (9, 3), 27), ".scales": ("F32", (9, 1), 36)},
+        ),
+        # 3 bits each, and eight values of 4 bytes
+        (
+            (4, 5),
+            WeightFormat("kmeans3", CodebookGrid(3), PerTensor(), FloatType.F16),
+            {
+                ".codes": ("U8", (4, 2), 8),
+                ".scales": ("F16", (1, 1), 2),
+                ".codebook": ("F32", (8,), 32),
+            },
+        ),
+        (
+            (4, 5),
+            WeightFormat("nf4", CodebookGrid(4, NORMAL_FLOATS)),
+            {".codes": ("U8", (4, 3), 12), ".scales": ("F32", (4, 1), 16)},
         ),
         (
             (9, 17),

@@ -5,7 +5,9 @@ with what was packed.
 """
 
 import hashlib
+import itertools
 import json
+import math
 import re
 
 import numpy as np
@@ -16,7 +18,7 @@ from hypothesis import strategies as st
 from qdsl.artifact.bits import scatter, unpack_codes, unpack_index
 from qdsl.artifact.container import write
 from qdsl.artifact.layout import kept_per_row
-from qdsl.ir.format import FloatZero, IntegerGrid, IntegerZero, Levels
+from qdsl.ir.format import CodebookGrid, FloatZero, IntegerGrid, IntegerZero, Levels
 from qdsl.ir.model import state_key
 
 # ---- the reader --------------------------------------------------------------------------------
@@ -65,26 +67,33 @@ def unfolded(run):
 
 
 def weight(key, shape, rows, format, tensors):
-    if record(format["grid"])["is"] == "FloatGrid":
+    float_grid = record(format["grid"])["is"] == "FloatGrid"
+    if float_grid and key in tensors:
         return floats(*tensors[key])
     outputs, k = int(np.prod(shape[:rows])), int(np.prod(shape[rows:]))
     names = ("grid", "grouping", "zero", "pattern")
     grid, grouping, zero, pattern = (record(format[name]) for name in names)
-    bits = {"IntegerGrid": grid.get("bits"), "TernaryGrid": 2, "BinaryGrid": 1}[grid["is"]]
-    kept = k if pattern["is"] == "Dense" else k // pattern["group"] * pattern["kept"]
+    bits = grid.get("bits", {"TernaryGrid": 2, "BinaryGrid": 1}.get(grid["is"]))
+    kept = k // pattern["group"] * pattern["kept"] if pattern["is"] == "NM" else k
+    columns = np.tile(np.arange(k), (outputs, 1))
+    if pattern["is"] == "NM":
+        m, n = pattern["group"], pattern["kept"]
+        columns = np.arange(kept) // n * m + positions(tensors[key + ".index"], pattern, kept)
+    matrix = np.zeros((outputs, k), np.float32)
+    if float_grid:
+        np.put_along_axis(matrix, columns, floats(*tensors[key + ".codes"]), axis=1)
+        return matrix
     if grid.get("pack") == "base3":
         codes = digits(tensors[key + ".codes"], kept) - 1
     else:
         codes = signed(fields(tensors[key + ".codes"], bits, kept), grid, bits)
-    columns = np.tile(np.arange(k), (outputs, 1))
-    if pattern["is"] == "NM":
-        m, n = pattern["group"], pattern["kept"]
-        position = fields(tensors[key + ".index"], (m - 1).bit_length(), kept)
-        columns = np.arange(kept) // n * m + position
     scales = floats(*tensors[key + ".scales"])
     group = columns // (grouping["size"] if grouping["is"] == "PerGroup" else max(k, 1))
     row = np.arange(outputs)[:, None] if grouping["is"] != "PerTensor" else 0
     scale, q = scales[row, group], codes.astype(np.float32)
+    if grid["is"] == "CodebookGrid":
+        known = np.array(grid["values"], np.float32)
+        q = (known if len(known) else floats(*tensors[key + ".codebook"]))[codes]
     match zero["is"]:
         case "IntegerZero":
             zeros = signed(fields(tensors[key + ".zeros"], bits, scales.shape[1]), grid, bits)
@@ -94,9 +103,19 @@ def weight(key, shape, rows, format, tensors):
         case "Symmetric":
             half = np.float32(0.5 if grid.get("levels") == "half" else 0)
             values = scale * (q + half)
-    matrix = np.zeros((outputs, k), np.float32)
     np.put_along_axis(matrix, columns, values, axis=1)
     return matrix
+
+
+def positions(tensor, pattern, kept):
+    """Of each kept code, its place in its group of M."""
+    m, n = pattern["group"], pattern["kept"]
+    if pattern.get("index") != "combination":
+        return fields(tensor, (m - 1).bit_length(), kept)
+    bits = (math.comb(m, n) - 1).bit_length()
+    sets = list(itertools.combinations(range(m), n))
+    ranks = fields(tensor, bits, kept // n)
+    return np.array([[p for rank in row for p in sets[rank]] for row in ranks]).reshape(-1, kept)
 
 
 def record(value):
@@ -124,7 +143,7 @@ def digits(tensor, count):
 def signed(numbers, grid, bits):
     if grid["is"] == "BinaryGrid":
         return 2 * numbers - 1
-    if grid["is"] == "IntegerGrid" and not grid["signed"]:
+    if grid["is"] == "CodebookGrid" or (grid["is"] == "IntegerGrid" and not grid["signed"]):
         return numbers
     return numbers - ((numbers >> (bits - 1)) << bits)
 
@@ -144,10 +163,13 @@ def floats(dtype, shape, data):
 def expected(storage, tensors):
     """The weight by qdsl's own unpacking, f32 [outputs, K]."""
     format, key = storage.format, state_key(storage.path)
-    if format.is_float:
+    if format.is_one_tensor:
         return as_f32(tensors[key])
     (outputs, k), grid = storage.parameter.matrix, format.grid
     kept = kept_per_row(format.pattern, k)[0]
+    if format.is_float:
+        index = unpack_index(tensors[f"{key}.index"], format.pattern, kept)
+        return scatter(as_f32(tensors[f"{key}.codes"]), index, format.pattern)
     codes = unpack_codes(tensors[f"{key}.codes"], grid, kept)
     mask = np.ones((outputs, k), bool)
     if f"{key}.index" in tensors:
@@ -157,6 +179,8 @@ def expected(storage, tensors):
     scales = as_f32(tensors[f"{key}.scales"])
     wide = spread(scales, format, outputs, k)
     values = codes.astype(np.float32)
+    if isinstance(grid, CodebookGrid):
+        values = tensors.get(f"{key}.codebook", np.array(grid.values, np.float32))[codes]
     match format.zero:
         case IntegerZero():
             zeros = unpack_codes(tensors[f"{key}.zeros"], grid, scales.shape[1])

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from qdsl.artifact.container import seal, write
+from qdsl.artifact.certificate import Certificate
+from qdsl.artifact.container import read, seal, write
 from qdsl.artifact.layout import layout
 from qdsl.cli.folding import folded
 from qdsl.spec import load_spec
@@ -86,8 +87,15 @@ def test_static_ranges(qdsl, folder):
 
 
 def test_a_certificate_is_shown(qdsl, packed, folder):
-    seal(folder / "small.qpack", "verified by nobody")
-    assert "certificate  verified by nobody\n" in qdsl("inspect", "small.qpack").out
+    path = folder / "small.qpack"
+    file = read(path).fingerprint
+    found = Certificate("cpu", "avx2", 7, 7, 2, 7, 0.5, 0, 1, "0" * 16, file)
+    seal(path, found)
+    assert f"certificate  {found}\n" in qdsl("inspect", "small.qpack").out
+    assert json.loads(qdsl("inspect", "--format", "json", "small.qpack").out)["certificate"] == (
+        f"qdsl-verify/1 backend=cpu/avx2 layers=7 codes=7 equal=2 bound=7 worst=0.5000 "
+        f"entries=0/1 inputs={'0' * 16} file={file}"
+    )
 
 
 @pytest.mark.parametrize(

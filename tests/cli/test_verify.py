@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+from hashlib import sha256
 
 import pytest
 import torch
@@ -85,7 +86,7 @@ def test_a_good_file(verify, variant, backend):
 def test_json(verify):
     found = verify("--backend", "reference", "--format", "json")
     data = json.loads(found.out)
-    assert set(data) == {"layers", "entries", "stored", "ok"}
+    assert set(data) == {"layers", "entries", "stored", "file", "tokens", "ok"}
     layer = {"path", "kind", "codes_equal", "max_error", "bound", "ok"}
     assert {row["path"] for row in data["layers"]} == {"map", "rnn"}
     assert all(set(row) == layer for row in data["layers"])
@@ -178,3 +179,47 @@ def test_the_folder_is_as_it_was(verify, tmp_path):
     before = sorted(os.listdir(tmp_path))
     verify()
     assert sorted(os.listdir(tmp_path)) == before
+
+
+# ---- the certificate ---------------------------------------------------------------------------
+
+
+def test_a_seal(verify, qdsl, tmp_path):
+    before = (tmp_path / "a.qpack").read_bytes()
+    found = verify("--backend", "reference", "--seal")
+    assert (found.status, found.err) == (0, "sealed a.qpack\n")
+    after = (tmp_path / "a.qpack").read_bytes()
+    assert before[: CERTIFICATE.start] == after[: CERTIFICATE.start]
+    assert before[CERTIFICATE.stop :] == after[CERTIFICATE.stop :]
+    digest = sha256((tmp_path / "in.safetensors").read_bytes()).hexdigest()[:16]
+    line = f"layers=2 codes=2 equal=2 bound=2 worst=0.0000 entries=1/1 inputs={digest} file="
+    shown = qdsl("inspect", "a.qpack").out
+    assert f"certificate  qdsl-verify/1 backend=reference/any {line}" in shown
+    # a sealed file is verified, and sealed, as any other
+    again = verify("--backend", "reference", "--seal")
+    assert (again.status, again.out) == (0, found.out)
+    assert (tmp_path / "a.qpack").read_bytes() == after
+
+
+def test_what_differs_is_not_sealed(verify, tmp_path):
+    state = load_file(tmp_path / "a.safetensors")
+    state["rnn.bias"][0] += 1
+    save_file(state, tmp_path / "moved.safetensors")
+    before = (tmp_path / "a.qpack").read_bytes()
+    found = verify("--backend", "reference", "--seal", checkpoint="moved.safetensors")
+    assert found.status == 1
+    assert "error[Q721]" in found.err
+    assert (tmp_path / "a.qpack").read_bytes() == before
+
+
+def test_a_seal_that_cannot_be_written_leaves_the_file(verify, tmp_path, monkeypatch):
+    before = (tmp_path / "a.qpack").read_bytes()
+
+    def full(descriptor):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    found = verify("--backend", "reference", "--seal")
+    assert found.status == 2
+    assert "error[Q612]" in found.err
+    assert (tmp_path / "a.qpack").read_bytes() == before

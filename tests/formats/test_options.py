@@ -23,7 +23,7 @@ from qdsl.ir.format import (
     PerTensor,
     WeightFormat,
 )
-from qdsl.ir.pattern import NM, Dense
+from qdsl.ir.pattern import NM, Dense, Unstructured
 
 FAMILIES = registry.collect(formats, Family)
 NO_PATTERN = Dense()
@@ -34,8 +34,8 @@ def make(name, options=None, flags=(), pattern=NO_PATTERN):
 
 
 def test_one_file_is_one_format_of_its_name():
-    names = "bf16 binary f16 f32 int2 int3 int4 int5 int6 int7 int8 ternary"
-    names += " uint2 uint3 uint4 uint5 uint6 uint7 uint8"
+    names = "bf16 binary f16 f32 int2 int3 int4 int5 int6 int7 int8"
+    names += " kmeans2 kmeans3 kmeans4 nf4 ternary uint2 uint3 uint4 uint5 uint6 uint7 uint8"
     assert " ".join(FAMILIES) == names
     assert all(family.name == name for name, family in FAMILIES.items())
     assert all(family.doc and family.source for family in FAMILIES.values())
@@ -83,6 +83,30 @@ def test_levels_are_narrow_at_8_bits_full_below_and_full_where_asymmetric():
             NM(1, 2),
             "binary(center, ste = identity) sparse 1:2",
         ),
+        (
+            "int4",
+            {"group": 8, "index": "combination"},
+            (),
+            NM(2, 4),
+            "int4(group = 8, index = combination) sparse 2:4",
+        ),
+        ("f32", {}, (), NM(2, 4), "f32 sparse 2:4"),
+        ("bf16", {"index": "combination"}, (), NM(33, 66), None),
+        ("int4", {}, (), Unstructured(900_000), "int4 sparse 90%"),
+        ("uint3", {}, ("asymmetric",), Unstructured(975_000), "uint3(asymmetric) sparse 97.5%"),
+        ("f16", {}, (), Unstructured(1), "f16 sparse 0.0001%"),
+        ("int2", {"clip": "learned"}, (), NM(1, 4), "int2(clip = learned) sparse 1:4"),
+        ("int2", {"clip": "search", "clip_norm": 2, "clip_per": "channel"}, (), NO_PATTERN, None),
+        (
+            "int2",
+            {"group": 8, "clip": "search", "clip_norm": 4, "clip_per": "channel"},
+            ("asymmetric",),
+            NO_PATTERN,
+            "int2(group = 8, asymmetric, clip = search, clip_norm = 4, clip_per = channel)",
+        ),
+        ("nf4", {"group": 64, "scale": "f16"}, (), NM(2, 4), None),
+        ("nf4", {}, (), Unstructured(900_000), "nf4 sparse 90%"),
+        ("kmeans3", {"per": "tensor"}, (), NM(2, 4), "kmeans3(per = tensor) sparse 2:4"),
     ],
 )
 def test_what_may_be_said(name, options, flags, pattern, text):
@@ -122,6 +146,29 @@ def test_the_value_has_what_was_said():
         ("int4", {"clip": "some"}, (), "`clip` is `some`"),
         ("int4", {"clip": "learned"}, ("asymmetric",), "`clip = learned` in an asymmetric format"),
         ("int4", {"levels": "half"}, ("asymmetric",), "`levels = half` in an asymmetric format"),
+        ("int4", {"clip_norm": 1}, (), "`clip_norm` without `clip = search`"),
+        (
+            "int4",
+            {"clip": "learned", "clip_per": "tensor"},
+            (),
+            "`clip_per` without `clip = search`",
+        ),
+        ("int4", {"clip": "search", "clip_norm": 3}, (), "`clip_norm` is `3`"),
+        ("int4", {"clip": "search", "clip_per": "row"}, (), "`clip_per` is `row`"),
+        (
+            "int4",
+            {"clip": "search", "clip_per": "group"},
+            (),
+            "`clip_per = group` where a scale is per channel",
+        ),
+        (
+            "int4",
+            {"per": "tensor", "clip": "search", "clip_per": "channel"},
+            (),
+            "`clip_per = channel` where a scale is per tensor",
+        ),
+        ("nf4", {"clip": "search"}, (), "`nf4` takes no option `clip`"),
+        ("kmeans4", {}, ("asymmetric",), "`kmeans4` takes no option `asymmetric`"),
     ],
 )
 def test_what_may_not_be_said(name, options, flags, message):
@@ -140,7 +187,15 @@ def test_what_may_not_be_said(name, options, flags, message):
         ("int4", {}, (), NM(4, 4), "sparse", "`sparse 4:4`"),
         ("int4", {}, (), NM(0, 4), "sparse", "`sparse 0:4`"),
         ("int4", {}, (), NM(1, 257), "sparse", "`sparse 1:257`"),
-        ("f32", {}, (), NM(2, 4), "sparse", "`f32 sparse 2:4` is not supported yet"),
+        ("int4", {}, (), Unstructured(0), "sparse", "`sparse 0%`"),
+        ("int4", {}, (), Unstructured(1_000_000), "sparse", "`sparse 100%`"),
+        ("binary", {}, (), Unstructured(900_000), "sparse", "`binary` has no code of 0"),
+        ("kmeans4", {}, (), Unstructured(900_000), "sparse", "`kmeans4` has no code of 0"),
+        ("int4", {"levels": "half"}, (), Unstructured(5), "levels", "`levels = half` with"),
+        ("int4", {"zero": "f32"}, ("asymmetric",), Unstructured(5), "zero", "a float zero point"),
+        ("int4", {"index": "combination"}, (), Dense(), "index", "`index` without `sparse N:M`"),
+        ("f16", {"index": "rank"}, (), NM(2, 4), "index", "`index` is `rank`"),
+        ("int4", {"index": "combination"}, (), NM(34, 68), "index", "`sparse 34:68` has more than"),
     ],
 )
 def test_what_may_not_be_said_of_sparse_weights(name, options, flags, pattern, option, message):
@@ -205,6 +260,9 @@ def test_dynamic_int8_rounds_activations(options, flags, expected):
         ("int8", {"per": "tensor"}, ("static", "symmetric"), "int8(static)", (4, 0)),
         ("uint8", {}, ("asymmetric",), "uint8(static, asymmetric)", (4, 1)),
         ("int4", {}, (), "int4(static)", (4, 0)),
+        ("int4", {"levels": "narrow"}, (), "int4(static, levels = narrow)", (4, 0)),
+        ("uint8", {"clip": "learned"}, (), "uint8(static, clip = learned)", (4, 0)),
+        ("int8", {"clip": None}, (), "int8(static)", (4, 0)),
     ],
 )
 def test_integers_in_a_static_range_store_it(name, options, flags, text, nbytes):
@@ -221,6 +279,9 @@ def test_integers_in_a_static_range_store_it(name, options, flags, text, nbytes)
         ("int8", {"levels": "half"}, (), "`levels = half` has no exact 0"),
         ("int8", {}, ("symmetric", "asymmetric"), "both `symmetric` and `asymmetric`"),
         ("int8", {"group": 4}, ("dynamic",), "`int8` takes no option `group`"),
+        ("int8", {"clip": "learned"}, ("dynamic",), "dynamic activations take no option `clip`"),
+        ("int8", {"clip": "learned"}, ("asymmetric",), "a learned clip of an asymmetric range"),
+        ("int8", {"clip": "search"}, (), "`clip` is `search`"),
         ("int8", {"per": "channel"}, ("dynamic",), "`per` is `channel`"),
     ],
 )

@@ -44,8 +44,14 @@ def spec(random: Random) -> str:
 
 def weight_format(random: Random) -> str:
     """Any format of weights, most of which fit rows of a multiple of 8."""
-    family = random.choice((*(f"int{bits}" for bits in range(2, 9)), "ternary", "binary"))
-    pattern = random.choice(("", "", "", " sparse 2:4", " sparse 1:2"))
+    families = (*(f"int{bits}" for bits in range(2, 9)), "ternary", "binary")
+    family = random.choice((*families, *FLOATS))
+    pattern = random.choice(("", "", "", " sparse 2:4", " sparse 1:2", " sparse 87.5%"))
+    indices = ("index = position", "index = combination") if ":" in pattern else ()
+    if family in FLOATS:
+        return f"{family}({', '.join(indices[1:])}){pattern}".replace("()", "")
+    if family == "binary" and not indices:
+        pattern = ""  # a share needs a code of 0
     group = random.choice((8, 16) if pattern else (1, 2, 4, 8, 5, 16))
     options = [random.choice(("per = channel", "per = tensor", f"group = {group}, tail = short"))]
     options += random.choice(([], [f"scale = {random.choice(FLOATS)}"]))
@@ -63,6 +69,7 @@ def weight_format(random: Random) -> str:
                 ["asymmetric", f"zero = {zero}"],
             )
             options += random.choice(kinds)
+    options += random.choice(([], [random.choice(indices)])) if indices else []
     random.shuffle(options)
     return f"{family}({', '.join(options)}){pattern}"
 

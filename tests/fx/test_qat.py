@@ -9,7 +9,7 @@ import torch
 
 from qdsl.diagnostic.model import QdslError
 from qdsl.fx import Schedule, build, decay_pruned
-from qdsl.ir.format import F32, ActivationFormat, LearnedClip
+from qdsl.ir.format import F32, ActivationFormat
 from qdsl.ir.model import Assigned, Fold, Parameter, Role, Storage
 from qdsl.ir.op import Unary
 from qdsl.ir.pattern import NM
@@ -18,6 +18,7 @@ from qdsl.layers.conv1d import Conv1d
 from qdsl.layers.dropout import Dropout
 from qdsl.layers.embedding import Embedding
 from qdsl.layers.linear import Linear
+from qdsl.recipes.schedule import FewShot
 
 
 @pytest.fixture
@@ -108,10 +109,11 @@ def test_storages_that_are_not_trained(chain):
 
 
 def test_state_is_written_at_its_steps_and_read_between(chain):
-    program = build(chain()).to_qat(Schedule(mask_every=3, clip_every=1, until=4)).train()
+    schedule = Schedule(mask=FewShot(shots=9, every=3), clip_every=1, until=6)
+    program = build(chain()).to_qat(schedule).train()
     key = "blocks.0.weight.q.mask"
     masks = [program.state_dict()[key].clone()]
-    for _ in range(7):
+    for _ in range(8):
         program(IDS)
         with torch.no_grad():
             program.blocks[0].weight.normal_()
@@ -119,8 +121,8 @@ def test_state_is_written_at_its_steps_and_read_between(chain):
         program.train()
         masks.append(program.state_dict()[key].clone())
     changed = [not torch.equal(a, b) for a, b in pairwise(masks)]
-    assert changed == [False, False, True, False, False, False, False]
-    assert program.state_dict()["blocks.0.weight.q.step"] == 7
+    assert changed == [False, False, False, True, False, False, False, False]
+    assert program.state_dict()["blocks.0.weight.q.step"] == 8
 
 
 def test_two_entries_in_one_step_are_one_step(chain):
@@ -131,7 +133,7 @@ def test_two_entries_in_one_step_are_one_step(chain):
 
 def test_resuming_is_as_if_never_stopped(chain):
     def fresh():
-        program = build(chain()).to_qat(Schedule(mask_every=2, clip_every=3))
+        program = build(chain()).to_qat(Schedule(mask=FewShot(shots=4, every=2), clip_every=3))
         return program, torch.optim.Adam(program.parameters(), 0.05)
 
     torch.manual_seed(1)
@@ -199,10 +201,12 @@ def test_a_scale_out_of_range_is_named(chain, make):
         program.to_qat().freeze()
 
 
-def test_learned_clips_are_refused(chain, make):
-    learned = replace(make.format("int4"), clip=LearnedClip())
-    with pytest.raises(QdslError, match="Q521"):
-        build(chain(learned)).to_qat()
+def test_a_codebook_with_integer_activations_is_refused(make):
+    maker = make.maker({"up": Linear(8, 8)}, lambda path: make.format("nf4"))
+    maker.activations = {"up": ActivationFormat()}
+    maker.entry("forward", {"x": make.type("f32", "B", 8)}, lambda body, x: body.call("up", x))
+    with pytest.raises(QdslError, match=r"Q510.*linear of nf4 with int8_token activations"):
+        build(maker.model()).to_qat()
 
 
 def folding(make, bias):

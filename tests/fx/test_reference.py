@@ -11,7 +11,7 @@ from qdsl.fx.canonical import decode, encode
 from qdsl.fx.cell import gru_cell, lstm_cell, sigmoid, tanh
 from qdsl.fx.masks import nm_mask
 from qdsl.fx.numerics import State, quantize
-from qdsl.fx.reference import repack
+from qdsl.fx.reference_weight import repack
 from qdsl.ir.pattern import NM
 
 OUTPUTS, K = 3, 16

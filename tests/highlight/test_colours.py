@@ -31,6 +31,8 @@ LINES = [
     ("format w4s = int4(group = 8)", "int4", Scope.TYPE),
     ("format w4s = int4(group = 8)", "group", Scope.PARAMETER),
     ("format w4s = int4 sparse 2:4", "sparse", Scope.CLAUSE),
+    ("format w4s = int4 sparse 90%", "sparse", Scope.CLAUSE),
+    ("format w4s = int4 sparse 90%", "%", Scope.OPERATOR),
     ("const sparse = «sparse", "sparse", Scope.NAME),
     ("const a = any(int4, «uint8)", "uint8", Scope.TYPE),
     ("block Encoder(d: int) { }", "Encoder", Scope.ITEM),

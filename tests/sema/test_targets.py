@@ -31,7 +31,8 @@ def target(variant: Callable[..., Variant]) -> Callable[[str], Profile]:
 def test_shipped_profiles_are_whole(name: str) -> None:
     profile = load_profile(name)
     assert profile.doc
-    assert all(getattr(profile, t) for t in TRAITS if t != "sparsity")
+    if name != "reference":  # which is any machine
+        assert all(getattr(profile, t) for t in TRAITS if t != "sparsity")
     assert set(profile.formats) | set(profile.activations) <= format_names()
 
 

@@ -20,13 +20,19 @@ _floats = st.sampled_from(("f32", "f16", "bf16"))
 def weight_formats(draw):
     """Any format that fits rows of a multiple of 8."""
     family = draw(st.sampled_from((*(f"int{bits}" for bits in range(2, 9)), "ternary", "binary")))
-    pattern = draw(st.sampled_from(("", "", " sparse 2:4", " sparse 1:2", " sparse 3:8")))
+    pattern = draw(st.sampled_from(("", "", " sparse 2:4", " sparse 3:8", " sparse 87.5%")))
+    ratio = ":" in pattern
+    if not draw(st.integers(0, 5)):
+        return f"{draw(_floats)}{'(index = combination)' * ratio}{pattern}"
+    if family == "binary" and not ratio:
+        pattern = ""  # a share needs a code of 0
     groups = (8, 16) if pattern else (1, 2, 4, 8, 5, 12)
     group = draw(st.sampled_from(groups))
     tail = ", tail = short" if group not in (1, 2, 4, 8) or draw(st.booleans()) else ""
     grouping = (None, "per = channel", "per = tensor", f"group = {group}{tail}")
     options = [draw(st.sampled_from(grouping))]
     options.append(f"scale = {draw(_floats)}" if draw(st.booleans()) else None)
+    options.append("index = combination" if ratio and draw(st.booleans()) else None)
     if family == "ternary":
         options.append(draw(st.sampled_from((None, "rule = threshold"))))
     elif family == "binary":

@@ -41,8 +41,10 @@ def tuples(of: st.SearchStrategy[Any], least: int = 0, most: int = 3) -> st.Sear
 
 def sparse(values: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
     """Values where a format may stand: some of them with `sparse`."""
-    ratios = st.sampled_from([(2, 4), (1, 16)])
-    return values | st.builds(lambda value, ratio: tree.Sparse(value, *ratio, SPAN), values, ratios)
+    kinds = st.sampled_from(
+        [tree.Ratio(2, 4, SPAN), tree.Ratio(1, 16, SPAN), tree.Share("90", SPAN)]
+    )
+    return values | st.builds(tree.Sparse, values, kinds, st.just(SPAN))
 
 
 def compound(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:

@@ -8,38 +8,58 @@ import torch
 
 from qdsl.diagnostic.model import QdslError
 from qdsl.train import checkpoint
+from qdsl.train.position import Position
+
+FIRST, SECOND = Position("a", 0, 4, 4), Position("a", 1, 2, 9, quantized=True)
 
 
 def test_what_was_saved_is_loaded(tmp_path: Path) -> None:
-    path = tmp_path / "deep" / "state.pt"
-    checkpoint.save(path, {"losses": [1.0, 0.5], "w": torch.arange(3)})
-    state = checkpoint.load(path)
-    assert state["losses"] == [1.0, 0.5]
-    assert torch.equal(state["w"], torch.arange(3))
+    folder = tmp_path / "deep" / "checkpoint"
+    assert checkpoint.find(folder) is None
+    tensors = {"w": torch.arange(3), "b": torch.tensor(True), "s": torch.tensor(0.5)}
+    checkpoint.save_state(folder, SECOND, tensors)
+    assert checkpoint.find(folder) == SECOND
+    found = checkpoint.load_state(folder)
+    assert found.keys() == tensors.keys()
+    assert all(torch.equal(found[key], value) for key, value in tensors.items())
 
 
-def test_a_failed_write_leaves_the_old_state_and_nothing_else(
+def test_a_failed_write_leaves_the_last_state_and_nothing_else(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path = tmp_path / "state.pt"
-    checkpoint.save(path, {"step": 1})
+    checkpoint.save_state(tmp_path, FIRST, {"w": torch.zeros(1)})
 
     def full(descriptor: int) -> None:
         raise OSError(28, os.strerror(28))
 
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(OSError, match="No space left"):
-        checkpoint.save(path, {"step": 2})
-    assert checkpoint.load(path) == {"step": 1}
-    assert [p.name for p in tmp_path.iterdir()] == ["state.pt"]
+        checkpoint.save_state(tmp_path, SECOND, {"w": torch.ones(1)})
+    assert checkpoint.find(tmp_path) == FIRST
+    assert float(checkpoint.load_state(tmp_path)["w"]) == 0
+    assert [p.name for p in tmp_path.iterdir()] == ["state.safetensors"]
 
 
-class Payload:
-    def __reduce__(self) -> tuple[object, tuple[str]]:
-        return os.system, ("false",)
-
-
-def test_code_in_a_checkpoint_is_refused(tmp_path: Path) -> None:
-    torch.save({"model": Payload()}, tmp_path / "state.pt")
+@pytest.mark.parametrize("damage", [b"", b"no state", b"\x02\0\0\0\0\0\0\0{}"])
+def test_a_damaged_state_is_told(tmp_path: Path, damage: bytes) -> None:
+    (tmp_path / "state.safetensors").write_bytes(damage)
     with pytest.raises(QdslError, match="Q715"):
-        checkpoint.load(tmp_path / "state.pt")
+        checkpoint.find(tmp_path)
+
+
+def test_a_torn_state_is_told(tmp_path: Path) -> None:
+    checkpoint.save_state(tmp_path, FIRST, {"w": torch.zeros(64)})
+    path = tmp_path / "state.safetensors"
+    path.write_bytes(path.read_bytes()[:-9])
+    with pytest.raises(QdslError, match="Q715"):
+        checkpoint.load_state(tmp_path)
+
+
+def test_the_later_of_two_states_counts(tmp_path: Path) -> None:
+    """Where a crash came between the writing of one kind and the removal of the other."""
+    checkpoint.save_state(tmp_path, SECOND, {"w": torch.zeros(1)})
+    shards = tmp_path / "shards-4"
+    shards.mkdir()
+    (shards / "position.json").write_text(FIRST.to_json())
+    (tmp_path / ".shards-11.part").mkdir()
+    assert checkpoint.find(tmp_path) == SECOND

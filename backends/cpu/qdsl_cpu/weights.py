@@ -5,10 +5,11 @@ from typing import Final, Literal, assert_never
 import torch
 from torch import Tensor
 
-from qdsl.artifact.bits import pack_codes, unpack_codes
+from qdsl.artifact.bits import pack_codes, pack_index, unpack_codes, unpack_index
 from qdsl.artifact.layout import kept_per_row
 from qdsl.ir.format import (
     BinaryGrid,
+    CodebookGrid,
     FloatGrid,
     FloatZero,
     IntegerGrid,
@@ -19,7 +20,7 @@ from qdsl.ir.format import (
     TernaryGrid,
     WeightFormat,
 )
-from qdsl.ir.pattern import NM
+from qdsl.ir.pattern import NM, Index
 from qdsl.target import CanonicalWeight
 from qdsl_cpu import _native
 
@@ -38,7 +39,7 @@ def repack_canonical(weight: CanonicalWeight) -> Tensor:
         _codes(weight),
         weight.scales,
         weight.zeros,
-        weight.index,
+        _index(weight),
         kind=kind,
         bits=bits,
         signed=signed,
@@ -59,6 +60,16 @@ def _codes(weight: CanonicalWeight) -> Tensor:
     count = kept_per_row(pattern, weight.in_features)[0]
     codes = unpack_codes(weight.codes.numpy(), grid, count)
     return torch.from_numpy(pack_codes(codes, TernaryGrid(grid.rule)))
+
+
+def _index(weight: CanonicalWeight) -> Tensor | None:
+    """The index as positions, which is what the kernels' repacking reads."""
+    pattern = weight.format.pattern
+    if not isinstance(pattern, NM) or pattern.index is Index.POSITION or weight.index is None:
+        return weight.index
+    count = kept_per_row(pattern, weight.in_features)[0]
+    positions = unpack_index(weight.index.numpy(), pattern, count)
+    return torch.from_numpy(pack_index(positions, NM(pattern.kept, pattern.group)))
 
 
 def repack(
@@ -117,8 +128,8 @@ def _grid(format: WeightFormat) -> tuple[Kind, int, bool, bool]:
             return "ternary", 2, True, False
         case BinaryGrid():
             return "binary", 1, True, False
-        case FloatGrid():
-            raise ValueError(f"`{format.name}` has no codes to repack")
+        case FloatGrid() | CodebookGrid():
+            raise ValueError(f"`{format.name}` has no codes that a kernel reads")
         case _:
             assert_never(grid)
 

@@ -1,6 +1,8 @@
 """Lists number formats and sparsity patterns, with their options and defaults."""
 
+from collections import Counter
 from functools import cache
+from string import digits
 
 import qdsl.formats
 import qdsl.sparsity
@@ -27,12 +29,15 @@ _VALUES = (
     "range from the data as the layer is called, `per = tensor` one range for all of it; nothing "
     "is stored. `int8(static)`, of any `int` or `uint`, rounds in a range that calibration fixes: "
     "4 bytes are stored of its scale, 1 more of its zero point where it is `asymmetric`, once for "
-    "each layer; a product has a range for each operand. `static` may be left out."
+    "each layer; a product has a range for each operand. `static` may be left out. "
+    "`clip = learned` trains the scale of a symmetric range: of `int` as LSQ does, of `uint` as "
+    "PACT does, which is for values that are never negative, behind a `relu` or a softmax."
 )
 _BYTES = (
     "The size is a function of the spec alone. A weight is a matrix [outputs, K]; each row of "
     "codes, of zero points and of positions (`sparse`) starts on a byte. There is a scale for each "
-    "output, or, with `group = g`, ceil(K / g) of them; `clip` costs nothing. "
+    "output, or, with `group = g`, ceil(K / g) of them; `clip` costs nothing, the values of "
+    "`kmeans` 4 bytes each. "
     "[artifact.md](../artifact.md) has every byte."
 )
 
@@ -45,10 +50,12 @@ def _families() -> dict[str, Family]:
 @cache
 def _words() -> dict[str, Entry]:
     """What stands round formats or behind them."""
-    pattern = collect(qdsl.sparsity, SparsityFamily)["nm"]
-    sparse = page("# sparse", "A sparsity pattern.", pattern.doc, _source(pattern.source))
+    patterns = collect(qdsl.sparsity, SparsityFamily)
+    texts = [f"{p.doc} {_source(p.source)}" for p in patterns.values()]
+    sparse = page("# sparse", "A sparsity pattern.", *texts)
+    doc = " ".join(p.doc for p in patterns.values())
     return {
-        "sparse": Entry(("sparse", "N:M behind a format", pattern.doc), sparse),
+        "sparse": Entry(("sparse", "N:M or a share behind a format", doc), sparse),
         "any": Entry(("any", "formats", _ANY), page("# any", "A set of formats.", _ANY)),
     }
 
@@ -116,13 +123,15 @@ def _intro() -> str:
 
 
 def _takers(option: str) -> str:
-    """The kinds of formats that take the option, `int` and `uint` for all of their widths."""
-    taken = {f.name.rstrip("12345678") for f in _families().values() if _takes(f, option)}
-    return ", ".join(f"`{name}`" for name in sorted(taken))
+    """The kinds of formats that take the option, `int` and the like for all of their widths."""
+    stems = Counter(name.rstrip(digits) for name in _families())
+    taken = [f for f in _families().values() if option in f.options | f.flags]
+    kinds = {f.name if _is_alone(f, stems) else f.name.rstrip(digits) for f in taken}
+    return ", ".join(f"`{kind}`" for kind in sorted(kinds))
 
 
-def _takes(family: Family, option: str) -> bool:
-    return not isinstance(family.grid, FloatGrid) and option in family.options | family.flags
+def _is_alone(family: Family, stems: Counter[str]) -> bool:
+    return isinstance(family.grid, FloatGrid) or stems[family.name.rstrip(digits)] == 1
 
 
 def _facts(family: Family) -> tuple[str, str, str, str]:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from qdsl.cli.entry import Catalog, Entry, page
-from qdsl.sema.policy import LAYER_PROPERTIES, PROPERTIES, VALUE_PROPERTIES
+from qdsl.sema.policy import LAYER_PROPERTIES, MODEL_PROPERTIES, PROPERTIES, VALUE_PROPERTIES
 
 _PATHS = (
     "`instance.function.name`, or `instance.name` for the name in all functions: after "
@@ -25,6 +25,19 @@ _TEXTS = {
     "matmul": (_VALUES, "f32", "Both operands of a product (`einsum`) that has a name."),
     "softmax": (_VALUES, "f32", "What a `softmax` that has a name gives."),
     "state": (_VALUES, "f32", "The recurrent input of a recurrent layer."),
+    "arithmetic": (
+        ", ".join(MODEL_PROPERTIES["arithmetic"]),
+        "float",
+        "What the packed model computes in; of the whole model, in `default` alone. `paper` rounds "
+        "every value but sums to bytes; in `integer` no value that depends on the data is a float. "
+        "docs/integer.md says how.",
+    ),
+    "functions": (
+        ", ".join(MODEL_PROPERTIES["functions"]),
+        "table",
+        "How integer arithmetic computes exp, sigmoid and the like: by tables of 256 bytes, or by "
+        "polynomials; in `default` alone.",
+    ),
 }
 
 

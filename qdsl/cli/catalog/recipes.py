@@ -22,16 +22,17 @@ _TEXTS = {
     "loss": "What is minimised; left out, the loss of the task.",
     "quantize": "Whether weights and activations are rounded as the policy says. Left out, they "
     f"are, but not in stages of the names {_FLOAT}.",
-    "mask": "When the masks of `sparse N:M` are chosen; later stages keep them.",
-    "score": "How weights are ranked for the masks: by magnitude, or with the activations that "
-    "they meet.",
+    "mask": "When the masks of sparse formats are chosen; later stages keep them.",
+    "score": "How weights are ranked for the masks: by magnitude, or by it times the sum of the "
+    "magnitudes of the inputs that they have met since the stage began (arXiv 2306.11695).",
     "decay": "How strongly weights outside the mask are pulled to zero (SR-STE, arXiv 2102.04010).",
+    "clip_every": "Steps from one search of the clips of `clip = search` to the next.",
     "distill": "The teacher, whose outputs the stage is trained to give.",
     "noise": "Noise as large as the rounding error, in place of rounding.",
     "calibrate": "How static ranges are found in the values that are seen.",
     "freeze": "What no longer changes: static ranges, statistics of batch norms, masks.",
     "optimizer": "What makes steps of gradients.",
-    "clip_gradient": "The norm that gradients are cut to.",
+    "clip_gradient": "The norm that gradients are cut to; 0 leaves them as they are.",
     "ema": "Momentum of a moving average of the weights, which is what the stage leaves.",
     "batch": "Examples in a step.",
     "precision": "What products are computed in while training.",

@@ -39,13 +39,12 @@ def _entry(name: str) -> Entry:
 def _needs(kind: type[Task]) -> Iterator[str]:
     """The entries, for each loss that the task takes."""
     found: dict[tuple[str, ...], list[str]] = {}
-    for loss in alternatives(schema(kind)["loss"][0]) if "loss" in schema(kind) else ():
+    for loss in alternatives(schema(kind)["loss"][0]):
         with suppress(OptionError):
             values: dict[str, Any] = {"loss": loss()}
             found.setdefault(kind(**values).needs(), []).append(f"`{loss.word()}`")
-    for needs, losses in found.items() or {kind().needs(): []}.items():
-        if losses:
-            yield f"With {' or '.join(losses)}:"
+    for needs, losses in found.items():
+        yield f"With {' or '.join(losses)}:"
         yield "\n".join(f"- `{need}`" for need in needs)
 
 

@@ -1,11 +1,12 @@
 """Rounds weights to b-bit integers: scale and zero from the range, then codes."""
 
+from dataclasses import dataclass
 from typing import assert_never
 
 import torch
 from torch import Tensor
 
-from qdsl.fx.numerics.gradient import quotient, rounded, stored
+from qdsl.fx.numerics.gradient import between, quotient, rounded, stored
 from qdsl.fx.numerics.groups import extent, largest
 from qdsl.ir.format import FloatZero, IntegerGrid, IntegerZero, Levels, Symmetric, WeightFormat
 
@@ -40,33 +41,49 @@ def parameters(
     return scale, torch.where(dead, 0.0, offset)
 
 
-def encode(
-    groups: Tensor, scale: Tensor, zero: Tensor | None, grid: IntegerGrid, format: WeightFormat
-) -> Tensor:
-    """q = clamp(round_half_even(w/s + z), qmin, qmax), f32 [R, G, L].
+@dataclass(frozen=True, slots=True)
+class Integers:
+    """Codes q = clamp(round_half_even(w/s + z), qmin, qmax)."""
 
-    The gradient passes where the rounded code lies in [qmin, qmax], ends included.
-    """
-    low, high = code_range(grid, format)
-    if grid.levels is Levels.HALF and zero is None:
+    grid: IntegerGrid
+    format: WeightFormat
+
+    @property
+    def stores_product(self) -> bool:
+        return isinstance(self.format.zero, FloatZero)
+
+    def encode(self, groups: Tensor, scale: Tensor, zero: Tensor | None) -> Tensor:
+        codes = self._positions(groups, scale, zero).clamp_(*code_range(self.grid, self.format))
         # a scale of 0 stays: half levels have no code for 0, and 0·(q + ½) is the weight
-        safe = torch.where(scale == 0, 1.0, scale)
-        codes = rounded(groups / safe - 0.5).clamp(low, high)
-        return torch.where(scale == 0, 0.0, codes)
-    shift = zero / scale if isinstance(format.zero, FloatZero) and zero is not None else zero
-    position = groups / scale
-    return rounded(position if shift is None else position + shift).clamp(low, high)
+        return torch.where(scale == 0, 0.0, codes) if self._half and zero is None else codes
 
+    def decode(self, codes: Tensor, scale: Tensor, zero: Tensor | None) -> Tensor:
+        """s·q, s·(q + ½), s·(q - z) or s·q - zs."""
+        if zero is None:
+            return scale * (codes + 0.5 if self._half else codes)
+        if self.stores_product:
+            return scale * codes - zero
+        return scale * (codes - zero)
 
-def decode(
-    codes: Tensor, scale: Tensor, zero: Tensor | None, grid: IntegerGrid, format: WeightFormat
-) -> Tensor:
-    """s·q, s·(q + ½), s·(q - z) or s·q - zs, each step rounded to f32."""
-    if zero is None:
-        return scale * (codes + 0.5 if grid.levels is Levels.HALF else codes)
-    if isinstance(format.zero, FloatZero):
-        return scale * codes - zero
-    return scale * (codes - zero)
+    def passing(
+        self, gradient: Tensor, groups: Tensor, scale: Tensor, zero: Tensor | None
+    ) -> Tensor:
+        # codes are cheaper found again than kept
+        positions = self._positions(groups, scale, zero)
+        return between(positions, *code_range(self.grid, self.format), gradient)
+
+    @property
+    def _half(self) -> bool:
+        return self.grid.levels is Levels.HALF
+
+    def _positions(self, groups: Tensor, scale: Tensor, zero: Tensor | None) -> Tensor:
+        """The codes before they are clamped."""
+        if zero is None:
+            if self._half:
+                safe = torch.where(scale == 0, 1.0, scale)
+                return (groups / safe).sub_(0.5).round_()
+            return (groups / scale).round_()
+        return (groups / scale).add_(zero / scale if self.stores_product else zero).round_()
 
 
 def code_range(grid: IntegerGrid, format: WeightFormat) -> tuple[int, int]:

@@ -15,7 +15,7 @@ from qdsl.lsp.complete.proposal import (
     words,
 )
 from qdsl.lsp.weights import Weights
-from qdsl.sema.policy import PROPERTIES
+from qdsl.sema.policy import MODEL_PROPERTIES, PROPERTIES
 from qdsl.sema.scope import FileScope
 from qdsl.sema.selector import glob_fits
 from qdsl.size.quantity import bytes_text
@@ -33,6 +33,8 @@ def proposals(cursor: Cursor, scope: FileScope, depth: int, models: Sequence[Wei
     if cursor.last == "=":
         if cursor.back(2) == "trainable":
             return words(("true", "false"), Sort.VALUE)
+        if cursor.back(2) in MODEL_PROPERTIES:
+            return words(MODEL_PROPERTIES[cursor.back(2)], Sort.VALUE)
         return formats(scope)
     if cursor.last.isdigit() or cursor.last == ")" or not _begins(cursor):
         return words(("sparse", *PROPERTIES), Sort.PROPERTY)

@@ -25,7 +25,18 @@ class Asr(Task):
     """Speech recognition. `blank` is the id of the blank label.
 
     With `rnnt` (and `embr`, which goes on from it) the model has `encode`, `predict` and `join`;
-    with `ctc`, `encode` alone, which gives log-probabilities.
+    with `ctc`, `encode` alone, which gives log-probabilities. A joint may give log-probabilities
+    too, as `HatJoint` does: all losses take them as logits. With an entry `step`, decoding asks
+    for one label at a time: of the last n labels `i64[B, n]` it gives `f32[B, 1, P]`, or with
+    n = 1 of a label and states that begin as zeros the same and the next states.
+
+    `--data` names the folder of the Free Spoken Digit Dataset, of which strings of digits are made,
+    four speakers to train on and the fifth, `theo`, to evaluate on; `batch` is about a quarter of
+    the digits in a batch. Or it names a corpus: `train.jsonl` and `test.jsonl` with a line
+    `{"audio": "a.wav", "text": "what is said"}` for each utterance, paths from the folder, and
+    `tokens.txt` with a token a line, the blank's name first. Where no token outside of angle
+    brackets is longer than a character, texts are split into characters, `<space>` between words;
+    else into words. Recordings are of one sample rate, utterances of about one length in a batch.
     """
 
     loss: Loss = Rnnt()

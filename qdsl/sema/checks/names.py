@@ -9,6 +9,7 @@ from qdsl.sema.context import Context
 from qdsl.sema.habits import habit_help
 from qdsl.sema.language import DTYPES, format_names, language_name, language_names
 from qdsl.sema.library import import_of
+from qdsl.sema.policy import MODEL_PROPERTIES
 from qdsl.sema.scope import FileScope
 from qdsl.sema.signature import dim_names, is_dim_name
 from qdsl.sema.walk import Part, children, expressions
@@ -70,7 +71,9 @@ class _Names:
     def rules(self, rules: Iterable[tree.Rule]) -> None:
         for rule in rules:
             for property in rule.properties:
-                self.expression(property.value, frozenset())
+                # the values of the others are words, not names
+                if property.name.text not in MODEL_PROPERTIES:
+                    self.expression(property.value, frozenset())
 
     # ---- blocks ------------------------------------------------------------------------------
 

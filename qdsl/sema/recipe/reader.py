@@ -1,13 +1,14 @@
 """Resolves recipes: their items become stages, and the model must have what the task needs."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import cast
 
 import qdsl.recipes.tasks
 from qdsl.diagnostic.suggest import suggestion
 from qdsl.recipes import teacher
 from qdsl.recipes.model import Recipe, Stage
+from qdsl.recipes.option import OptionError
 from qdsl.recipes.task import Task
 from qdsl.registry import member_class, names
 from qdsl.sema.context import Context
@@ -60,6 +61,7 @@ class RecipeReader:
                 made = self._stage(stage.name, given, item)
                 stages.append(made)
                 self._check_teacher(made, given, scope, student)
+                self._check_loss(made, task, given)
         if not item.stages:
             message = f"recipe `{item.name.text}` has no stage"
             help = "add `stage qat { steps = 1000 }`"
@@ -99,6 +101,15 @@ class RecipeReader:
             near = suggestion(name, [n for n in known if n != student])
             message = f"unknown variant `{name}`"
             raise self.context.stop("Q704", message, span, help=near)
+
+    def _check_loss(self, stage: Stage, task: Task | None, given: Mapping[str, Given]) -> None:
+        """Reports a loss of the stage that the task does not take."""
+        if task is None or stage.loss is None:
+            return
+        try:
+            replace(task, loss=stage.loss)
+        except OptionError as wrong:
+            raise self.context.stop("Q702", str(wrong), given["loss"].value.span) from None
 
     # ---- properties --------------------------------------------------------------------------
 

@@ -161,7 +161,7 @@ def sparse(scene: Scene) -> Diagnostic | None:
     before = scene.tokens[scene.position - 2]
     for word in (token, previous, before if previous.text.isdigit() else token):
         if word.text == "sparse" and "." not in scene.expected:
-            help = "say how many of how many are kept: `sparse 2:4`"
+            help = "`sparse 2:4` keeps 2 of every 4, `sparse 90%` prunes that share"
             return error("Q010", "`sparse` without its ratio", scene.span(word), help=help)
     return None
 

@@ -180,12 +180,28 @@ class Subscript:
 
 
 @record
-class Sparse:
-    """`format sparse 2:4`; `value` is the weight format it stands behind."""
+class Ratio:
+    """`2:4`: of every `group`, `kept` are kept."""
 
-    value: "Expr"
     kept: int
     group: int
+    span: Span = span()
+
+
+@record
+class Share:
+    """`90%`: that many of all are pruned; `percent` as it is written, without the sign."""
+
+    percent: str
+    span: Span = span()
+
+
+@record
+class Sparse:
+    """`format sparse 2:4`, `format sparse 90%`; `value` is the format it stands behind."""
+
+    value: "Expr"
+    sparsity: Ratio | Share
     span: Span = span()
 
 

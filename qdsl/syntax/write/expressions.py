@@ -45,6 +45,16 @@ def binding(node: tree.Expr) -> int:
             return ATOM
 
 
+def _sparsity(sparsity: tree.Ratio | tree.Share) -> str:
+    match sparsity:
+        case tree.Ratio(kept, group):
+            return f"{kept}:{group}"
+        case tree.Share(percent):
+            return f"{percent}%"
+        case _:
+            assert_never(sparsity)
+
+
 def _bare(comments: Comments, node: tree.Expr) -> Doc:
     match node:
         case tree.Binary() | tree.Pipe():
@@ -56,8 +66,8 @@ def _bare(comments: Comments, node: tree.Expr) -> Doc:
             return [expression(comments, operand, SUM), " is not none" if negated else " is none"]
         case tree.Arrow(left, right):
             return [expression(comments, left), " -> ", expression(comments, right)]
-        case tree.Sparse(value, kept, group):
-            return [expression(comments, value), f" sparse {kept}:{group}"]
+        case tree.Sparse(value, sparsity):
+            return [expression(comments, value), " sparse ", _sparsity(sparsity)]
         case tree.Attribute() | tree.Call() | tree.Subscript() | tree.Array():
             return _postfix(comments, node)
         case tree.If() | tree.Repeat():

@@ -2,8 +2,9 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
+from math import inf
 
 import numpy as np
 import torch
@@ -13,9 +14,13 @@ from torch import Tensor
 from qdsl.tasks.asr import tokens
 from qdsl.tasks.asr.augment import STANDARD, Augmentation, coloured, vary
 from qdsl.tasks.asr.features import FRAME_SECONDS, Features, Samples, fbank, normalised
+from qdsl.tasks.asr.noise import Noise, Noises
 from qdsl.tasks.asr.recordings import SAMPLE_RATE, Clip, Recordings
 from qdsl.tasks.asr.takes import CONDITIONS, Takes
+from qdsl.train.task import Share
 
+WORDS = 32
+"""In a batch of digits, where nothing else is said."""
 MAX_DIGITS = 7
 GAP_SECONDS = (0.03, 0.25)
 FORGOTTEN = 0.4
@@ -35,7 +40,11 @@ class Utterance:
 class Batch:
     """Utterances padded with zeros: audio f32[B, T, bins], lengths i64[B], targets i64[B, U],
     target_lengths i64[B]; history is targets with some ids made blank, to predict from; spans
-    i64[B, U, 2] are the frames from and to which each target was spoken."""
+    i64[B, U, 2] are the frames from and to which each target was spoken.
+
+    `labels` and `utterances` are what sums over this batch are divided by: of the whole batch,
+    divided by the processes that share it, so that the mean over those is that of the whole.
+    """
 
     audio: Tensor
     lengths: Tensor
@@ -43,6 +52,11 @@ class Batch:
     target_lengths: Tensor
     history: Tensor
     spans: Tensor
+    labels: float
+    utterances: float
+
+
+_WHOLE = Share()
 
 
 def batches(
@@ -55,11 +69,13 @@ def batches(
     max_digits: int = MAX_DIGITS,
     augmentation: Augmentation = STANDARD,
     start: int = 0,
+    share: Share = _WHOLE,
 ) -> Iterator[Batch]:
     """An endless stream of batches of about `words` words, all strings of a batch as long.
 
     Batch n depends on the arguments and n alone, so that `start = n` continues a stream that
-    was broken off. The next batches are made by a thread while the caller uses the last.
+    was broken off; each process gets its share of it. The next batches are made by a thread
+    while the caller uses the last.
     """
 
     takes = Takes(recordings, speakers, bins, seed, augmentation)
@@ -67,28 +83,47 @@ def batches(
     def make(number: int) -> Batch:
         rng = np.random.default_rng((seed, number))
         digits = int(rng.integers(1, max_digits + 1))
-        count = max(1, round(words / digits))
-        return collate([_varied(takes, digits, rng) for _ in range(count)], rng)
+        rows = range(max(1, round(words / digits)))
+        draws = [np.random.default_rng((seed, number, row)) for row in rows]
+        # all of them, in each process: how far a share is padded is the whole batch's to say
+        whole = collate([_varied(takes, digits, draw) for draw in draws], draws)
+        return shared(_rows(whole, share.of(rows) or rows[:1]), [digits] * len(rows), share)
 
-    return _ahead(make, start)
+    return ahead(make, start)
+
+
+def shared(own: Batch, labels: Sequence[int], share: Share) -> Batch:
+    """The part of a batch with these numbers of labels that one process has.
+
+    Where there are more processes than utterances the part is one that no loss counts.
+    """
+    idle = not share.of(labels)
+    return replace(
+        own,
+        labels=inf if idle else sum(labels) / share.count,
+        utterances=inf if idle else len(labels) / share.count,
+    )
 
 
 def evaluation_set(
-    recordings: Recordings, speaker: str, *, bins: int, seed: int = 0
+    recordings: Recordings, speaker: str, *, bins: int, seed: int = 0, noise: Noise | None = None
 ) -> list[Utterance]:
     """Strings of 1 to 7 digits that use every clip of the speaker exactly once, by length.
 
-    The shortest come first, so that neighbours make batches with little padding.
+    The shortest come first, so that neighbours make batches with little padding. With `noise` the
+    same strings are heard in it.
     """
     rng = np.random.default_rng(seed)
     clips = recordings.clips[speaker]
     order = rng.permutation(len(clips))
-    utterances = []
+    noises = None if noise is None else Noises(noise, recordings, without=speaker)
+    utterances: list[Utterance] = []
     while len(order):
         size = int(rng.integers(1, MAX_DIGITS + 1))
         chosen, order = [clips[int(i)] for i in order[:size]], order[size:]
         samples, places = splice([clip.samples for clip in chosen], rng)
-        features = fbank(samples, SAMPLE_RATE, bins=bins)
+        heard = samples if noises is None else noises.over(samples, len(utterances))
+        features = fbank(heard, SAMPLE_RATE, bins=bins)
         utterances.append(_utterance(features, samples, places, chosen))
     return sorted(utterances, key=lambda utterance: len(utterance.features))
 
@@ -104,15 +139,23 @@ def splice(clips: Sequence[Samples], rng: np.random.Generator) -> tuple[Samples,
     return samples, np.stack([ends - [len(clip) for clip in clips], ends], axis=1)
 
 
-def collate(utterances: Sequence[Utterance], rng: np.random.Generator | None = None) -> Batch:
-    """Pads utterances to a batch; with `rng`, the history forgets each id with chance 0.4.
+def collate(
+    utterances: Sequence[Utterance],
+    draws: Sequence[np.random.Generator] | None = None,
+    *,
+    frames: int = 0,
+) -> Batch:
+    """Pads utterances to a batch, to at least that many frames.
+
+    With `draws`, one for each utterance, its history forgets 40 % of the ids.
 
     Digits follow each other at random: a prediction network that always sees the last ones
     learns to count words, and then deletes what comes after as many as it has been trained on.
     """
     lengths = torch.tensor([len(u.features) for u in utterances])
     target_lengths = torch.tensor([len(u.ids) for u in utterances])
-    audio = torch.zeros(len(utterances), int(lengths.max()), utterances[0].features.shape[1])
+    longest = max(frames, int(lengths.max()))
+    audio = torch.zeros(len(utterances), longest, utterances[0].features.shape[1])
     targets = torch.zeros(len(utterances), int(target_lengths.max()), dtype=torch.int64)
     for row, utterance in enumerate(utterances):
         audio[row, : len(utterance.features)] = torch.from_numpy(utterance.features)
@@ -120,11 +163,25 @@ def collate(utterances: Sequence[Utterance], rng: np.random.Generator | None = N
     spans = torch.zeros(*targets.shape, 2, dtype=torch.int64)
     for row, utterance in enumerate(utterances):
         spans[row, : len(utterance.ids)] = torch.from_numpy(utterance.spans)
-    history = targets
-    if rng is not None:
-        kept = torch.from_numpy(rng.random(targets.shape) >= FORGOTTEN)
-        history = targets.where(kept, tokens.BLANK)
-    return Batch(audio, lengths, targets, target_lengths, history, spans)
+    history = targets.clone()
+    for row, draw in enumerate(draws or ()):
+        forgotten = torch.from_numpy(draw.random(targets.shape[1]) < FORGOTTEN)
+        history[row, forgotten] = tokens.BLANK
+    totals = float(target_lengths.sum()), float(len(utterances))
+    return Batch(audio, lengths, targets, target_lengths, history, spans, *totals)
+
+
+def _rows(batch: Batch, rows: Sequence[int]) -> Batch:
+    index = torch.tensor(rows)
+    return replace(
+        batch,
+        audio=batch.audio[index],
+        lengths=batch.lengths[index],
+        targets=batch.targets[index],
+        target_lengths=batch.target_lengths[index],
+        history=batch.history[index],
+        spans=batch.spans[index],
+    )
 
 
 def _varied(takes: Takes, digits: int, rng: np.random.Generator) -> Utterance:
@@ -146,7 +203,7 @@ def _utterance(
     return Utterance(features, ids, spans, len(samples) / SAMPLE_RATE)
 
 
-def _ahead(make: Callable[[int], Batch], start: int, *, depth: int = 2) -> Iterator[Batch]:
+def ahead(make: Callable[[int], Batch], start: int, *, depth: int = 2) -> Iterator[Batch]:
     """make(start), make(start + 1), … with `depth` of them begun before they are asked for."""
     with ThreadPoolExecutor(1) as pool:
         numbers = count(start)

@@ -1,31 +1,15 @@
-"""Decodes a transducer greedily through its entries `encode`, `step` and `join`."""
+"""Decodes a transducer greedily: the best symbol at each frame, the next frame after a blank."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
 
 import torch
 from torch import Tensor
 
+from qdsl.tasks.asr.entries import Prediction
+from qdsl.tasks.asr.predictor import Cursor, Predictor, Recognizer
 from qdsl.tasks.asr.tokens import BLANK
 
 MAX_SYMBOLS = 4
-
-
-class Recognizer(Protocol):
-    """What a model must offer; `predict` equals `step` run from zeros over [blank, *labels]."""
-
-    def encode(self, audio: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        """f32[B, T, bins], i64[B] to frames f32[B, S, d] and their number i64[B]."""
-
-    def predict(self, labels: Tensor) -> Tensor:
-        """i64[B, U] to states f32[B, U + 1, d]."""
-
-    def step(self, labels: Tensor, h: Tensor, c: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """i64[B, 1] and f32[B, ...] twice, to f32[B, 1, d] and the next two."""
-
-    def join(self, frames: Tensor, states: Tensor) -> Tensor:
-        """f32[B, S, d] and f32[B, P, d] to logits f32[B, S, P, V]."""
 
 
 @dataclass(slots=True)
@@ -41,15 +25,15 @@ def greedy(
     audio: Tensor,
     lengths: Tensor,
     *,
-    state: Sequence[int],
+    prediction: Prediction,
     max_symbols: int = MAX_SYMBOLS,
 ) -> list[list[int]]:
-    """The ids of each utterance: best symbol at each frame, the next frame after a blank.
+    """The ids of each utterance; audio f32[B, T, bins], lengths i64[B].
 
-    audio f32[B, T, bins], lengths i64[B]; `state` is the shape of `h` and `c` without the batch.
-    At most `max_symbols` ids come from one frame.
+    `prediction` says how the model is asked for the next state (`prediction_of`). At most
+    `max_symbols` ids come from one frame.
     """
-    found = hypotheses(model, audio, lengths, state=state, max_symbols=max_symbols)
+    found = hypotheses(model, audio, lengths, prediction=prediction, max_symbols=max_symbols)
     return [hypothesis.ids for hypothesis in found]
 
 
@@ -59,24 +43,38 @@ def hypotheses(
     audio: Tensor,
     lengths: Tensor,
     *,
-    state: Sequence[int],
+    prediction: Prediction,
     max_symbols: int = MAX_SYMBOLS,
     margins: bool = False,
 ) -> list[Hypothesis]:
-    """As `greedy`, with the margin of every decision where `margins` asks for them.
+    """As `greedy`, with the margin of every decision where `margins` asks for them."""
+    frames, ends = model.encode(audio, lengths)
+    predictor = Predictor(model, prediction)
+    found = [Hypothesis() for _ in frames]
+    cursor = predictor.start(len(frames), frames.device)
+    follow(predictor, cursor, frames, ends, found, max_symbols=max_symbols, margins=margins)
+    return found
+
+
+def follow(
+    predictor: Predictor,
+    cursor: Cursor,
+    frames: Tensor,
+    ends: Tensor,
+    found: list[Hypothesis],
+    *,
+    max_symbols: int = MAX_SYMBOLS,
+    margins: bool = False,
+) -> Cursor:
+    """Goes through frames f32[B, S, d], of which ends i64[B] count; adds to what was found.
 
     Until an id is emitted the prediction network stands still, so the frames up to the next
     emission are joined in one call: there are U + 1 rounds, not one for each frame.
     """
-    frames, ends = model.encode(audio, lengths)
-    batch = len(frames)
-    found = [Hypothesis() for _ in range(batch)]
-    h, c = frames.new_zeros(batch, *state), frames.new_zeros(batch, *state)
-    states, h, c = model.step(torch.full((batch, 1), BLANK), h, c)
     at, emitted = torch.zeros_like(ends), torch.zeros_like(ends)
-    while True:
+    while bool((at < ends).any()):
         start = int(at.min())
-        logits = model.join(frames[:, start:], states)[:, :, 0]
+        logits = predictor.model.join(frames[:, start:], cursor.output)[:, :, 0]
         stop, symbols = _next(logits.argmax(-1), at - start, ends - start)
         stop = stop + start
         emitting = stop < ends
@@ -84,31 +82,21 @@ def hypotheses(
             _record(found, logits, at - start, torch.minimum(stop + 1, ends) - start)
         for row in emitting.nonzero()[:, 0].tolist():
             found[row].ids.append(int(symbols[row]))
-        if not emitting.any():
-            return found
+        if emitting.any():
+            cursor = predictor.advance(cursor, symbols, emitting)
         emitted = torch.where(stop == at, emitted, 0) + 1
         full = emitting & (emitted >= max_symbols)
         at, emitted = torch.where(full, stop + 1, stop), torch.where(full, 0, emitted)
-        if bool((at >= ends).all()):
-            return found
-        moved = model.step(symbols, h, c)
-        states, h, c = (
-            torch.where(_like(emitting, new), new, old)
-            for new, old in zip(moved, (states, h, c), strict=True)
-        )
+    return cursor
 
 
 def _next(best: Tensor, at: Tensor, ends: Tensor) -> tuple[Tensor, Tensor]:
     """The first frame i64[B] from `at` on that emits, `ends` where none does, and the symbol
     i64[B, 1] that it emits; best i64[B, S] are the best symbols of all frames."""
-    numbers = torch.arange(best.shape[1])
+    numbers = torch.arange(best.shape[1], device=best.device)
     emits = (numbers >= at[:, None]) & (numbers < ends[:, None]) & (best != BLANK)
     stop = torch.where(emits.any(1), emits.int().argmax(1), ends)
     return stop, best.gather(1, stop.clamp(max=best.shape[1] - 1)[:, None])
-
-
-def _like(flags: Tensor, values: Tensor) -> Tensor:
-    return flags.reshape(-1, *(1,) * (values.dim() - 1))
 
 
 def _record(found: list[Hypothesis], logits: Tensor, begin: Tensor, end: Tensor) -> None:

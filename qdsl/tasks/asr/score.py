@@ -1,6 +1,6 @@
 """Scores what was recognized against what was said: word error rate, with its uncertainty."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import jiwer
@@ -25,13 +25,22 @@ class Score:
         return sum(self.errors) / sum(self.words)
 
 
-def score(references: Sequence[Sequence[int]], hypotheses: Sequence[Sequence[int]]) -> Score:
-    """Aligns ids with ids, by utterance; no reference may be empty."""
-    errors = []
-    for said, heard in zip(references, hypotheses, strict=True):
-        found = jiwer.process_words(tokens.text(said), tokens.text(heard))
-        errors.append(found.substitutions + found.deletions + found.insertions)
-    return Score(tuple(errors), tuple(len(said) for said in references))
+def score(
+    references: Sequence[Sequence[int]],
+    hypotheses: Sequence[Sequence[int]],
+    *,
+    text: Callable[[Sequence[int]], str] = tokens.text,
+) -> Score:
+    """Aligns the words of ids, by utterance; `text` gives them. No reference may be empty."""
+    said, heard = list(map(text, references)), list(map(text, hypotheses))
+    errors = tuple(word_errors(a, b) for a, b in zip(said, heard, strict=True))
+    return Score(errors, tuple(len(words.split()) for words in said))
+
+
+def word_errors(said: str, heard: str) -> int:
+    """Words to substitute, delete and insert to get from one text to the other."""
+    found = jiwer.process_words(said, heard)
+    return int(found.substitutions + found.deletions + found.insertions)
 
 
 def interval(found: Score, *, level: float = 0.95, seed: int = 0) -> tuple[float, float]:

@@ -53,7 +53,3 @@ def test_a_name_of_torch(net: Net, refused: Refused) -> None:
     path = Path("net.qspec")
     path.write_text(path.read_text().replace("map", "apply"))
     refused("Q504", load_spec(path).variants["small"].program)
-
-
-def test_a_clip_that_is_learned(net: Net, refused: Refused) -> None:
-    refused("Q521", net(format="int4(clip = learned)").program().to_qat)

@@ -7,15 +7,26 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from qdsl.fx.masks import nm_mask
-from qdsl.fx.numerics import State, dequantize, quantize, search_clip
-from qdsl.fx.numerics.quantize import CLIPS
+from qdsl.fx.numerics import (
+    State,
+    dequantize,
+    find_codebook,
+    initial_scale,
+    quantize,
+    search_clip,
+)
+from qdsl.fx.numerics.clip import CLIPS
 from qdsl.ir.format import (
+    NORMAL_FLOATS,
     BinaryGrid,
+    ClipPer,
+    CodebookGrid,
     FixedClip,
     FloatType,
     FloatZero,
     IntegerGrid,
     IntegerZero,
+    LearnedClip,
     Levels,
     PerChannel,
     PerGroup,
@@ -32,6 +43,9 @@ groupings = st.sampled_from([PerTensor(), PerChannel(), PerGroup(4), PerGroup(8,
 zeros = st.sampled_from([Symmetric(), IntegerZero(), FloatZero(), FloatZero(FloatType.F16)])
 
 
+CLIP_KINDS = [FixedClip(0.6), FixedClip(1.0), SearchedClip(), LearnedClip()]
+
+
 @st.composite
 def formats(draw: st.DrawFn) -> WeightFormat:
     grid = draw(
@@ -39,6 +53,8 @@ def formats(draw: st.DrawFn) -> WeightFormat:
             integer_grids,
             st.builds(TernaryGrid, st.sampled_from(["absmean", "threshold"])),
             st.builds(BinaryGrid),
+            st.sampled_from([CodebookGrid(bits) for bits in (2, 3, 4)]),
+            st.just(CodebookGrid(4, NORMAL_FLOATS)),
         )
     )
     half = isinstance(grid, IntegerGrid) and grid.levels is Levels.HALF
@@ -52,8 +68,21 @@ def formats(draw: st.DrawFn) -> WeightFormat:
         draw(groupings),
         draw(st.sampled_from(list(FloatType))),
         zero,
-        draw(st.sampled_from([FixedClip(0.6), FixedClip(1.0)])),
+        draw(st.sampled_from(CLIP_KINDS if isinstance(zero, Symmetric) else CLIP_KINDS[:3])),
         draw(st.sampled_from([Dense(), NM(2, 4)])) if sparse else Dense(),
+    )
+
+
+def state_of(weight: torch.Tensor, format: WeightFormat, mask: torch.Tensor | None) -> State:
+    """What a quantizer would have found."""
+    whole = isinstance(format.grid, IntegerGrid)
+    searched = whole and isinstance(format.clip, SearchedClip)
+    learned = whole and isinstance(format.clip, LearnedClip)
+    return State(
+        mask,
+        search_clip(weight, format, mask) if searched else None,
+        initial_scale(weight, format, mask) if learned else None,
+        codebook=find_codebook(weight, format, mask),
     )
 
 
@@ -67,10 +96,9 @@ def matrix(seed: int, scale: float = 1.0, shape: tuple[int, int] = (5, 12)) -> t
 def test_what_codes_stand_for_has_these_codes(format, seed, scale):
     weight = matrix(seed, scale)
     mask = nm_mask(weight, format.pattern) if isinstance(format.pattern, NM) else None
-    first = quantize(weight, format, State(mask))
-    again = quantize(
-        dequantize(first, format, mask), format, State(mask, scale=first.scale, zero=first.zero)
-    )
+    first = quantize(weight, format, state_of(weight, format, mask))
+    frozen = State(mask, scale=first.scale, zero=first.zero, codebook=first.codebook)
+    again = quantize(dequantize(first, format, mask), format, frozen)
     kept = torch.ones_like(weight, dtype=torch.bool) if mask is None else mask
     assert torch.equal(again.codes[kept], first.codes[kept])
     assert torch.equal(again.scale, first.scale)
@@ -82,8 +110,9 @@ def test_what_codes_stand_for_has_these_codes(format, seed, scale):
 def test_pruned_weights_are_zero_and_count_for_nothing(format, seed):
     weight = matrix(seed)
     mask = nm_mask(weight, NM(2, 4))
-    found = quantize(weight, format, State(mask))
-    other = quantize(torch.where(mask, weight, 1e9), format, State(mask))
+    other = torch.where(mask, weight, 1e9)
+    found = quantize(weight, format, state_of(weight, format, mask))
+    other = quantize(other, format, state_of(other, format, mask))
     assert torch.equal(found.codes[mask], other.codes[mask])
     assert torch.equal(found.scale, other.scale)
     assert not dequantize(found, format, mask)[~mask].any()
@@ -206,6 +235,84 @@ def test_means_are_summed_in_float64():
     weight[0, 0] = 3e4
     found = quantize(weight, WeightFormat("x", BinaryGrid()), State())
     assert found.scale.item() == np.float32(weight.numpy().astype(np.float64).mean())
+
+
+@pytest.mark.parametrize("norm", [1, 2, 4])
+@pytest.mark.parametrize(("per", "axes"), [("scale", ()), ("channel", (1,)), ("tensor", (0, 1))])
+def test_search_minimizes_the_norm_over_what_shares_a_clip(per, axes, norm):
+    weight = matrix(8, shape=(4, 16)) ** 3  # with weights far from the others
+    format = WeightFormat(
+        "x", IntegerGrid(2), PerGroup(8), zero=IntegerZero(), clip=SearchedClip(norm, ClipPer(per))
+    )
+    errors = []
+    for coefficient in CLIPS:
+        state = State(clip=torch.full((4, 2), coefficient))
+        result = dequantize(quantize(weight, format, state), format, None)
+        errors.append((result - weight).double().abs().pow(norm).reshape(4, 2, 8).sum(-1))
+    total = torch.stack(errors)
+    total = total.sum([a + 1 for a in axes], keepdim=True) if axes else total
+    expected = torch.tensor(CLIPS)[total.argmin(0)].expand(4, 2)
+    assert torch.equal(search_clip(weight, format, None), expected)
+    assert (expected < 1).any()
+
+
+def test_a_learned_scale_starts_where_the_error_is_least():
+    calm, wild = matrix(9, shape=(1, 2048)), matrix(9, shape=(1, 2048))
+    wild[0, 0] = 12.0  # which no clip from 0.3 on is rid of
+    format = WeightFormat("x", IntegerGrid(2), clip=LearnedClip())
+    for weight, lsq in ((calm, False), (wild, True)):
+        start = initial_scale(weight, format, None)
+        mean = 2 * weight.double().abs().mean(1, keepdim=True).float()
+        assert torch.equal(start, mean) == lsq
+        found = dequantize(quantize(weight, format, State(scale=start)), format, None)
+        other = dequantize(quantize(weight, format, State(scale=mean)), format, None)
+        assert (found - weight).norm() <= (other - weight).norm()
+
+
+def test_a_learned_scale_is_positive_and_rounded_to_its_type():
+    format = WeightFormat("x", IntegerGrid(4), scale=FloatType.F16, clip=LearnedClip())
+    given = torch.tensor([[-1.0], [0.0], [0.1]])
+    found = quantize(matrix(1, shape=(3, 4)), format, State(scale=given))
+    assert found.scale.flatten().tolist() == [2.0**-24, 2.0**-24, 0.0999755859375]
+
+
+def test_normal_floats_round_to_the_nearest_value():
+    weight = matrix(10)
+    format = WeightFormat("x", CodebookGrid(4, NORMAL_FLOATS), PerGroup(4))
+    found = quantize(weight, format, State())
+    top = weight.reshape(5, 3, 4).abs().amax(-1)
+    assert torch.equal(found.scale, top)
+    values, wide = torch.tensor(NORMAL_FLOATS), top.repeat_interleave(4, 1)
+    nearest = ((weight / wide)[..., None] - values).abs().argmin(-1)
+    assert torch.equal(found.codes, nearest.float())
+    assert torch.equal(dequantize(found, format, None), wide * values[nearest])
+    assert quantize(torch.zeros(1, 4), format, State()).codes.tolist() == [[7.0] * 4]
+
+
+@pytest.mark.parametrize("pattern", [Dense(), NM(2, 4)])
+def test_k_means_is_where_neither_values_nor_codes_move(pattern):
+    weight = matrix(11, shape=(16, 32))
+    mask = nm_mask(weight, pattern) if isinstance(pattern, NM) else None
+    format = WeightFormat("x", CodebookGrid(3), PerChannel(), pattern=pattern)
+    values = find_codebook(weight, format, mask)
+    found = quantize(weight, format, State(mask, codebook=values))
+    kept = torch.ones_like(weight, dtype=torch.bool) if mask is None else mask
+    positions, codes = (weight / found.scale)[kept].double(), found.codes[kept]
+    means = [positions[codes == i].mean().float() for i in range(8)]
+    torch.testing.assert_close(values, torch.stack(means), rtol=0, atol=1e-6)
+    assert torch.equal(values, values.sort().values)
+    shuffled = weight.flip(0)
+    assert torch.equal(
+        find_codebook(shuffled, format, None if mask is None else mask.flip(0)), values
+    )
+
+
+def test_k_means_of_few_values_finds_them():
+    weight = torch.tensor([[1.0, -0.5, 0.25, 1.0, 1.0, 1.0, 1.0, 1.0]])
+    values = find_codebook(weight, WeightFormat("x", CodebookGrid(2)), None)
+    assert set(values.tolist()) == {-0.5, 0.25, 1.0}
+    nothing = torch.zeros_like(weight, dtype=torch.bool)
+    assert not find_codebook(weight, WeightFormat("x", CodebookGrid(2)), nothing).any()
 
 
 @pytest.mark.parametrize("pattern", [Dense(), NM(2, 4)])

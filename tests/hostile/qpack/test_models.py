@@ -145,6 +145,35 @@ CASES = {
         "Q609",
         "its model: `up.weight`: `pack` is `base4`",
     ),
+    "a codebook of other values": (
+        lambda g: format_of(
+            g, name="nf4", grid={"is": "CodebookGrid", "bits": 4, "values": [0.0] * 16}
+        ),
+        "Q609",
+        "its model: `up.weight`: a codebook of other values",
+    ),
+    "a codebook of 2^60 values": (
+        lambda g: format_of(
+            g, name="kmeans60", grid={"is": "CodebookGrid", "bits": 60, "values": []}
+        ),
+        "Q609",
+        "its model: `up.weight`: a codebook of 60 bits",
+    ),
+    "a clip of the third norm": (
+        lambda g: format_of(g, clip={"is": "SearchedClip", "norm": 3}),
+        "Q609",
+        "its model: `up.weight`: `clip_norm` is 3",
+    ),
+    "a field that is its default": (
+        lambda g: format_of(g, clip={"is": "SearchedClip", "norm": 2}),
+        "Q607",
+        "the header is not the one that its model gives",
+    ),
+    "a clip of more weights than share a scale": (
+        lambda g: format_of(g, clip={"is": "SearchedClip", "per": "channel"}),
+        "Q609",
+        "its model: `up.weight`: `clip_per = channel` is no coarser than the scale",
+    ),
     "a member that is called 0": (
         lambda g: g.with_part("modules", [g.model["modules"][0], ["T", False, [], [["0", 0]]]]),
         "Q609",

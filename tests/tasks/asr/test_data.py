@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 import torch
 
-from qdsl.tasks.asr.data import MAX_DIGITS, batches, collate, evaluation_set, splice
+from qdsl.tasks.asr.data import MAX_DIGITS, Batch, batches, collate, evaluation_set, splice
 from qdsl.tasks.asr.features import Samples
 from qdsl.tasks.asr.recordings import SAMPLE_RATE, Clip, Recordings, levelled
+from qdsl.train.task import Share
 
 
 @pytest.fixture(scope="module")
@@ -89,3 +90,26 @@ def test_collating_pads_with_zeros(recordings: Recordings) -> None:
         assert batch.lengths[row] == frames
         assert batch.target_lengths[row] == labels
     assert torch.equal(batch.history, batch.targets)
+
+
+@pytest.mark.parametrize("count", [1, 2, 5])
+def test_processes_share_the_utterances_of_a_batch(recordings: Recordings, count: int) -> None:
+    """Of 8 words; strings of 8 are one utterance, which only the first of them has."""
+
+    def third(share: Share) -> Batch:
+        made = batches(
+            recordings, ["ada"], bins=20, words=8, seed=4, share=share, max_digits=8, start=2
+        )
+        return next(made)
+
+    whole = third(Share())
+    parts = [third(Share(rank, count)) for rank in range(count)]
+    for rank, part in enumerate(parts):
+        expected = whole.history[rank::count]
+        if not len(expected):
+            assert part.labels == part.utterances == float("inf")
+            continue
+        assert torch.equal(part.history, expected)
+        assert torch.equal(part.audio, whole.audio[rank::count])
+        assert part.labels * count == whole.labels == whole.targets.numel()
+        assert part.utterances * count == whole.utterances

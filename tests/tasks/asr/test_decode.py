@@ -5,8 +5,10 @@ import torch
 from torch import Tensor, nn
 
 from qdsl.tasks.asr.decode import greedy, hypotheses
+from qdsl.tasks.asr.entries import Carried, Prediction
 
 WIDTH = 8
+STEP = Prediction(1, (Carried("f32", (WIDTH,)), Carried("f32", (WIDTH,))))
 
 
 class Transducer(nn.Module):
@@ -61,7 +63,9 @@ def test_equals_a_loop_over_frames(seed: int, blank_bias: float, max_symbols: in
     model = Transducer(seed, blank_bias=blank_bias)
     lengths = torch.tensor([13, 1, 20, 8])
     audio = torch.randn(4, 20, WIDTH, generator=torch.Generator().manual_seed(seed))
-    found = hypotheses(model, audio, lengths, state=(WIDTH,), max_symbols=max_symbols, margins=True)
+    found = hypotheses(
+        model, audio, lengths, prediction=STEP, max_symbols=max_symbols, margins=True
+    )
     for row, hypothesis in enumerate(found):
         ids, margins = frame_by_frame(model, audio[row], int(lengths[row]), max_symbols)
         assert hypothesis.ids == ids
@@ -70,11 +74,11 @@ def test_equals_a_loop_over_frames(seed: int, blank_bias: float, max_symbols: in
 
 def test_symbols_of_one_frame_are_bounded() -> None:
     model = Transducer(0, blank_bias=-99.0)
-    found = greedy(model, torch.zeros(1, 6, WIDTH), torch.tensor([6]), state=(WIDTH,))
+    found = greedy(model, torch.zeros(1, 6, WIDTH), torch.tensor([6]), prediction=STEP)
     assert len(found[0]) == 3 * 4
 
 
 def test_margins_are_left_out_unless_asked_for() -> None:
     model = Transducer(0, blank_bias=0.0)
-    found = hypotheses(model, torch.zeros(1, 6, WIDTH), torch.tensor([6]), state=(WIDTH,))
+    found = hypotheses(model, torch.zeros(1, 6, WIDTH), torch.tensor([6]), prediction=STEP)
     assert found[0].margins == []

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from qdsl.tasks.asr.features import fbank, log_energies
+from qdsl.tasks.asr.features import fbank, frame_count, log_energies
 
 
 @pytest.mark.parametrize("hertz", [300.0, 1000.0, 3000.0])
@@ -30,3 +30,13 @@ def test_features_have_mean_0_and_variance_1() -> None:
 
 def test_digital_silence_is_finite() -> None:
     assert np.isfinite(fbank(np.zeros(1000, np.float32), 8000, bins=40)).all()
+
+
+@pytest.mark.parametrize(("rate", "seconds"), [(8000, 0.01), (16000, 0.0125), (11025, 0.01)])
+@pytest.mark.parametrize("samples", [200, 1000, 1239, 1240, 1241])
+def test_frames_are_known_from_the_number_of_samples(
+    rate: int, seconds: float, samples: int
+) -> None:
+    noise = np.random.default_rng(0).standard_normal(samples, dtype=np.float32)
+    found = fbank(noise, rate, bins=10, seconds=seconds)
+    assert len(found) == frame_count(samples, rate, seconds)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from qdsl.tasks.asr.score import Score, interval, paired_interval, score
+from qdsl.tasks.asr.tokens import Vocabulary
 
 
 def test_substitutions_deletions_and_insertions_count_one_each() -> None:
@@ -35,3 +36,24 @@ def test_pairing_removes_what_both_have_in_common() -> None:
 def test_scores_of_other_utterances_are_not_paired() -> None:
     with pytest.raises(ValueError, match="same utterances"):
         paired_interval(Score((0,), (2,)), Score((0,), (3,)))
+
+
+def test_the_paired_interval_is_that_of_independent_differences() -> None:
+    """500 utterances of two words; the second system errs once more on 5 %, less on 2 %."""
+    draws = np.random.default_rng(1).random(500)
+    change = (draws < 0.05).astype(int) - ((draws > 0.5) & (draws < 0.52))
+    first = Score((1,) * 500, (2,) * 500)
+    second = Score(tuple(int(1 + c) for c in change), first.words)
+    low, high = paired_interval(first, second)
+    middle, spread = change.mean() / 2, 1.96 * change.std() / 2 / np.sqrt(500)
+    assert low == pytest.approx(middle - spread, abs=0.002)
+    assert high == pytest.approx(middle + spread, abs=0.002)
+    assert paired_interval(first, second) == (low, high)
+    assert paired_interval(first, second, seed=1) != (low, high)
+    assert paired_interval(second, first) == pytest.approx((-high, -low))
+
+
+def test_words_of_characters_are_scored_as_words() -> None:
+    letters = Vocabulary(("-", "<space>", "a", "b"))
+    found = score([letters.encode("ab a b")], [letters.encode("ab b b b")], text=letters.text)
+    assert found == Score((2,), (3,))

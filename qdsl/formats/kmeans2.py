@@ -1,0 +1,16 @@
+"""Defines `kmeans2`: 4 values found in the weights themselves, times a scale."""
+
+from qdsl.ir.family import SCALED_OPTIONS, Family
+from qdsl.ir.format import CodebookGrid
+
+KMEANS2 = Family(
+    name="kmeans2",
+    grid=CodebookGrid(2),
+    doc=(
+        "4 values for the whole weight, found by k-means over the weights divided by their scale, "
+        "which is max|w|; they are stored with the codes. Products take f32 activations."
+    ),
+    source="arXiv 1510.00149",
+    options=SCALED_OPTIONS,
+    flags=frozenset({"symmetric"}),
+)

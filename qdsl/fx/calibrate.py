@@ -1,0 +1,51 @@
+"""Finds the static ranges of a program from inputs, without training."""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+
+import torch
+
+from qdsl.fx.program import Program
+from qdsl.fx.ranges import freeze_ranges
+from qdsl.fx.recording import Inputs
+from qdsl.fx.trained import TrainedLayers
+from qdsl.recipes.schedule import Calibration, Ema
+
+
+@torch.no_grad()
+def calibrate(
+    program: Program, inputs: Iterable[Inputs], calibration: Calibration | None = None
+) -> Program:
+    """Runs entries of a QAT program in evaluation mode with its observers on, then freezes these.
+
+    Values are seen as they are with weights rounded and activations not. Raises QdslError (Q717)
+    for a range that no input reaches, ValueError for a program that is no QAT program.
+    """
+    lowering = program.lowering
+    if not isinstance(lowering, TrainedLayers) or not lowering.quantized:
+        raise ValueError("only a QAT program in training mode's graphs is calibrated")
+    observers = [observer for _, _, observer in program.ranges()]
+    for observer in observers:
+        observer.reset()
+        observer.begin(calibration or Ema())
+    with _unrounded(program, lowering):
+        for observer in observers:
+            observer.train()
+        for entry, values in inputs:
+            program.entry(entry)(*values)
+    freeze_ranges(observers)
+    return program
+
+
+@contextmanager
+def _unrounded(program: Program, lowering: TrainedLayers) -> Iterator[None]:
+    """In evaluation mode, with activations as they are."""
+    training = program.training
+    program.eval()
+    program.relower(replace(lowering, rounds=False))
+    try:
+        yield
+    finally:
+        program.relower(lowering)
+        program.train(training)

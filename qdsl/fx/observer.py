@@ -1,0 +1,266 @@
+"""Observes the values of each static range, and rounds them in it."""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from qdsl.diagnostic.model import Diagnostic, QdslError, error
+from qdsl.fx import agreed, histogram
+from qdsl.fx.histogram import Histogram
+from qdsl.fx.numerics import static
+from qdsl.ir.format import LearnedClip
+from qdsl.ir.ranges import Range
+from qdsl.recipes.schedule import Calibration, Ema, Mse, Percentile
+
+_FIELDS = ("range_min", "range_max", "histogram", "limit", "scale", "zero")
+
+
+class Observer(nn.Module):
+    """x f32 of any shape → x rounded in a range that all calls share.
+
+    In training mode, until it is frozen, a call first shows x to the calibration: all of its
+    values, padding too. They pass unrounded before the first observation. Under torch.distributed
+    every process sees the values of all. Frozen, `scale` and `zero` f32 [1] stand, and nothing else
+    is read.
+    """
+
+    range_min: Tensor | None
+    range_max: Tensor | None
+    histogram: Tensor | None
+    limit: Tensor | None
+    scale: Tensor | None
+    zero: Tensor | None
+    place: Tensor
+
+    def __init__(self, range: Range, calibration: Calibration | None = None) -> None:
+        super().__init__()
+        self.range, self.format = range, range.format
+        self.calibration: Calibration = calibration or Ema()
+        for name in _FIELDS[:4]:
+            self.register_buffer(name, None)
+        if self.learned:
+            self.register_parameter("scale", nn.Parameter(torch.ones(1)))
+            self.register_buffer("zero", None)
+        else:
+            self.register_buffer("scale", None)
+            self.register_buffer("zero", None)
+        # says on which device the fields are that come from a state dict
+        self.register_buffer("place", torch.empty(0), persistent=False)
+        self._stale = False  # whether the histogram has values that the range does not know of
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.observing:
+            self.observe(x)
+        return self.round(x)
+
+    def round(self, x: Tensor) -> Tensor:
+        """x rounded in the range as it is; nothing is observed."""
+        return self.rounder()(x)
+
+    def rounder(self) -> Callable[[Tensor], Tensor]:
+        """`round` for many calls: scale and zero are computed once."""
+        if not self.observed:
+            return _unrounded
+        if self.learned:
+            assert self.scale is not None
+            return partial(static.learned, scale=self.scale.abs(), code_range=self.code_range)
+        scale, zero = self.scale_and_zero()
+        return partial(static.fake_quantize, scale=scale, zero=zero, code_range=self.code_range)
+
+    # ---- what is known -------------------------------------------------------------------------
+
+    @property
+    def learned(self) -> bool:
+        """Whether the scale is a parameter."""
+        return isinstance(self.format.clip, LearnedClip)
+
+    @property
+    def frozen(self) -> bool:
+        if self.learned:
+            return self.observed and self.scale is not None and not self.scale.requires_grad
+        return self.scale is not None
+
+    @property
+    def observed(self) -> bool:
+        """Whether there is a range, observed or frozen."""
+        return self.range_max is not None or self.histogram is not None or self._has_scale
+
+    @property
+    def observing(self) -> bool:
+        return self.training and not self.frozen
+
+    @property
+    def code_range(self) -> tuple[int, int]:
+        """(qmin, qmax)."""
+        return self.format.grid.qmin, self.format.grid.qmax
+
+    @torch.no_grad()
+    def scale_and_zero(self) -> tuple[Tensor, Tensor | None]:
+        """Scale and zero f32 [1] of the range as it is. Raises QdslError (Q717) without values."""
+        if self._has_scale:
+            assert self.scale is not None
+            return self.scale.abs(), self.zero
+        self._derive()
+        if self.range_min is None or self.range_max is None:
+            raise QdslError([self.unobserved()])
+        low, high = self.range_min, self.range_max
+        if not self.learned:
+            scale, zero = static.scale_and_zero(low, high, self.format)
+            return scale.view(1), None if zero is None else zero.view(1)
+        assert self.scale is not None
+        return self.scale.detach().abs(), None
+
+    @property
+    def _has_scale(self) -> bool:
+        return not self.learned and self.scale is not None
+
+    # ---- calibration ---------------------------------------------------------------------------
+
+    def begin(self, calibration: Calibration | None) -> None:
+        """Starts to observe: an average goes on from the range as it is, a histogram is new.
+
+        None freezes; raises QdslError (Q717) where nothing was observed.
+        """
+        if calibration is None:
+            self.freeze()
+            return
+        self.unfreeze()
+        self.calibration = calibration
+        self.histogram = self.limit = None
+
+    def reset(self) -> None:
+        """Forgets what was observed, and a frozen range."""
+        self.unfreeze()
+        self.range_min = self.range_max = self.histogram = self.limit = None
+
+    @torch.no_grad()
+    def freeze(self) -> None:
+        """Fixes scale and zero; a frozen range stays. Raises QdslError (Q717)."""
+        if self.frozen:
+            return
+        if not self.observed:
+            raise QdslError([self.unobserved()])
+        scale, zero = self.scale_and_zero()
+        if self.learned:
+            assert self.scale is not None
+            self.scale.copy_(scale)
+            self.scale.requires_grad_(False)
+        else:
+            self.scale, self.zero = scale.clone(), None if zero is None else zero.clone()
+        self.histogram = self.limit = None
+
+    def unfreeze(self) -> None:
+        """Lets the range follow what is observed again."""
+        if self.learned:
+            assert self.scale is not None
+            self.scale.requires_grad_(True)
+        else:
+            self.scale = self.zero = None
+
+    @torch.no_grad()
+    def observe(self, x: Tensor) -> None:
+        """Takes the values of x into the range; those that are not finite count as 0."""
+        if x.numel() == 0 and not agreed.several():
+            return
+        values = x.detach().float()
+        match self.calibration:
+            case Percentile() | Mse() if not self.learned:
+                self._count(values)
+            case _:
+                self._average(values)
+
+    def _average(self, x: Tensor) -> None:
+        low, high = agreed.extremes(x)
+        if self.range_min is None or self.range_max is None:
+            self.range_min, self.range_max = low, high
+            if self.learned:
+                self._begin_learning(x, high)
+        elif not self.learned:
+            momentum = self.calibration.momentum if isinstance(self.calibration, Ema) else 0.99
+            for own, new in ((self.range_min, low), (self.range_max, high)):
+                own.mul_(momentum).add_(new * (1 - momentum))
+
+    def _begin_learning(self, x: Tensor, high: Tensor) -> None:
+        """LSQ begins with s = 2·mean|x| / sqrt(qmax), PACT with the largest value."""
+        assert self.scale is not None
+        _, qmax = self.code_range
+        if self.format.grid.signed:
+            begin = agreed.mean(x.abs().mean()) * 2 / qmax**0.5
+        else:
+            begin = high / qmax
+        self.scale.copy_(torch.where(begin > 0, begin, 1.0).view(1))
+
+    def _count(self, x: Tensor) -> None:
+        if self.histogram is None or self.limit is None:
+            before = histogram.empty(x)
+        else:
+            before = Histogram(self.histogram, self.limit)
+        found = agreed.counted(before, x)
+        self.histogram, self.limit = found.counts, found.limit
+        self._stale = True
+
+    def _derive(self) -> None:
+        """Finds the range in the histogram."""
+        if not self._stale or self.histogram is None or self.limit is None:
+            return
+        seen = Histogram(self.histogram, self.limit)
+        if isinstance(self.calibration, Percentile):
+            found = histogram.percentile(seen, self.calibration.share, self.format)
+        else:
+            found = histogram.least_squares(seen, self.format)
+        (self.range_min, self.range_max), self._stale = found, False
+
+    def unobserved(self) -> Diagnostic:
+        """Says that the range has seen no values."""
+        name = f"`{self.range.path}`, {self.range.name}"
+        return error(
+            "Q717",
+            f"the static range of {name} has seen no values",
+            help="calibrate first: `program.calibrate(inputs, calibration)`, or a stage of the"
+            " recipe with `calibrate`",
+        )
+
+    # ---- state ---------------------------------------------------------------------------------
+
+    def extra_repr(self) -> str:
+        return f"{self.range.path} {self.range.name}: {self.format}"
+
+    def _load_from_state_dict(
+        self, state_dict: Mapping[str, Any], prefix: str, *arguments: Any
+    ) -> None:
+        # which fields there are depends on what was saved
+        for name in _FIELDS:
+            if name in self._buffers:
+                saved, own = state_dict.get(prefix + name), getattr(self, name)
+                if saved is None:
+                    setattr(self, name, None)
+                elif own is None or own.shape != saved.shape:
+                    setattr(self, name, torch.empty_like(saved, device=self.place.device))
+        super()._load_from_state_dict(state_dict, prefix, *arguments)
+        self._stale = self.histogram is not None
+
+
+def watched(x: Tensor, observer: Observer) -> Tensor:
+    """x as it is; it is observed where the observer does."""
+    if observer.observing:
+        observer.observe(x)
+    return x
+
+
+def _unrounded(x: Tensor) -> Tensor:
+    return x
+
+
+class FixedRange(nn.Module):
+    """Scale f32 [1] and zero f32 [1] of a range in a packed program."""
+
+    scale: Tensor
+    zero: Tensor | None
+
+    def __init__(self, scale: Tensor, zero: Tensor | None) -> None:
+        super().__init__()
+        self.register_buffer("scale", scale)
+        self.register_buffer("zero", zero)

@@ -1,0 +1,1 @@
+"""Quantizes a trained program without training it."""
