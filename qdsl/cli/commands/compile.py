@@ -40,6 +40,8 @@ def configure(parser: ArgumentParser) -> None:
         " errors of rounding (GPTQ) as well",
     )
     parser.add_argument("--report", action="store_true", help="print the error of each weight")
+    help = "write the frozen state too, which `qdsl verify` compares the packed file with"
+    parser.add_argument("--state", metavar="FILE", type=Path, help=help)
     help = "where to write; `VARIANT.qpack` without it"
     parser.add_argument("-o", "--output", metavar="FILE", type=Path, help=help)
 
@@ -62,7 +64,7 @@ def run(arguments: Namespace) -> int:
         return fail(f"`{arguments.weights}` is a frozen state", "leave `--method gptq` out")
     found = _quantized(program, arguments)
     path = arguments.output or Path(f"{variant.name}.qpack")
-    _write(program, path)
+    _write(program, path, arguments.state)
     if arguments.report and found:
         print(found)
     return 0
@@ -116,9 +118,12 @@ def _compensated(program: "Program", inputs: "list[Given]") -> "Compensation":
         return compensate_program(program, inputs, notice)
 
 
-def _write(program: "Program", path: Path) -> None:
+def _write(program: "Program", path: Path, state: Path | None) -> None:
+    from qdsl.fx.restore import save_frozen
     from qdsl.size.quantity import exact_bytes
 
+    if state is not None:
+        save_frozen(program, state)
     count = program.pack(path)
     print(f"wrote {path}: {exact_bytes(count)}")
 
@@ -140,6 +145,10 @@ COMMAND = Command(
         (
             "qdsl compile m.qspec#small --weights w.pt --inputs x.safetensors --method gptq",
             "later inputs of a row make up for the errors of earlier ones",
+        ),
+        (
+            "qdsl compile m.qspec#small --weights w.pt --state small.safetensors",
+            "with what `qdsl verify --checkpoint` takes",
         ),
         ("qdsl compile m.qspec#small --seed 0", "a file to try kernels with"),
     ),
