@@ -18,6 +18,8 @@ DEFAULT_BACKEND = "cpu"
 REFERENCE = "reference"
 """The back end that every format runs on, exactly and slowly: a target has to ask for it."""
 
+_OR_SLOWLY = "`target = reference` (`--backend reference` of a packed file), slowly"
+
 
 def kernels(model: Model, target: "Profile | None" = None) -> Callable[[Storage], str]:
     """Says the kernel of each storage of the model on the target's back end.
@@ -83,7 +85,7 @@ def _unserved_values(model: Model, backend: Backend) -> Iterator[Diagnostic]:
             if (property, activation_word(format)) not in served:
                 paths = [p for p, f in formats.items() if f == format]
                 message = f"back end `{backend.name}` has no kernel for {_listed(paths)}"
-                help = f"leave `{property}` out: it is f32"
+                help = f"leave `{property}` out: it is f32; or all by {_OR_SLOWLY}"
                 yield error("Q510", f"{message}: {property} in {format}", help=help)
 
 
@@ -101,7 +103,7 @@ def _diagnostic(needs: Sequence[Need], backend: str) -> Diagnostic:
     what = f"{need.operation} of {need.storage.format} with {word} activations"
     paths = list(dict.fromkeys(n.path for n in needs))
     message = f"back end `{backend}` has no kernel for {_listed(paths)}: {what}"
-    help = f"give `{need.path}` another weight format, or f32 activations"
+    help = f"give `{need.path}` another weight format, or f32 activations; or all by {_OR_SLOWLY}"
     # a packed file does not know the text it came from
     return error("Q510", message, None if span == no_span() else span, help=help)
 

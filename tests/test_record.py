@@ -97,7 +97,7 @@ def test_nothing_changes(pair: Any) -> None:
     assert one.left == 1
 
 
-NODE = Argument(None, Integer(1, no_span()), False, no_span())
+NODE = Argument(None, Integer(1, "1", no_span()), False, no_span())
 
 
 @pytest.mark.parametrize("value", [Single(3), Empty(), NODE])

@@ -3,15 +3,16 @@
 One line of words, each with one space before the next:
 
     qdsl-verify/1 backend=cpu/avx2 layers=12 codes=12 equal=9 bound=12 worst=0.0312 entries=4/4
-    inputs=0123456789abcdef file=0123456789abcdef
+    inputs=0123456789abcdef file=0123456789abcdef sum=01234567
 
 docs/artifact.md says what each means. A certificate vouches for one file: `file` begins the digest
-of its header, which covers everything else.
+of its header, which covers everything else. `sum` guards the line against damage, not forgery.
 """
 
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Any
 
 from qdsl.artifact.header import CERTIFICATE_BYTES
@@ -24,7 +25,9 @@ _LINE = re.compile(
     r" worst=(?P<worst>\d\.\d{4})"
     r" entries=(?P<entries_equal>\d{1,6})/(?P<entries>\d{1,6})"
     r" inputs=(?P<inputs>[0-9a-f]{16}) file=(?P<file>[0-9a-f]{16})"
+    r" sum=[0-9a-f]{8}"
 )
+_SUM_CHARACTERS = 8
 DIGEST_CHARACTERS = 16
 _READ: Mapping[str, Callable[[str], Any]] = {  # words that are no counts
     "backend": str,
@@ -64,6 +67,7 @@ class Certificate:
             f"codes={self.codes} equal={self.equal} bound={self.bound} worst={self.worst:.4f} "
             f"entries={self.entries_equal}/{self.entries} inputs={self.inputs} file={self.file}"
         )
+        line += f" sum={sha256(line.encode()).hexdigest()[:_SUM_CHARACTERS]}"
         if len(line) > CERTIFICATE_BYTES or not _LINE.fullmatch(line):
             raise ValueError(f"no certificate says `{line}`")
         return line

@@ -8,8 +8,7 @@ that they can be filled, checked and blanked without parsing anything.
 import json
 from collections.abc import Iterable, Mapping
 from hashlib import sha256
-
-from qdsl.artifact.codec import Json
+from json.encoder import encode_basestring_ascii
 
 VERSION = 1
 ALIGNMENT = 64
@@ -62,12 +61,19 @@ def render(
         "qdsl:model": model,
         **{alias: ties[alias] for alias in sorted(ties)},
     }
-    table: dict[str, Json] = {"__metadata__": metadata}
-    for key, dtype, shape, begin, end in tensors:
-        table[key] = {"dtype": dtype, "shape": shape, "data_offsets": (begin, end)}
-    text = json.dumps(table, separators=(",", ":")).encode("ascii")
+    head = json.dumps({"__metadata__": metadata}, separators=(",", ":"))
+    table = "".join(map(_tensor, tensors))
+    text = f"{head[:-1]}{table}}}".encode("ascii")
     text += b" " * (-(LENGTH_BYTES + len(text)) % ALIGNMENT)
     return len(text).to_bytes(LENGTH_BYTES, "little") + text
+
+
+def _tensor(tensor: tuple[str, str, tuple[int, ...], int, int]) -> str:
+    """A member of the header; they are many, and a dict for each would cost more than the rest."""
+    key, dtype, shape, begin, end = tensor
+    axes = ",".join(map(str, shape))
+    place = f'"shape":[{axes}],"data_offsets":[{begin},{end}]'
+    return f',{encode_basestring_ascii(key)}:{{"dtype":"{dtype}",{place}}}'
 
 
 def digest(data: bytes) -> str:

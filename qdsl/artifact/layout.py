@@ -157,7 +157,7 @@ def storage_bytes(storage: Storage) -> Mapping[Part, int]:
 Tensor = tuple[Part, str, tuple[int, ...], int]
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=16384)
 def _parts(format: WeightFormat, parameter: Parameter) -> tuple[Tensor, ...]:
     grid, (outputs, k) = format.grid, parameter.matrix
     kept, index_bits = kept_per_row(format.pattern, k)

@@ -33,7 +33,7 @@ def model_to_json(model: Model) -> str:
     return canonical(_structure(model.root, model.entries).fork().model(model))
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=2)
 def _structure(root: Module, entries: tuple[Entry, ...]) -> "_Writer":
     """The tables of a model's structure: variants of one model differ in their storages alone."""
     return _Writer(root, entries)

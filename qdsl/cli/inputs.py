@@ -1,5 +1,6 @@
 """Reads recorded inputs of a model's entries from a safetensors file."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
@@ -8,6 +9,8 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from qdsl.diagnostic.model import QdslError, error
+from qdsl.ir import op
+from qdsl.ir.flat import graphs
 from qdsl.ir.model import Entry, Model, TensorType
 
 DTYPES = {"f32": torch.float32, "i64": torch.int64, "bool": torch.bool}
@@ -22,7 +25,7 @@ def read_inputs(
 
     Without `every`, entries of which the file has nothing are left out, but not all; `entry` asks
     for that one alone. Raises QdslError: Q001 for a file that cannot be read, Q602 for one of
-    another kind, Q712 for tensors that lack or do not fit.
+    another kind, Q712 for tensors that lack or do not fit, ids outside of a table among them.
     """
     try:
         tensors = load_file(path)
@@ -34,10 +37,13 @@ def read_inputs(
     if not every:
         some = [e for e in wanted if any(k.startswith(f"{e.name}.") for k in tensors)]
         wanted = some or wanted  # with none recorded, what lacks is told of the first
-    return [(e.name, _given(e, tensors, path)) for e in wanted]
+    rows = _table_rows(model)
+    return [(e.name, _given(e, tensors, path, rows)) for e in wanted]
 
 
-def _given(entry: Entry, tensors: dict[str, Tensor], path: Path) -> list[Tensor | None]:
+def _given(
+    entry: Entry, tensors: dict[str, Tensor], path: Path, rows: Mapping[str, int]
+) -> list[Tensor | None]:
     sizes: dict[str, int] = {}
     found: list[Tensor | None] = []
     for input in entry.inputs:
@@ -50,6 +56,9 @@ def _given(entry: Entry, tensors: dict[str, Tensor], path: Path) -> list[Tensor 
             shape = "×".join(map(str, tensor.shape)) or "scalar"
             message = f"`{key}` of `{path}` is {tensor.dtype} {shape}, not {input.type}"
             raise QdslError([error("Q712", message)])
+        if tensor is not None and key in rows and not _within(tensor, rows[key]):
+            message = f"`{key}` of `{path}` has ids outside of 0 to {rows[key] - 1}"
+            raise QdslError([error("Q712", message, help="they are looked up in a table")])
         found.append(tensor)
     return found
 
@@ -63,3 +72,26 @@ def _fits(tensor: Tensor, type: TensorType, sizes: dict[str, int]) -> bool:
         for dim, size in zip(type.shape, tensor.shape, strict=True)
     )
     return tuple(wanted) == tuple(tensor.shape)
+
+
+def _within(ids: Tensor, rows: int) -> bool:
+    return ids.numel() == 0 or bool((ids.min() >= 0) & (ids.max() < rows))
+
+
+def _table_rows(model: Model) -> dict[str, int]:
+    """`entry.input` → rows of the smallest table in which its ids are looked up."""
+    sizes = {s.path: s.parameter.shape[0] for s in model.storages}
+    found: dict[str, int] = {}
+    for graph in graphs(model):
+        # values that are ids of an input, moved or padded
+        ids = {n: f"{graph.entry}.{i.name}" for n, i in enumerate(graph.inputs)}
+        for node in (flat.node for flat in graph.nodes):
+            key = ids.get(node.inputs[0]) if node.inputs else None
+            if key is None:
+                continue
+            if isinstance(node.op, op.Reshape | op.Transpose | op.Expand | op.Pad):
+                ids[node.outputs[0]] = key
+            elif isinstance(node.op, op.Embedding):
+                table = sizes[model.ties.get(node.parameters[0], node.parameters[0])]
+                found[key] = min(table, found.get(key, table))
+    return found

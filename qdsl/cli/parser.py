@@ -29,8 +29,11 @@ class Parser(ArgumentParser):
     def _help(self, message: str) -> str:
         from qdsl.diagnostic.suggest import did_you_mean
 
-        words = (w.partition("=")[0] for w in message.split() if w.startswith("-"))
-        near = next((n for w in words if (n := did_you_mean(w, options(self)))), None)
+        known = options(self)
+        words = (w.partition("=")[0].rstrip(":") for w in message.split() if w.startswith("-"))
+        # argparse names `-o/--output:` where its value is what is wrong
+        wrong = (w for w in words if not {*w.split("/")} <= {*known})
+        near = next((n for w in wrong if (n := did_you_mean(w, known))), None)
         return f"did you mean `{near}`?" if near else f"see `{self.prog} --help`"
 
     def format_help(self) -> str:

@@ -1,6 +1,9 @@
 """Does what `qdsl train` says: runs the recipe, packs, and shows what came of it."""
 
+import os
+import re
 import sys
+import time
 from argparse import Namespace
 from contextlib import closing
 from functools import partial
@@ -22,6 +25,7 @@ from qdsl.recipes import teacher
 from qdsl.spec import Spec
 from qdsl.train import checkpoint
 from qdsl.train.curve import Point, read_curve
+from qdsl.train.fingerprint import fingerprint
 from qdsl.train.replicas import Replicas, replicas
 from qdsl.train.run import Run, train
 from qdsl.train.task import Share
@@ -30,8 +34,29 @@ AVERAGED = 20
 """Losses of so many steps, at most a quarter, make the first and the last one of a stage."""
 
 
+PATIENCE = 5.0
+"""Seconds in which the launcher ends a process after the first one has failed."""
+
+
 def train_variant(arguments: Namespace) -> int:
     """Runs the command; returns the exit status."""
+    try:
+        return _train_variant(arguments)
+    except (QdslError, OSError):
+        _leave_to_the_first()
+        raise
+
+
+def _leave_to_the_first() -> None:
+    """Lets the first process alone tell what all of them find: torchrun then ends the others.
+
+    One that lives on has found what the first has not, and tells it.
+    """
+    if os.environ.get("RANK", "0") != "0":
+        time.sleep(PATIENCE)
+
+
+def _train_variant(arguments: Namespace) -> int:
     spec, variant = open_variant(arguments.spec)
     device = _device(arguments.device) if arguments.device else None
     trainable = open_trainable(variant, arguments.data, arguments.task)
@@ -47,14 +72,17 @@ def train_variant(arguments: Namespace) -> int:
 
 
 def _device(name: str) -> torch.device:
-    """Raises QdslError (Q744) where it is not there."""
+    """Raises QdslError (Q744) where it is not there, or of a kind that nothing is trained on."""
     try:
-        device = torch.device(name)
-        torch.empty(0, device=device)
+        if re.fullmatch(r"cpu|cuda(:[0-9]+)?", name):
+            device = torch.device(name)
+            torch.empty(0, device=device)
+            return device
     except (RuntimeError, AssertionError):
-        message = f"there is no device `{name}` to train on"
-        raise QdslError([error("Q744", message, help="leave out `--device`")]) from None
-    return device
+        pass
+    message = f"there is no device `{name}` to train on"
+    help = "leave out `--device`, or name `cpu`, `cuda` or `cuda:N`"
+    raise QdslError([error("Q744", message, help=help)])
 
 
 def _train(arguments: Namespace, spec: Spec, trainable: Trainable, group: Replicas) -> int:
@@ -67,6 +95,7 @@ def _train(arguments: Namespace, spec: Spec, trainable: Trainable, group: Replic
             loss=trainable.task.loss,
             folder=folder,
             identity=_identity(trainable, arguments.seed),
+            seed=arguments.seed,
             variant=partial(_teacher, arguments.out, spec),
             replicas=group,
             save_every=arguments.save_every,
@@ -77,6 +106,8 @@ def _train(arguments: Namespace, spec: Spec, trainable: Trainable, group: Replic
         except KeyboardInterrupt:
             return _interrupted(run, progress)
     if group.first:
+        if progress.last is None:
+            print("nothing was left to train: `--anew` begins again")
         _finish(program, trainable, run)
     group.wait()
     return 0
@@ -93,13 +124,16 @@ def _finish(program: Program, trainable: Trainable, run: Run) -> None:
         (s.name, str(s.steps), *_losses([p for p in points if p.stage == s.name])) for s in stages
     ]
     print_table(variant.label, ("stage", "steps", "first loss", "last loss"), rows)
+    print(f"losses are means over {AVERAGED} steps, of short stages over a quarter")
     for name, value in trainable.open(stages[-1], Share()).evaluate(program).items():
         print(f"{name}: {value:.4g}")
     print(f"{packed}: {size:,} bytes")
 
 
 def _losses(points: list[Point]) -> tuple[str, str]:
-    """Means over the first and over the last steps of a stage."""
+    """Means over the first and over the last steps of a stage; dashes where its curve is gone."""
+    if not points:
+        return "-", "-"
     count = max(1, min(AVERAGED, len(points) // 4))
     ends = points[:count], points[-count:]
     first, last = (f"{sum(p.loss for p in end) / count:.4g}" for end in ends)
@@ -118,9 +152,11 @@ def _interrupted(run: Run, progress: Progress) -> int:
 
 
 def _identity(trainable: Trainable, seed: int) -> str:
-    """What is trained on what."""
+    """What is trained on what. Raises QdslError (Q731), OSError."""
     said = sha256(model_to_json(trainable.variant.model).encode())
     said.update(repr((trainable.recipe, sorted(trainable.options.items()), seed)).encode())
+    files = trainable.kind.files(trainable.data, trainable.options)
+    said.update(fingerprint(files).encode())
     return said.hexdigest()
 
 

@@ -48,6 +48,8 @@ def round_values(
 
 
 def _rounded(x: Tensor, top: Tensor) -> tuple[Tensor, Tensor]:
+    # in bf16 the codes would be others, 128 among them
+    x, top = x.float(), top.float()
     multiplier = quotient(INT8_MAX, top)
     multiplier = torch.where(multiplier.isfinite(), multiplier, 0.0)
     finite = top.isfinite()
@@ -59,7 +61,7 @@ def fake_quantize(x: Tensor, activations: str) -> Tensor:
     """`codes · scale` with gradient 1: the scale is a constant and no code is out of range."""
     with torch.no_grad():
         codes, scale = quantize(x, activations)
-    return straight_through(x, codes * scale)
+    return straight_through(x, (codes * scale).to(x.dtype))
 
 
 def _largest(x: Tensor, activations: str) -> Tensor:

@@ -8,9 +8,9 @@ import torch
 
 from qdsl.fx.program import Program
 from qdsl.fx.ranges import freeze_ranges
-from qdsl.fx.recording import Inputs
+from qdsl.fx.recording import Inputs, of_entries
 from qdsl.fx.trained import TrainedLayers
-from qdsl.recipes.schedule import Calibration, Ema
+from qdsl.recipes.schedule import Calibration, Mse
 
 
 @torch.no_grad()
@@ -19,20 +19,24 @@ def calibrate(
 ) -> Program:
     """Runs entries of a QAT program in evaluation mode with its observers on, then freezes these.
 
-    Values are seen as they are with weights rounded and activations not. Raises QdslError (Q717)
-    for a range that no input reaches, ValueError for a program that is no QAT program.
+    Values are seen as they are with weights rounded and activations not; without a calibration the
+    ranges are those of least squared rounding error (`Mse`). Raises QdslError (Q717)
+    for a range that no input reaches, ValueError for a program that is no QAT program and an entry
+    that there is not, TypeError for what is no calibration.
     """
     lowering = program.lowering
     if not isinstance(lowering, TrainedLayers) or not lowering.quantized:
         raise ValueError("only a QAT program in training mode's graphs is calibrated")
+    if not isinstance(calibration, Calibration | None):
+        raise TypeError(f"`{calibration}` is no calibration, as `Mse()` is one")
     observers = [observer for _, _, observer in program.ranges()]
     for observer in observers:
         observer.reset()
-        observer.begin(calibration or Ema())
+        observer.begin(calibration or Mse())
     with _unrounded(program, lowering):
         for observer in observers:
             observer.train()
-        for entry, values in inputs:
+        for entry, values in of_entries(program, inputs):
             program.entry(entry)(*values)
     freeze_ranges(observers)
     return program

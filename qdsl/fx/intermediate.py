@@ -9,7 +9,7 @@ from torch import Tensor
 
 from qdsl.fx.lower import lower
 from qdsl.fx.program import Program, function_of
-from qdsl.ir.flat import Graph, graphs
+from qdsl.ir.flat import FlatNode, Graph, graphs
 from qdsl.ir.model import Model, join
 
 Values = dict[str, list[Tensor]]  # by path, in the order in which entries are called
@@ -17,18 +17,20 @@ Values = dict[str, list[Tensor]]  # by path, in the order in which entries are c
 
 def has_value(model: Model, path: str) -> bool:
     """Whether some entry computes a value of that path."""
-    return any(_number(graph, path) is not None for graph in graphs(model))
+    return any(_node(graph, path) is not None for graph in graphs(model))
 
 
 class Intermediate:
     """What a program computes at some paths: of layers and blocks, and of values (`a.forward.x`).
 
-    A block's value is what its last operation gives. Gradients go through the values.
+    A block's value is what its last operation gives; that of a layer with a folded norm is what the
+    norm gives, in float as in QAT. Gradients go through the values.
     """
 
     def __init__(self, program: Program, paths: Sequence[str]) -> None:
         self.program = program
-        self._graphs = {g.entry: (g, _numbers(g, paths)) for g in graphs(program.ir)}
+        norms = {fold.into: fold.norm for fold in program.packed_ir.folds}
+        self._graphs = {g.entry: (g, _numbers(g, paths, norms)) for g in graphs(program.ir)}
         self._functions = {
             name: (function_of(lower(_extended(g, numbers), program.lowering), name), g, numbers)
             for name, (g, numbers) in self._graphs.items()
@@ -68,15 +70,25 @@ def _extended(graph: Graph, numbers: Mapping[str, int]) -> Graph:
     return replace(graph, outputs=(*graph.outputs, *numbers.values()))
 
 
-def _numbers(graph: Graph, paths: Sequence[str]) -> dict[str, int]:
-    """The number of the value at each path that the entry computes."""
-    found = ((path, _number(graph, path)) for path in paths)
-    return {path: number for path, number in found if number is not None}
+def _numbers(graph: Graph, paths: Sequence[str], norms: Mapping[str, str]) -> dict[str, int]:
+    """The number of the value at each path that the entry computes; `norms` are folded ones, by
+    the layer that takes them in."""
+    found = ((path, _node(graph, path)) for path in paths)
+    return {path: _normed(graph, flat, norms) for path, flat in found if flat is not None}
 
 
-def _number(graph: Graph, path: str) -> int | None:
+def _normed(graph: Graph, flat: FlatNode, norms: Mapping[str, str]) -> int:
+    """The node's value, or that of the folded norm which alone reads it."""
+    value = flat.node.outputs[0]
+    if (norm := norms.get(flat.path)) is None:
+        return value
+    readers = (n for n in graph.nodes if n.path == norm and value in n.node.inputs)
+    return next(readers).node.outputs[0]
+
+
+def _node(graph: Graph, path: str) -> FlatNode | None:
     for flat in reversed(graph.nodes):
         inside = flat.path == path or flat.path.startswith(f"{path}.")
         if inside or (flat.node.name and join(flat.path, flat.node.name) == path):
-            return flat.node.outputs[0]
+            return flat
     return None

@@ -11,26 +11,28 @@ from qdsl.diagnostic.model import Diagnostic, QdslError, error
 from qdsl.fx import agreed, histogram
 from qdsl.fx.histogram import Histogram
 from qdsl.fx.numerics import static
+from qdsl.fx.observing import is_paused
 from qdsl.ir.format import LearnedClip
 from qdsl.ir.ranges import Range
 from qdsl.recipes.schedule import Calibration, Ema, Mse, Percentile
 
-_FIELDS = ("range_min", "range_max", "histogram", "limit", "scale", "zero")
+_FIELDS = ("range_min", "range_max", "histogram", "limit", "fixed", "scale", "zero")
 
 
 class Observer(nn.Module):
     """x f32 of any shape → x rounded in a range that all calls share.
 
     In training mode, until it is frozen, a call first shows x to the calibration: all of its
-    values, padding too. They pass unrounded before the first observation. Under torch.distributed
-    every process sees the values of all. Frozen, `scale` and `zero` f32 [1] stand, and nothing else
-    is read.
+    values, padding too. Before the first observation values pass unrounded in training mode, in
+    evaluation mode they raise QdslError (Q717). Under torch.distributed every process sees the
+    values of all. Frozen, `scale` and `zero` f32 [1] stand, and nothing else is read.
     """
 
     range_min: Tensor | None
     range_max: Tensor | None
     histogram: Tensor | None
     limit: Tensor | None
+    fixed: Tensor | None
     scale: Tensor | None
     zero: Tensor | None
     place: Tensor
@@ -39,7 +41,7 @@ class Observer(nn.Module):
         super().__init__()
         self.range, self.format = range, range.format
         self.calibration: Calibration = calibration or Ema()
-        for name in _FIELDS[:4]:
+        for name in _FIELDS[:5]:
             self.register_buffer(name, None)
         if self.learned:
             self.register_parameter("scale", nn.Parameter(torch.ones(1)))
@@ -63,7 +65,9 @@ class Observer(nn.Module):
     def rounder(self) -> Callable[[Tensor], Tensor]:
         """`round` for many calls: scale and zero are computed once."""
         if not self.observed:
-            return _unrounded
+            if self.training:
+                return _unrounded
+            raise QdslError([self.unobserved()])
         if self.learned:
             assert self.scale is not None
             return partial(static.learned, scale=self.scale.abs(), code_range=self.code_range)
@@ -79,9 +83,7 @@ class Observer(nn.Module):
 
     @property
     def frozen(self) -> bool:
-        if self.learned:
-            return self.observed and self.scale is not None and not self.scale.requires_grad
-        return self.scale is not None
+        return self.fixed is not None if self.learned else self.scale is not None
 
     @property
     def observed(self) -> bool:
@@ -90,7 +92,7 @@ class Observer(nn.Module):
 
     @property
     def observing(self) -> bool:
-        return self.training and not self.frozen
+        return self.training and not self.frozen and not is_paused()
 
     @property
     def code_range(self) -> tuple[int, int]:
@@ -147,7 +149,7 @@ class Observer(nn.Module):
         if self.learned:
             assert self.scale is not None
             self.scale.copy_(scale)
-            self.scale.requires_grad_(False)
+            self._fix(torch.ones((), dtype=torch.bool, device=self.scale.device))
         else:
             self.scale, self.zero = scale.clone(), None if zero is None else zero.clone()
         self.histogram = self.limit = None
@@ -155,10 +157,15 @@ class Observer(nn.Module):
     def unfreeze(self) -> None:
         """Lets the range follow what is observed again."""
         if self.learned:
-            assert self.scale is not None
-            self.scale.requires_grad_(True)
+            self._fix(None)
         else:
             self.scale = self.zero = None
+
+    def _fix(self, fixed: Tensor | None) -> None:
+        """Whether a learned scale is trained; `fixed` keeps it in the state."""
+        assert self.scale is not None
+        self.fixed = fixed
+        self.scale.requires_grad_(fixed is None)
 
     @torch.no_grad()
     def observe(self, x: Tensor) -> None:
@@ -206,6 +213,8 @@ class Observer(nn.Module):
         """Finds the range in the histogram."""
         if not self._stale or self.histogram is None or self.limit is None:
             return
+        if not bool(self.histogram.any()):
+            return
         seen = Histogram(self.histogram, self.limit)
         if isinstance(self.calibration, Percentile):
             found = histogram.percentile(seen, self.calibration.share, self.format)
@@ -219,8 +228,8 @@ class Observer(nn.Module):
         return error(
             "Q717",
             f"the static range of {name} has seen no values",
-            help="calibrate first: `program.calibrate(inputs, calibration)`, or a stage of the"
-            " recipe with `calibrate`",
+            help="calibrate first: `qdsl compile --method calibrate --inputs FILE`,"
+            " `program.calibrate(inputs, calibration)`, or a stage of the recipe with `calibrate`",
         )
 
     # ---- state ---------------------------------------------------------------------------------
@@ -228,9 +237,15 @@ class Observer(nn.Module):
     def extra_repr(self) -> str:
         return f"{self.range.path} {self.range.name}: {self.format}"
 
+    @torch.no_grad()
+    def _save_to_state_dict(self, *arguments: Any) -> None:
+        self._derive()  # by the calibration, which a state does not tell
+        super()._save_to_state_dict(*arguments)
+
     def _load_from_state_dict(
         self, state_dict: Mapping[str, Any], prefix: str, *arguments: Any
     ) -> None:
+        was_frozen = self.frozen
         # which fields there are depends on what was saved
         for name in _FIELDS:
             if name in self._buffers:
@@ -240,7 +255,9 @@ class Observer(nn.Module):
                 elif own is None or own.shape != saved.shape:
                     setattr(self, name, torch.empty_like(saved, device=self.place.device))
         super()._load_from_state_dict(state_dict, prefix, *arguments)
-        self._stale = self.histogram is not None
+        if self.learned and was_frozen != self.frozen:
+            self._fix(self.fixed)
+        self._stale = self.range_max is None and self.histogram is not None
 
 
 def watched(x: Tensor, observer: Observer) -> Tensor:

@@ -101,6 +101,8 @@ def lstm(
     weight_hr: Tensor | None = None,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """x [B, T, in], h [B, out], c [B, hidden] → y [B, T, out], h, c; gates i, f, g, o."""
+    if x.shape[1] == 0:  # which torch refuses
+        return x.new_empty((x.shape[0], 0, h.shape[-1])), h, c
     weights = [weight_ih, weight_hh, bias, torch.zeros_like(bias)]
     if weight_hr is not None:
         weights.append(weight_hr)
@@ -113,6 +115,8 @@ def gru(
     x: Tensor, h: Tensor, weight_ih: Tensor, weight_hh: Tensor, bias: Tensor, bias_hn: Tensor
 ) -> tuple[Tensor, Tensor]:
     """x [B, T, in], h [B, hidden] → y [B, T, hidden], h; gates r, z, n."""
+    if x.shape[1] == 0:  # which torch refuses
+        return x.new_empty((x.shape[0], 0, h.shape[-1])), h
     weights = [weight_ih, weight_hh, bias, recurrent_bias(bias_hn)]
     y, h = torch.gru(x, h.unsqueeze(0), weights, True, 1, 0.0, False, False, True)
     return y, h.squeeze(0)

@@ -21,7 +21,7 @@ def rounded(equation: str, x: Tensor, y: Tensor, activations: str) -> Tensor:
 def _fake(x: Tensor, axes: tuple[int, ...]) -> Tensor:
     with torch.no_grad():
         codes, scale = quantize_over(x, axes)
-    return straight_through(x, codes * scale)
+    return straight_through(x, (codes * scale).to(x.dtype))
 
 
 def matmul(

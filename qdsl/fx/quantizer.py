@@ -21,11 +21,13 @@ from qdsl.fx.numerics import (
 )
 from qdsl.fx.numerics.gradient import masked
 from qdsl.fx.numerics.quantize import scale_shape
+from qdsl.fx.observing import is_paused
 from qdsl.fx.schedule import Schedule
 from qdsl.fx.scores import score
 from qdsl.fx.version import version
 from qdsl.ir.format import FloatGrid, IntegerGrid, LearnedClip, SearchedClip, WeightFormat
 from qdsl.ir.pattern import Dense
+from qdsl.recipes.schedule import EveryStep
 
 _WHOLE = Fraction(1)
 QUANTIZER = ":q"  # what a quantizer's name adds to its parameter's
@@ -74,9 +76,8 @@ class Quantizer(nn.Module):
         self._cache: tuple[object, Tensor] | None = None
 
     def forward(self, weight: Tensor) -> Tensor:
-        if self.training and not self.frozen and version(weight) != self._seen:
-            self._seen = version(weight)
-            self._advance(weight)
+        if self.training and not self.frozen and not is_paused():
+            self._count(weight)
         if self.frozen:
             return self._evaluated(weight)
         if self.rounding == "none":
@@ -119,11 +120,25 @@ class Quantizer(nn.Module):
         Weights that FSDP gathers are written behind the back of their version.
         """
         self._seen = None
+        if not self.frozen:
+            self._cache = None
 
     @torch.no_grad()
     def update(self, weight: Tensor) -> None:
         """Computes mask and clip from the weight, whatever the schedule says."""
         self._update_mask(weight)
+        self._update_clip(weight)
+
+    @torch.no_grad()
+    def follow(self, weight: Tensor) -> None:
+        """Takes in a weight that was changed outside of a step: its clip, and a mask of every step.
+
+        A mask that was chosen at some step stands: the weight was trained in it.
+        """
+        if self.frozen:
+            return
+        if self.schedule.mask == EveryStep():
+            self._update_mask(weight)
         self._update_clip(weight)
 
     @torch.no_grad()
@@ -172,6 +187,11 @@ class Quantizer(nn.Module):
         del self._buffers["scale"]
         self.register_parameter("scale", scale)
         self._trained_scale = ()
+
+    def _count(self, weight: Tensor) -> None:
+        if version(weight) != self._seen:
+            self._seen = version(weight)
+            self._advance(weight)
 
     def _advance(self, weight: Tensor) -> None:
         self.step += 1

@@ -1,6 +1,6 @@
 """Runs parts of entries: what its operations are given, and one operation on given tensors."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from torch import Tensor
@@ -14,6 +14,16 @@ from qdsl.ir.model import EntryInput, TensorType
 Inputs = tuple[str, Sequence[Tensor | None]]  # an entry and what it is given
 Tensors = tuple[Tensor, ...]
 Given = tuple[FlatNode, list[Tensors]]  # an operation and what it is given, for each batch
+
+
+def of_entries(program: Program, inputs: Iterable[Inputs]) -> Iterator[Inputs]:
+    """The inputs as they are; raises ValueError for those of an entry that there is not."""
+    known = [entry.name for entry in program.ir.entries]
+    for entry, values in inputs:
+        if entry not in known:
+            names = ", ".join(f"`{name}`" for name in known)
+            raise ValueError(f"there is no entry `{entry}`: the model has {names}")
+        yield entry, values
 
 
 def walk(

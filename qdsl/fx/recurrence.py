@@ -32,6 +32,8 @@ def rounded_lstm(
     The inputs of the recurrent product and of the projection are rounded, to dynamic int8 or in the
     one range of the observer; x is as it shall be used. Without `rounds` they are only observed.
     """
+    if x.shape[1] == 0:
+        return x.new_empty((x.shape[0], 0, h.shape[-1])), h, c
     outputs, state = [], _States(observer, rounds)
     for given in F.linear(x, weight_ih, bias).unbind(1):
         gates = given + F.linear(state(h), weight_hh)
@@ -57,6 +59,8 @@ def rounded_gru(
     rounds: bool = True,
 ) -> tuple[Tensor, Tensor]:
     """x [B, T, in], h [B, hidden] → y [B, T, hidden], h; h is rounded for its product."""
+    if x.shape[1] == 0:
+        return x.new_empty((x.shape[0], 0, h.shape[-1])), h
     outputs, bias_hh = [], recurrent_bias(bias_hn)
     state = _States(observer, rounds)
     for given in F.linear(x, weight_ih, bias).unbind(1):

@@ -24,12 +24,16 @@ class LayerReport:
 
 @dataclass(frozen=True, slots=True)
 class EntryReport:
-    """The results of an entry, end to end: exact mode against the packed graph."""
+    """The results of an entry, end to end: exact mode against the packed graph.
+
+    `finite`: exact mode gives at least one number that is finite.
+    """
 
     entry: str
     equal: bool
     max_error: float
     must_be_equal: bool
+    finite: bool = True
 
     @property
     def ok(self) -> bool:

@@ -7,6 +7,7 @@ import torch.distributed as dist
 from torch import Tensor
 
 from qdsl.fx import operations
+from qdsl.fx.observing import is_paused
 from qdsl.fx.operations import Padding
 
 
@@ -25,7 +26,7 @@ def score(matrix: Tensor, inputs: Tensor | None) -> Tensor:
 
 def observe(x: Tensor, inputs: Tensor, training: bool) -> Tensor:
     """x [..., K]; adds Σ|x| over all but the last axis to inputs [1, K], in training."""
-    if training:
+    if training and not is_paused():
         _add(inputs, x.detach().abs().reshape(-1, x.shape[-1]).sum(0))
     return x
 
@@ -40,7 +41,7 @@ def observe_patches(
     training: bool,
 ) -> Tensor:
     """x [B, spatial…, in]; adds the same of what a convolution reads to inputs [groups, K]."""
-    if training:
+    if training and not is_paused():
         rows = operations.patches(x.detach().abs(), kernel, stride, padding, dilation)
         total = rows.reshape(-1, rows.shape[-1]).sum(0)
         # positions · (groups · inputs of a group) → groups, positions · inputs of a group
@@ -51,7 +52,7 @@ def observe_patches(
 
 def observe_states(y: Tensor, inputs: Tensor, h: Tensor, training: bool) -> Tensor:
     """y [B, T, H]; adds the same of the states that a recurrence reads: h [B, H], then y."""
-    if training:
+    if training and not is_paused():
         _add(inputs, h.detach().abs().sum(0) + y.detach()[:, :-1].abs().sum((0, 1)))
     return y
 

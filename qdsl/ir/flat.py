@@ -48,9 +48,9 @@ class _Unroller:
     ends: dict[int, frozenset[int]] = field(default_factory=dict)  # by the id of a body
     labels: dict[int, tuple[str, ...]] = field(default_factory=dict)  # by the id of a body
 
-    def fresh(self) -> int:
-        self.values += 1
-        return self.values - 1
+    def fresh(self, count: int) -> tuple[int, ...]:
+        first, self.values = self.values, self.values + count
+        return tuple(range(first, self.values))
 
     def unroll(self, body: Body, path: str, inputs: Sequence[int]) -> tuple[int, ...]:
         number = dict(enumerate(inputs))
@@ -59,12 +59,12 @@ class _Unroller:
             self.labels[id(body)] = _labels(body)
         ends, labels = self.ends[id(body)], self.labels[id(body)]
         for index, step in enumerate(body.steps):
-            given = tuple(number[i] for i in step.inputs)
+            given = tuple([number[i] for i in step.inputs])
             if isinstance(step, Invoke):
                 results = self.unroll(step.body, join(path, step.member), given)
             else:
-                results = tuple(self.fresh() for _ in step.outputs)
-                parameters = tuple(join(path, p) for p in step.parameters)
+                results = self.fresh(len(step.outputs))
+                parameters = tuple([join(path, p) for p in step.parameters])
                 # not `replace`, which costs more than the rest of this loop
                 node = Node(step.op, given, results, step.types, parameters, step.name, step.span)
                 self.nodes.append(FlatNode(path, node, index in ends, labels[index]))
@@ -102,11 +102,11 @@ def _word(op: Op) -> str:
     return str(getattr(op, "function", type(op).__name__.lower()))
 
 
-@lru_cache(maxsize=128)  # entries are values compared by identity
+@lru_cache(maxsize=4)  # entries are values compared by identity
 def flatten(entry: Entry) -> Graph:
     """The unrolled graph of an entry; ties are not resolved here (Model.ties does)."""
     unroller = _Unroller()
-    inputs = [unroller.fresh() for _ in entry.inputs]
+    inputs = unroller.fresh(len(entry.inputs))
     outputs = unroller.unroll(entry.body, "", inputs)
     return Graph(entry.name, entry.inputs, tuple(unroller.nodes), outputs, entry.results)
 

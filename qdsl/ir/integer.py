@@ -155,7 +155,7 @@ class Plans:
     tables: tuple[Table, ...]
 
 
-@lru_cache(maxsize=64)  # models are compared by identity
+@lru_cache(maxsize=8)  # models are compared by identity
 def plans(model: Model) -> Plans:
     """The plan of each entry of a model of integer arithmetic."""
     from qdsl.ir.integer_rules import plan

@@ -22,7 +22,7 @@ MOST_TERMS = 1 << 16
 _PRODUCTS = (op.Linear, op.Conv, op.Embedding, op.Lstm, op.Gru)
 
 
-@lru_cache(maxsize=64)  # models are compared by identity
+@lru_cache(maxsize=8)  # models are compared by identity
 def integer_findings(model: Model) -> list[Diagnostic]:
     """Q530 for operations, Q531 for weights of products, each once."""
     found: dict[str, Diagnostic] = {}

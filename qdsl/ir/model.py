@@ -148,7 +148,7 @@ class Module:
         return iter(below) if not path else ((join(path, p), m) for p, m in below)
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=256)
 def _walked(module: Module) -> tuple[tuple[str, Module], ...]:
     """Paths from the module, which is walked once for all the places where it stands."""
     found = [("", module)]

@@ -24,7 +24,7 @@ class Need:
     activations: Activations | None = None
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=2)
 def needs(model: Model) -> tuple[Need, ...]:
     """What all entries need, each once, in the order of use; parameters in f32 need nothing."""
     if model.arithmetic is Arithmetic.INTEGER:

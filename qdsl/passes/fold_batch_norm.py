@@ -41,10 +41,13 @@ class _Calls:
     after: defaultdict[str, set[str | None]] = field(default_factory=lambda: defaultdict(set))
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=2)
 def _calls(entries: tuple[Entry, ...]) -> _Calls:
     calls = _Calls()
-    for graph in map(flatten, entries):
+    graphs = [flatten(entry) for entry in entries]
+    if not any(isinstance(flat.node.op, BatchNorm) for graph in graphs for flat in graph.nodes):
+        return calls
+    for graph in graphs:
         users = _users(graph)
         makers = {value: flat for flat in graph.nodes for value in flat.node.outputs}
         for flat in graph.nodes:

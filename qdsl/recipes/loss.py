@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from qdsl.recipes.option import Option, at_least, share
+from qdsl.recipes.option import Option, at_least, below, share
 
 
 @dataclass(frozen=True)
@@ -50,8 +50,9 @@ class Adamw(Option):
     beta2: float = 0.98
 
     def faults(self) -> Iterator[str]:
-        yield from at_least(0, weight_decay=self.weight_decay)
-        yield from share(beta1=self.beta1, beta2=self.beta2)
+        yield from at_least(0, weight_decay=self.weight_decay, beta1=self.beta1, beta2=self.beta2)
+        yield from below(1e6, weight_decay=self.weight_decay)
+        yield from below(1, beta1=self.beta1, beta2=self.beta2)
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,7 @@ class Sgd(Option):
     def faults(self) -> Iterator[str]:
         yield from share(momentum=self.momentum)
         yield from at_least(0, weight_decay=self.weight_decay)
+        yield from below(1e6, weight_decay=self.weight_decay)
 
 
 Optimizer = Adamw | Sgd

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from qdsl.recipes.loss import Adamw, Loss, Optimizer
-from qdsl.recipes.option import Option, at_least, share
-from qdsl.recipes.schedule import Calibration, Mask, Rate, Warmed
+from qdsl.recipes.option import Option, at_least, below, share
+from qdsl.recipes.schedule import FASTEST, Calibration, Mask, Rate, Warmed
 from qdsl.recipes.task import Task
 from qdsl.recipes.teacher import Teacher
 
@@ -48,8 +48,10 @@ class Stage(Option):
         yield from at_least(1, steps=self.steps, batch=self.batch, clip_every=self.clip_every)
         yield from at_least(0, decay=self.decay, clip_gradient=self.clip_gradient, seed=self.seed)
         yield from share(ema=self.ema)
-        if isinstance(self.lr, float) and self.lr < 0:
-            yield f"`lr` is {self.lr:g}, must not be negative"
+        if isinstance(self.lr, float):
+            if self.lr < 0:
+                yield f"`lr` is {self.lr:g}, must not be negative"
+            yield from below(FASTEST, lr=self.lr)
         if self.steps is not None and self.steps >= 1:
             yield from self._unfinished()
 

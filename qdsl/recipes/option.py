@@ -46,6 +46,13 @@ def at_least(least: float, **values: float | None) -> Iterator[str]:
             yield f"`{name}` is {value:g}, must be at least {least:g}"
 
 
+def below(limit: float, **values: float | None) -> Iterator[str]:
+    """Faults of the values that are not below `limit`."""
+    for name, value in values.items():
+        if value is not None and not value < limit:
+            yield f"`{name}` is {value:g}, must be below {limit:g}"
+
+
 def share(**values: float | None) -> Iterator[str]:
     """Faults of the values that are not from 0 to 1."""
     for name, value in values.items():

@@ -3,7 +3,10 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from qdsl.recipes.option import Option, at_least, share
+from qdsl.recipes.option import Option, at_least, below, share
+
+FASTEST = 1e6
+"""Learning rates are below it: far above all that train, far below what overflows f32."""
 
 # ---- learning rate -----------------------------------------------------------------------------
 
@@ -17,6 +20,7 @@ class Warmed(Option):
 
     def faults(self) -> Iterator[str]:
         yield from at_least(0, peak=self.peak, warmup=self.warmup)
+        yield from below(FASTEST, peak=self.peak)
 
 
 @dataclass(frozen=True)
@@ -30,12 +34,20 @@ class Linear(Warmed):
 
     final: float = 0.0
 
+    def faults(self) -> Iterator[str]:
+        yield from super().faults()
+        yield from below(FASTEST, final=self.final)
+
 
 @dataclass(frozen=True)
 class Cosine(Warmed):
     """Falls from `peak` to `final` along half a cosine (SGDR, arXiv 1608.03983)."""
 
     final: float = 0.0
+
+    def faults(self) -> Iterator[str]:
+        yield from super().faults()
+        yield from below(FASTEST, final=self.final)
 
 
 @dataclass(frozen=True)

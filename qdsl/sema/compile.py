@@ -187,6 +187,7 @@ class _Compiler:
         bodies, whole = settled.bodies, root.whole
         module, context = root.module, self.context
         entries = self._entries(root)
+        context.count_operations(sum(e.body.size for e in entries), settled.name.span)
         # of an entry that failed, the values are not known
         whole = whole and len(entries) == _declared(root)
         claims = resolve(bodies, module, ties, shadows, context, entries=entries, whole=whole)

@@ -4,7 +4,14 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 from qdsl.diagnostic.model import Diagnostic, error
-from qdsl.sema.limits import EXPRESSION, MAX_DEPTH, MAX_MATCHES, MAX_PARTS, MAX_WORK
+from qdsl.sema.limits import (
+    EXPRESSION,
+    MAX_DEPTH,
+    MAX_MATCHES,
+    MAX_OPERATIONS,
+    MAX_PARTS,
+    MAX_WORK,
+)
 from qdsl.source import Source, Span
 
 SHOWN_CALLS = 8  # of a chain, the innermost
@@ -23,6 +30,7 @@ class Context:
         self._chain: list[tuple[Span, str]] = []
         self._work = 0
         self._parts = 0
+        self._operations = 0
         self._matches = 0
         self._limits: dict[str, Span] = {}  # where each was reached
 
@@ -110,6 +118,14 @@ class Context:
         self._parts += parts
         if self._parts > MAX_PARTS:
             message = f"models unroll to more than {MAX_PARTS:,} layers and weights"
+            help = "a file's variants count together: repeat less, or split the file"
+            raise self._exhausted(message, span, help)
+
+    def count_operations(self, operations: int, span: Span) -> None:
+        """Counts what entries unroll to; raises Stop beyond the limit of a file."""
+        self._operations += operations
+        if self._operations > MAX_OPERATIONS:
+            message = f"entries unroll to more than {MAX_OPERATIONS:,} operations"
             help = "a file's variants count together: repeat less, or split the file"
             raise self._exhausted(message, span, help)
 

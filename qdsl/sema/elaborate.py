@@ -65,13 +65,13 @@ class Elaborator:
         `what` tells of the call at `span` where something is wrong inside.
         """
         key = (unit, function, arguments.structure())
-        if key not in self.made:
+        made = self.made.get(key)
+        if made is None:
+            if key in self.made:
+                raise Stop
             self.made[key] = None  # stays None when it fails, which is reported once
             with self.context.within(span, what):
-                self.made[key] = self._make(unit, function, arguments, span)
-        made = self.made[key]
-        if made is None:
-            raise Stop
+                made = self.made[key] = self._make(unit, function, arguments, span)
         return made
 
     def trial(self) -> "Elaborator":

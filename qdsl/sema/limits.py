@@ -9,11 +9,11 @@ from qdsl.ir.shape import Dim
 MAX_DEPTH = 32  # blocks within blocks, calls within calls
 MAX_IMPORTS = 32  # files that import each other in a row
 MAX_REPEAT = 100_000  # elements of one `repeat`, rounds of one `for`
-MAX_PARTS = 100_000  # layers, blocks and weights of all variants of a file, unrolled
-MAX_MATCHES = 250_000  # what rules match, over all variants of a file
+MAX_PARTS = 40_000  # layers, blocks and weights of all variants of a file, unrolled
+MAX_MATCHES = 150_000  # what rules match, over all variants of a file
 MAX_PARAMETERS = 10**12  # numbers in the weights of one model
-MAX_OPERATIONS = 500_000  # operations of one entry, unrolled
-MAX_WORK = 400_000  # expressions evaluated and operations made, weighted
+MAX_OPERATIONS = 40_000  # operations of the entries of all variants of a file, unrolled
+MAX_WORK = 350_000  # expressions evaluated and operations made, weighted
 MAX_ARRAY = 10_000  # elements of an array, those of its arrays included
 MAX_RANK = 16  # axes of a tensor
 MAX_DIM = 100  # names and numbers in the formula of one dim

@@ -83,6 +83,7 @@ class _Matcher:
     count: Callable[[int], None]
     sites: Sites
     found: dict[tuple[int, States], list[Hit]] = field(default_factory=dict)
+    advanced: dict[tuple[States, str], States] = field(default_factory=dict)
 
     def below(self, module: Module, states: States) -> list[Hit]:
         """What matches at and below a module, with paths from there."""
@@ -147,6 +148,14 @@ class _Matcher:
         self, states: States, name: str, index: int | None = None, count: int = 0
     ) -> States:
         """The states after one more segment of a path; an element of a `repeat` has an index."""
+        if index is not None:
+            return self._advanced(states, name, index, count)
+        key = (states, name)  # names are few, modules many
+        if (after := self.advanced.get(key)) is None:
+            after = self.advanced[key] = self._advanced(states, name, None, 0)
+        return after
+
+    def _advanced(self, states: States, name: str, index: int | None, count: int) -> States:
         advanced: list[tuple[int, frozenset[int]]] = []
         for i, positions in states:
             selector = self.selectors[i]

@@ -46,13 +46,12 @@ class Signature:
     def mismatch(self, type: tree.TensorType, actual: TensorType) -> str | None:
         """Why the tensor is not of that type, None when it is."""
         _check_dtype(type)
-        different = f"expected `{type.span.text}`, found `{actual}`"
         if type.dtype.text != actual.dtype or len(type.dims) != len(actual.shape):
-            return different
+            return _different(type, actual)
         for expression, size in zip(type.dims, actual.shape, strict=True):
             expected = self.bind(expression, size)
             if expected != size:
-                text = expression.span.text
+                text, different = expression.span.text, _different(type, actual)
                 if text == str(expected):
                     return f"{different}: {expected} is not {size}"
                 return f"{different}: `{text}` is {expected}, not {size}"
@@ -80,6 +79,10 @@ class Signature:
             raise self.context.stop("Q208", message, type.span)
         shape = [self.bind(d, dim(d.text)) if is_dim_name(d) else self.dim(d) for d in type.dims]
         return TensorType(type.dtype.text, tuple(shape))
+
+
+def _different(type: tree.TensorType, actual: TensorType) -> str:
+    return f"expected `{type.span.text}`, found `{actual}`"
 
 
 def is_dim_name(e: tree.Expr) -> TypeGuard[tree.Name]:

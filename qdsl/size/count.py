@@ -1,6 +1,6 @@
 """Counts the bytes of each storage, as the layout places them."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import field
 from functools import lru_cache
 
@@ -68,7 +68,7 @@ def parameters(model: Model) -> int:
     return sum(s.parameter.numel for s in model.storages)
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=2)
 def _parameters(root: Module) -> tuple[tuple[str, Parameter], ...]:
     return tuple((join(base, p.name), p) for base, m in root.walk() for p in m.parameters)
 
@@ -87,28 +87,45 @@ class _Facts:
     """
 
     def __init__(self) -> None:
-        self.known: dict[tuple[int, int], tuple[str, Mapping[Part, int]]] = {}
+        self.known: dict[tuple[int, int], _Fact] = {}
 
-    def of(self, storage: Storage) -> tuple[str, Mapping[Part, int]]:
-        key = id(storage.format), id(storage.parameter)
+    def of(self, storage: Storage) -> "_Fact":
+        """Shape and parameters, the format's text, and bytes: payload, scale, zero point, index."""
+        key = id(storage.assigned.format), id(storage.parameter)
         if (found := self.known.get(key)) is None:
-            found = self.known[key] = str(storage.format), storage_bytes(storage)
+            found = self.known[key] = _fact(storage)
         return found
 
 
+_Fact = tuple[tuple[int, ...], int, str, int, int, int, int]
+
+
+def _fact(storage: Storage) -> _Fact:
+    size = storage_bytes(storage)
+    return (
+        storage.parameter.shape,
+        storage.parameter.numel,
+        str(storage.format),
+        size.get(Part.FLOAT, 0) + size.get(Part.CODES, 0),
+        size.get(Part.SCALES, 0) + size.get(Part.CODEBOOK, 0),
+        size.get(Part.ZEROS, 0),
+        size.get(Part.INDEX, 0),
+    )
+
+
 def _row(storage: Storage, kernel_of: Callable[[Storage], str], facts: _Facts) -> Row:
-    text, size = facts.of(storage)
+    shape, params, format, payload, scale, zero, index = facts.of(storage)
     return Row(
         path=storage.path,
         kind=storage.kind,
-        shape=storage.parameter.shape,
-        params=storage.parameter.numel,
-        format=text,
+        shape=shape,
+        params=params,
+        format=format,
         kernel=kernel_of(storage),
-        payload_bytes=size.get(Part.FLOAT, 0) + size.get(Part.CODES, 0),
-        scale_bytes=size.get(Part.SCALES, 0) + size.get(Part.CODEBOOK, 0),
-        zero_point_bytes=size.get(Part.ZEROS, 0),
-        index_bytes=size.get(Part.INDEX, 0),
+        payload_bytes=payload,
+        scale_bytes=scale,
+        zero_point_bytes=zero,
+        index_bytes=index,
         storage=storage,
     )
 

@@ -65,7 +65,7 @@ def judge_all(lines: Iterable[tree.Limit], report: Report) -> tuple[Judged, ...]
     return tuple(_judged(x, s, report) for x, s in zip(lines, selected, strict=True))
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=2)
 def _selected(root: Module, selectors: tuple[tree.Selector, ...]) -> tuple[Selected, ...]:
     """What each selector covers; variants of one model have it in common."""
     return tuple(

@@ -39,7 +39,7 @@ def macs(model: Model, entry: str, sizes: Sizes) -> tuple[Macs, ...]:
     return _macs(model.root, found[entry], tuple(sorted(sizes.items())))
 
 
-@lru_cache(maxsize=128)
+@lru_cache(maxsize=8)
 def _macs(root: Module, entry: Entry, sizes: tuple[tuple[str, int], ...]) -> tuple[Macs, ...]:
     shapes = {
         join(base, p.name): p.shape for base, module in root.walk() for p in module.parameters

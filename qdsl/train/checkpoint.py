@@ -6,8 +6,10 @@ processes that each hold a shard of the weights write a folder `shards-N` after 
 
 import shutil
 from collections.abc import Mapping
+from hashlib import sha256
 from pathlib import Path
 
+import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
@@ -18,7 +20,7 @@ from qdsl.train import shards
 from qdsl.train.position import Position, from_json
 
 Tensors = dict[str, Tensor]
-KEY = "position"
+KEY, DIGEST = "position", "sha256"
 
 
 def save_state(folder: Path, position: Position, tensors: Mapping[str, Tensor]) -> None:
@@ -29,7 +31,7 @@ def save_state(folder: Path, position: Position, tensors: Mapping[str, Tensor]) 
     folder.mkdir(parents=True, exist_ok=True)
     write_tensors(folder / "state.safetensors", tensors, {KEY: position.to_json()})
     for old in shards.folders(folder):
-        shutil.rmtree(old, ignore_errors=True)
+        shards.remove(old)
 
 
 def find(folder: Path) -> Position | None:
@@ -71,20 +73,33 @@ def _position(place: Path) -> Position:
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
-    """Writes a safetensors file, whole or not at all. Raises OSError."""
+    """Writes a safetensors file with its digest, whole or not at all. Raises OSError."""
     # tied and sliced tensors have to be written as their own
     whole = {key: value.detach().contiguous().cpu().clone() for key, value in tensors.items()}
     with replacing(path) as file:
-        file.write(save(whole, dict(metadata)))
+        file.write(save(whole, {**metadata, DIGEST: _digest(whole, metadata)}))
 
 
 def read_tensors(path: Path) -> Tensors:
     """The tensors of a safetensors file, on the processor; raises QdslError (Q715)."""
     try:
         with safe_open(path, framework="pt") as file:
-            return {key: file.get_tensor(key) for key in file.keys()}
-    except SafetensorError as failure:
+            found = {key: file.get_tensor(key) for key in file.keys()}
+            metadata = file.metadata() or {}
+        if metadata.pop(DIGEST, None) != _digest(found, metadata):
+            raise ValueError("its digest is another")
+    except (ValueError, SafetensorError) as failure:
         raise _damaged(path, failure) from None
+    return found
+
+
+def _digest(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> str:
+    """SHA-256 of all that the file says."""
+    found = sha256(repr(sorted(metadata.items())).encode())
+    for key, value in sorted(tensors.items()):
+        found.update(repr((key, value.dtype, tuple(value.shape))).encode())
+        found.update(value.reshape(-1).view(torch.uint8).numpy().data)
+    return found.hexdigest()
 
 
 def read_metadata(path: Path) -> dict[str, str]:

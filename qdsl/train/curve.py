@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TextIO
 
 from qdsl.record import record
-from qdsl.replacing import replacing
+from qdsl.replacing import naming, replacing
 
 
 @record
@@ -40,17 +40,20 @@ class Curve:
     def add(self, point: Point) -> None:
         assert self._file is not None
         self.points.append(point)
-        self._file.write(_line(point))
+        with naming(self.path):
+            self._file.write(_line(point))
 
     def flush(self) -> None:
         """Puts the points on disk, before the checkpoint that counts on them."""
         if self._file is not None:
-            self._file.flush()
-            os.fsync(self._file.fileno())
+            with naming(self.path):
+                self._file.flush()
+                os.fsync(self._file.fileno())
 
     def close(self) -> None:
         if self._file is not None:
-            self._file.close()
+            with naming(self.path):
+                self._file.close()
             self._file = None
 
 

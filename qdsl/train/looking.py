@@ -29,5 +29,6 @@ def observers(program: Program) -> tuple[Observer, ...]:
 
 
 def beginners(program: Program) -> tuple[Observer, ...]:
-    """Those that are trained from what the first batch has, and have not seen one."""
-    return tuple(o for o in observers(program) if o.learned and not o.observed)
+    """Those without a range, where some of them are trained from what the first batch has."""
+    found = tuple(o for o in observers(program) if not o.observed)
+    return found if any(o.learned for o in found) else ()

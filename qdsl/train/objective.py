@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from qdsl.diagnostic.model import QdslError, error
 from qdsl.fx.intermediate import Intermediate, Values
 from qdsl.fx.program import Program
 from qdsl.recipes.loss import Loss
@@ -55,9 +56,23 @@ class Objective(nn.Module):
 
 
 def _mean_squares(values: Values, wanted: Values) -> Tensor | float:
-    """Sum over paths of the mean squared difference."""
-    pairs = [(a, b) for path in wanted for a, b in zip(values[path], wanted[path], strict=True)]
-    return sum((F.mse_loss(a.float(), b.float()) for a, b in pairs), start=0.0)
+    """Sum over paths of the mean squared difference; raises QdslError (Q742) for other shapes."""
+    total: Tensor | float = 0.0
+    for path, theirs in wanted.items():
+        for own, other in zip(values[path], theirs, strict=True):
+            _check_shapes(path, own, other)
+            total = total + F.mse_loss(own.float(), other.float())
+    return total
+
+
+def _check_shapes(path: str, own: Tensor, other: Tensor) -> None:
+    if own.shape != other.shape:
+        message = (
+            f"`{path}`, which `match` names, is {tuple(own.shape)} in the student and "
+            f"{tuple(other.shape)} in the teacher"
+        )
+        help = "name values of equal shapes"
+        raise QdslError([error("Q742", message, help=help)])
 
 
 def moved(batch: Any, device: torch.device) -> Any:

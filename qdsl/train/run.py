@@ -23,7 +23,7 @@ from qdsl.train.objective import Objective, moved
 from qdsl.train.position import Position
 from qdsl.train.replicas import Replicas
 from qdsl.train.stages import enter, is_quantized, leave, rounding_of
-from qdsl.train.steps import MODEL, Steps, model_tensors, part, seed_step
+from qdsl.train.steps import MODEL, Steps, model_tensors, part, seed_step, seeded
 from qdsl.train.task import Share, Task
 
 OpenTask = Callable[[Stage, Share], Task[Any, Any]]
@@ -36,7 +36,8 @@ class Run:
 
     program: makes the float program that the first stage starts from, the same one each time.
     task: opens the task for a stage. loss: of stages that name none. variant: gives a trained
-    variant, the teacher of a stage. folder: where the run keeps its checkpoint. identity: what is
+    variant, the teacher of a stage. seed: of batches and random numbers, together with the stages'
+    own. folder: where the run keeps its checkpoint. identity: what is
     trained on what, so that a checkpoint of another training is not gone on from. watch: is told of
     each step, counted from 1, with its loss.
     """
@@ -47,6 +48,7 @@ class Run:
     loss: Loss
     folder: Path
     identity: str = ""
+    seed: int = 0
     variant: Callable[[str], Program] | None = None
     replicas: Replicas = field(default_factory=Replicas)
     save_every: int = 200
@@ -77,7 +79,8 @@ class _Runner:
 
     def __init__(self, run: Run) -> None:
         self.job, self.replicas = run, run.replicas
-        self.stages = run.recipe.stages
+        stages = enumerate(run.recipe.stages)
+        self.stages = tuple(seeded(stage, run.seed, number) for number, stage in stages)
         self.position = _begin(run)
         self.curve = Curve(run.curve)
 
@@ -229,7 +232,8 @@ def _begin(run: Run) -> Position:
     if found is None:
         return Position(run.identity)
     if found.identity != run.identity:
-        message = f"`{run.checkpoints}` is of another training: the model or the recipe differs"
+        what = "the model, recipe, data, `--task` or `--seed` differs"
+        message = f"`{run.checkpoints}` is of another training: {what}"
         help = "`--anew` discards it, `--out` names another folder"
         raise QdslError([error("Q740", message, help=help)])
     return found

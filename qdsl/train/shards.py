@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, distributed
 
 from qdsl.diagnostic.model import QdslError, error
+from qdsl.replacing import replacing, sync_folder
 from qdsl.train.position import Position
 
 POSITION = "position.json"
@@ -21,13 +22,12 @@ POSITION = "position.json"
 def save(folder: Path, position: Position, tensors: Mapping[str, Tensor]) -> None:
     """Writes the folder `shards-N`, called by all processes; then removes what stood there before.
 
-    Raises OSError.
+    A reader, also one after a crash, finds the last state or this one. Raises OSError.
     """
     from torch.distributed.checkpoint.filesystem import FileSystemWriter
     from torch.distributed.checkpoint.state_dict_saver import save as save_shards
 
-    done = folder / f"shards-{position.steps}"
-    begun = folder / f".{done.name}.part"
+    begun = folder / f".shards-{position.steps}.part"
     first = distributed.get_rank() == 0
     if first:
         shutil.rmtree(begun, ignore_errors=True)
@@ -35,13 +35,31 @@ def save(folder: Path, position: Position, tensors: Mapping[str, Tensor]) -> Non
     distributed.barrier()
     save_shards(dict(tensors), storage_writer=FileSystemWriter(begun))
     if first:
-        (begun / POSITION).write_text(position.to_json(), encoding="utf-8")
-        shutil.rmtree(done, ignore_errors=True)
-        begun.rename(done)
-        for old in (*folders(folder), folder / "state.safetensors"):
-            if old != done:
-                shutil.rmtree(old) if old.is_dir() else old.unlink(missing_ok=True)
+        _publish(begun, folder, position)
     distributed.barrier()
+
+
+def _publish(begun: Path, folder: Path, position: Position) -> None:
+    """Gives the state its name, on disk, and only then removes the others."""
+    with replacing(begun / POSITION) as file:  # which syncs it, and the names beside it
+        file.write(position.to_json().encode())
+    before = folders(folder)
+    done = folder / f"shards-{position.steps}"
+    while done in before:  # of the same steps, left by a crash
+        done = done.with_name(f"{done.name}-again")
+    begun.rename(done)
+    sync_folder(folder)
+    for old in before:
+        remove(old)
+    (folder / "state.safetensors").unlink(missing_ok=True)
+
+
+def remove(place: Path) -> None:
+    """Removes a sharded state such that a crash leaves it whole or not to be found."""
+    gone = place.with_name(f".{place.name}.part")
+    shutil.rmtree(gone, ignore_errors=True)
+    place.rename(gone)
+    shutil.rmtree(gone, ignore_errors=True)
 
 
 def load(place: Path) -> dict[str, Tensor]:

@@ -24,7 +24,7 @@ def enter(program: Program, stage: Stage, earlier: Sequence[Stage] = ()) -> Prog
     _relower(program, rounds=stage.quantizes, follows=follows)
     if is_quantized(program):
         _begin_quantizers(program, stage, earlier)
-        _begin_ranges(program, stage)
+        _begin_ranges(program, stage, earlier)
     return program
 
 
@@ -75,7 +75,12 @@ def _mask(stage: Stage, earlier: Sequence[Stage]) -> Mask | None:
     return stage.mask or (None if chosen else EveryStep())
 
 
-def _begin_ranges(program: Program, stage: Stage) -> None:
-    """Ranges follow what a stage sees unless it freezes them."""
+def _begin_ranges(program: Program, stage: Stage, earlier: Sequence[Stage]) -> None:
+    """Ranges follow what a stage sees unless it freezes them, or an earlier one calibrated them.
+
+    Learned scales are trained on in the range that was calibrated.
+    """
+    calibrated = stage.calibrate is None and any(s.calibrate is not None for s in earlier)
     for _, _, observer in program.ranges():
-        observer.begin(None if "ranges" in stage.freeze else stage.calibrate or Ema())
+        stands = "ranges" in stage.freeze or (calibrated and not observer.learned)
+        observer.begin(None if stands else stage.calibrate or Ema())

@@ -1,5 +1,6 @@
 """Makes the steps of one stage: gradients, the optimizer, the average, and their state."""
 
+from dataclasses import replace
 from math import isfinite
 from typing import Any
 
@@ -8,13 +9,14 @@ from torch import Tensor, nn
 
 from qdsl.diagnostic.model import QdslError, error
 from qdsl.fx.qat import decay_pruned
-from qdsl.fx.spread import spread_like
+from qdsl.fx.spread import spread_like, whole
 from qdsl.recipes.model import Stage
 from qdsl.train.objective import Objective, moved
 from qdsl.train.optimizer import Average, make_optimizer, optimizer_tensors
 from qdsl.train.rate import rate_at
 from qdsl.train.replicas import Replicas
 
+SEEDS = 1 << 31  # times steps and processes they are numbers that torch takes
 MODEL, OPTIMIZER, AVERAGE = "model.", "optimizer.", "average."  # what keys of a state begin with
 
 
@@ -55,9 +57,13 @@ class Steps:
         return value, rate
 
     def end(self) -> None:
-        """Leaves the average of the weights, where the stage takes one."""
-        if self._average is not None:
-            self._average.apply()
+        """Leaves the average of the weights, where the stage takes one; clips and masks follow."""
+        if self._average is None:
+            return
+        self._average.apply()
+        for _, quantizer, weight in self.program.quantizers():
+            (found,) = whole({"": weight.detach()}).values()
+            quantizer.follow(found)
 
     # ---- state ---------------------------------------------------------------------------------
 
@@ -94,10 +100,19 @@ class Steps:
             raise QdslError([error("Q716", message, help=help)])
 
 
+def seeded(stage: Stage, seed: int, number: int) -> Stage:
+    """The stage, number `number` of a run, with the seed of its batches and random numbers.
+
+    This is the one place that mixes them: ((run's seed · 1009 + number) · 1000003 + stage's seed)
+    mod 2^31. Stages differ although none gives a seed, and a run's first stage with seed 0 keeps
+    its own.
+    """
+    return replace(stage, seed=((seed * 1009 + number) * 1_000_003 + stage.seed) % SEEDS)
+
+
 def seed_step(stage: Stage, step: int, replicas: Replicas) -> None:
     """Makes random numbers, those of dropout, a function of seed, step and process."""
-    share = replicas.share
-    torch.manual_seed((stage.seed * 1_000_003 + step) * 1009 + share.rank)
+    torch.manual_seed((stage.seed * 1_000_003 + step) * 1009 + replicas.share.rank)
 
 
 def model_tensors(program: nn.Module) -> dict[str, Tensor]:

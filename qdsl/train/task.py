@@ -1,6 +1,6 @@
 """Defines what a task offers to training: batches, outputs of a model, losses, an evaluation."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
@@ -94,8 +94,11 @@ class TaskKind:
     """What a package of `qdsl.tasks` holds, by the name of the task in a recipe.
 
     `open` imports what it needs when it runs, and raises QdslError (Q731) for data that is missing
-    or unfit. options: what `--task NAME=VALUE` may name, each with a line of help.
+    or unfit. files: what is read of the data, in an order of its own, with the options given; by
+    them a training knows its data again; raises as `open`. options: what `--task NAME=VALUE` may
+    name, each with a line of help.
     """
 
     open: Callable[[Request], Task[Any, Any]]
+    files: Callable[[Path, Mapping[str, str]], Iterable[Path]]
     options: Mapping[str, str] = field(default_factory=dict)

@@ -52,6 +52,7 @@ def weights(folder):
     torch.manual_seed(0)
     save_file({"run.ids": torch.randint(0, 32, (4, 12))}, "in.safetensors")
     torch.save(state, "w.pt")
+    save_file({"run.ids": torch.tensor([[0, 31, 32]])}, "far.safetensors")
     save_file(state, "w.safetensors")
     save_frozen(program.to_qat(), folder / "frozen.safetensors")
     return state
@@ -120,6 +121,7 @@ def test_a_seed_needs_no_weights(qdsl, folder):
         (("--weights", "w.pt", "--seed", "1"), "give one of `--weights FILE` and `--seed N`"),
         (("--weights", "w.pt", "--method", "gptq"), "`--method gptq` needs `--inputs FILE`"),
         (("--weights", "w.pt", "--report"), "`--report` is of `--method gptq`"),
+        (("--weights", "w.pt", "--calibration", "ema"), "`--method round` calibrates nothing"),
         (
             *(
                 (
@@ -133,12 +135,20 @@ def test_a_seed_needs_no_weights(qdsl, folder):
             ),
             "`frozen.safetensors` is a frozen state",
         ),
+        (
+            (
+                *("--weights", "frozen.safetensors", "--method", "calibrate"),
+                *("--inputs", "in.safetensors"),
+            ),
+            "`frozen.safetensors` is a frozen state\n  help: leave `--method calibrate` out",
+        ),
     ],
 )
 def test_options_that_contradict(qdsl, folder, weights, options, message):
     found = qdsl("compile", "net.qspec#small", *options)
     assert (found.status, found.out) == (2, "")
-    assert found.err.startswith(f"error: {message}\n  help: ")
+    assert found.err.startswith(f"error: {message}\n")
+    assert "\n  help: " in found.err
     assert not list(folder.glob("*.qpack"))
 
 
@@ -236,10 +246,37 @@ def test_static_ranges_need_inputs(qdsl, folder, monkeypatch):
     found = qdsl("compile", "static.qspec", "--seed", "0")
     assert found.status == 1
     assert "error[Q717]" in found.err
+    assert "`qdsl compile --method calibrate --inputs FILE`" in found.err
     save_file({"run.x": torch.randn(4, 5, 16)}, "x.safetensors")
     inputs = ("--inputs", "x.safetensors", "--method", "calibrate")
     found = qdsl("compile", "static.qspec", "--seed", "0", *inputs)
     assert (found.status, found.err) == (0, "")
+
+
+def test_calibrations_give_other_ranges(qdsl, folder, monkeypatch):
+    (folder / "static.qspec").write_text(STATIC)
+    monkeypatch.setattr("qdsl.plan.backends", dict)
+    save_file({"run.x": torch.randn(4, 50, 16)}, "x.safetensors")
+    usual = ("compile", "static.qspec", "--seed", "0", "--inputs", "x.safetensors")
+    scales = {}
+    for word in ("", "mse", "percentile", "ema"):
+        option = ("--calibration", word) if word else ()
+        found = qdsl(*usual, "--method", "calibrate", *option, "-o", f"{word}.qpack")
+        assert (found.status, found.err) == (0, "")
+        scales[word] = read_file(f"{word}.qpack")["map.input.scales"].item()
+    assert scales[""] == scales["mse"]
+    assert len(set(scales.values())) >= 2
+
+
+def test_nothing_is_found_from_values_that_are_not_finite(qdsl, folder, monkeypatch):
+    (folder / "static.qspec").write_text(STATIC)
+    monkeypatch.setattr("qdsl.plan.backends", dict)
+    save_file({"run.x": torch.full((4, 5, 16), torch.nan)}, "x.safetensors")
+    inputs = ("--inputs", "x.safetensors", "--method", "calibrate")
+    found = qdsl("compile", "static.qspec", "--seed", "0", *inputs)
+    assert found.status == 1
+    assert "error[Q712]: inputs of `run` in `x.safetensors` are not finite" in found.err
+    assert not (folder / "v.qpack").exists()
 
 
 def test_a_full_disk_leaves_the_old_file(qdsl, folder, monkeypatch):
@@ -276,6 +313,7 @@ def test_run(qdsl, folder, weights):
     [
         (("--entry", "rum"), 1, "error[Q712]: the packed model has no entry `rum`"),
         (("--inputs", "w.safetensors"), 1, "error[Q712]: `w.safetensors` has no `run.ids`"),
+        (("--inputs", "far.safetensors"), 1, "has ids outside of 0 to 31"),
         (("--backend", "tpu"), 1, "error[Q502]"),
     ],
 )

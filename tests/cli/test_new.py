@@ -5,6 +5,7 @@ import shlex
 
 import pytest
 
+from qdsl import load_spec
 from qdsl.cli.templates import summary, template_text, templates
 
 
@@ -82,3 +83,9 @@ def test_an_unknown_template(qdsl):
     assert found.status == 2
     assert "error: `--template` takes no `vision`" in found.err
     assert "known: `conformer-rnnt`, " in found.err
+
+
+def test_a_language_model_can_be_trained(qdsl, folder):
+    assert qdsl("new", "writer", "--template", "language-model").status == 0
+    recipe = load_spec(folder / "writer.qspec").variants["int4"].resolved.recipe
+    assert [stage.name for stage in recipe.stages] == ["float", "qat"]

@@ -56,6 +56,8 @@ COMMANDS = {
     "variants_of_a_file": (0, "completion --variants net.qspec"),
     "unknown_option": (2, "size --fromat json net.qspec"),
     "unknown_choice": (2, "size --format jsno net.qspec"),
+    "wrong_value": (2, "train --save-every 0 net.qspec#small"),
+    "missing_value": (2, "compile net.qspec#small -o"),
     "missing_argument": (2, "why net.qspec#small"),
 }
 

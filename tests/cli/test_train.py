@@ -90,7 +90,7 @@ def test_a_variant_and_then_one_that_learns_from_it(qdsl: Run, folder: Path) -> 
     assert out.splitlines()[-1] == f"trained/small/small.qpack: {size:,} bytes"
     assert packed.stat().st_size == size
     assert load(packed, backend="reference").score(torch.zeros(1, 3).long()).shape == (1, 3, 256)
-    assert out.splitlines()[3].startswith("bits per byte: ")
+    assert out.splitlines()[4].startswith("bits per byte: ")
 
 
 def test_an_interrupted_training_goes_on(
@@ -127,6 +127,32 @@ def test_a_training_begins_anew_where_it_is_told_to(qdsl: Run, folder: Path) -> 
     assert read_curve(folder / "trained" / "alone" / "losses.jsonl") != first
 
 
+def test_a_training_on_other_data_is_not_gone_on_from(qdsl: Run, folder: Path) -> None:
+    assert train(qdsl, "alone")[0] == 0
+    text = (folder / "text.md").read_bytes()
+    (folder / "elsewhere.md").write_bytes(text)
+    assert train(qdsl, "alone", "--data", "elsewhere.md")[0] == 0
+    (folder / "other.md").write_bytes(bytes([text[0] ^ 1]) + text[1:])
+    status, _, err = train(qdsl, "alone", "--data", "other.md")
+    assert status == 1
+    assert "error[Q740]" in err
+    assert "data" in err.splitlines()[0]
+
+
+def test_a_curve_that_was_deleted_is_not_made_up(qdsl: Run, folder: Path) -> None:
+    assert train(qdsl, "alone")[0] == 0
+    (folder / "trained" / "alone" / "losses.jsonl").unlink()
+    status, out, _ = train(qdsl, "alone")
+    assert status == 0
+    assert [line.split()[-2:] for line in out.splitlines()[2:4]] == [["-", "-"]] * 2
+
+
+def test_a_finished_training_says_so_and_what_its_losses_are(qdsl: Run) -> None:
+    first, again = train(qdsl, "alone")[1], train(qdsl, "alone")[1]
+    assert again == f"nothing was left to train: `--anew` begins again\n{first}"
+    assert "\nlosses are means over 20 steps, of short stages over a quarter\n" in first
+
+
 def test_torchrun_trains_on_two_processes(folder: Path) -> None:
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
     command += ["-m", "qdsl", "train", "net.qspec#alone", "--data", "text.md", "--shard"]
@@ -135,6 +161,34 @@ def test_torchrun_trains_on_two_processes(folder: Path) -> None:
     size = load_spec("net.qspec").variants["alone"].size().total_bytes
     assert found.stdout.splitlines()[-1] == f"trained/alone/alone.qpack: {size:,} bytes"
     assert len(read_curve(folder / "trained" / "alone" / "losses.jsonl")) == 12
+
+
+@pytest.mark.parametrize("name", ["meta", "cuda:99", "cuda:", "cpu:0", "CPU", "٣"])
+def test_a_device_that_nothing_is_trained_on(qdsl: Run, name: str) -> None:
+    status, _, err = train(qdsl, "alone", "--device", name)
+    assert status == 1
+    assert f"error[Q744]: there is no device `{name}`" in err
+
+
+def test_one_process_tells_what_all_find(qdsl: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The others wait for the launcher to end them; one that lives on tells what it has found."""
+    waited: list[float] = []
+    monkeypatch.setattr(training.time, "sleep", waited.append)
+    for rank, waits in (("0", []), ("1", [training.PATIENCE])):
+        monkeypatch.setenv("RANK", rank)
+        status, _, err = train(qdsl, "small")
+        assert (status, waited) == (1, waits)
+        assert "error[Q741]" in err
+
+
+def test_torchrun_tells_an_error_once(folder: Path) -> None:
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+    command += ["-m", "qdsl", "train", "net.qspec#small", "--data", "text.md"]
+    found = subprocess.run(
+        command, cwd=folder, capture_output=True, text=True, timeout=110, check=False
+    )
+    assert found.returncode == 1
+    assert found.stderr.count("error[Q741]") == 1
 
 
 @pytest.mark.parametrize(
@@ -153,6 +207,7 @@ def test_torchrun_trains_on_two_processes(folder: Path) -> None:
         ),
         (["net.qspec", "--data", "text.md"], "error[Q316]"),
         (["net.qspec#alone", "--save-every", "0"], "error: argument --save-every"),
+        (["net.qspec#alone", "--data", "text.md", "--shard"], "error: `--shard` spreads weights"),
     ],
 )
 def test_what_cannot_be_trained_is_told(qdsl: Run, arguments: list[str], told: str) -> None:

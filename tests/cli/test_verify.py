@@ -90,7 +90,8 @@ def test_json(verify):
     layer = {"path", "kind", "codes_equal", "max_error", "bound", "ok"}
     assert {row["path"] for row in data["layers"]} == {"map", "rnn"}
     assert all(set(row) == layer for row in data["layers"])
-    assert all(set(e) == {"entry", "equal", "max_error", "must_be_equal"} for e in data["entries"])
+    keys = {"entry", "equal", "max_error", "must_be_equal", "finite"}
+    assert all(set(e) == keys for e in data["entries"])
     assert data["ok"] is True
 
 
@@ -169,6 +170,13 @@ def test_inputs_that_do_not_fit(verify, tmp_path, tensors):
     assert "error[Q712]" in found.err
 
 
+@pytest.mark.parametrize("shape", [(0, 5, 16), (2, 0, 16)])
+def test_nothing_to_compare_is_no_mismatch(verify, tmp_path, shape):
+    save_file({"run.x": torch.zeros(shape)}, tmp_path / "none.safetensors")
+    found = verify("--backend", "reference", inputs="none.safetensors")
+    assert (found.status, found.err) == (0, "")
+
+
 def test_an_unknown_backend(verify):
     found = verify("--backend", "tpu")
     assert found.status == 1
@@ -209,6 +217,23 @@ def test_what_differs_is_not_sealed(verify, tmp_path):
     found = verify("--backend", "reference", "--seal", checkpoint="moved.safetensors")
     assert found.status == 1
     assert "error[Q721]" in found.err
+    assert (tmp_path / "a.qpack").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("x", "what"),
+    [
+        (torch.zeros(0, 5, 16), "is given"),
+        (torch.full((2, 5, 16), torch.nan), "is given"),
+        (torch.tensor([torch.inf, 1.0]).repeat(2, 5, 8), "gives"),
+    ],
+)
+def test_nothing_compared_is_not_sealed(verify, tmp_path, x, what):
+    save_file({"run.x": x}, tmp_path / "in.safetensors")
+    before = (tmp_path / "a.qpack").read_bytes()
+    found = verify("--backend", "reference", "--seal")
+    assert found.status == 1
+    assert f"error[Q712]: nothing was compared: `run` {what} no finite number" in found.err
     assert (tmp_path / "a.qpack").read_bytes() == before
 
 

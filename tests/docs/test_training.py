@@ -8,6 +8,8 @@ import torch
 
 from qdsl import load, load_spec
 from qdsl.__main__ import main
+from qdsl.fx import observer
+from qdsl.fx.quantizer import Quantizer
 
 TEXT = (Path(__file__).parents[2] / "docs" / "training.md").read_text(encoding="utf-8")
 FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
@@ -52,7 +54,8 @@ def test_the_command_leaves_the_files(folder: Path, capsys: pytest.CaptureFixtur
     (folder / "net.qspec").write_text(re.sub(r"steps = \d+|every = \d+", shorter, SPEC))
     assert main(command.split()) == 0
     left = {path.name for path in (folder / "trained" / "small").iterdir()}
-    assert left == set(re.findall(r"^\| `([\w.]+)/?` \|", TEXT, re.MULTILINE))
+    table, _, _ = TEXT.partition("**Stages.**")
+    assert left == set(re.findall(r"^\| `([\w.]+)/?` \|", table, re.MULTILINE))
     printed = capsys.readouterr().out
     assert [line.split()[0] for line in printed.splitlines()][:4] == [
         *("stage", "float", "sparse", "qat"),
@@ -62,3 +65,9 @@ def test_the_command_leaves_the_files(folder: Path, capsys: pytest.CaptureFixtur
 def shorter(match: re.Match[str]) -> str:
     """A number of steps that a test may take."""
     return "steps = 12" if match[0].startswith("steps") else "every = 3"
+
+
+def test_every_field_of_a_state_is_listed() -> None:
+    weights = ("step", *Quantizer._FOUND, *Quantizer._FROZEN)
+    assert set(re.findall(r"`p\.q\.(\w+)`(?=.* \| \w+ \[)", TEXT)) == {*weights}
+    assert set(re.findall(r"`l\.input\.q\.(\w+)`(?=.* \| \w+ \[)", TEXT)) == {*observer._FIELDS}

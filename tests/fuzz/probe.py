@@ -69,7 +69,9 @@ def probe(data: bytes, folder: Path) -> Outcome:
         outcome.compiled = True
         sizes = _stage(outcome, "size", lambda: _size(spec, outcome))
         if file is not None and sizes is not None:
-            _stage(outcome, "fmt and size", lambda: _same_size(file, path, sizes, outcome))
+            again = _stage(outcome, "check of the formatted text", lambda: _again(file, path))
+            if again is not None:
+                _stage(outcome, "fmt and size", lambda: _same_size(again, sizes, outcome))
     outcome.codes = tuple(sorted(set(outcome.codes)))
     outcome.peak = _peak()
     return outcome
@@ -156,9 +158,12 @@ def _size(spec: Spec, outcome: Outcome) -> list[object]:
     return sizes
 
 
-def _same_size(file: tree.File, path: Path, sizes: list[object], outcome: Outcome) -> None:
+def _again(file: tree.File, path: Path) -> Spec:
     path.write_text(format_file(file), encoding="utf-8")
-    again = check_spec(path)
+    return check_spec(path)
+
+
+def _same_size(again: Spec, sizes: list[object], outcome: Outcome) -> None:
     if not again.compiled.ok or _size(again, Outcome()) != sizes:
         outcome.findings.append("fmt: the formatted spec has another size")
 

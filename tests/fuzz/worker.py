@@ -15,7 +15,7 @@ from tests.fuzz.probe import MEMORY, Outcome, probe
 SILENCE = 60.0
 """Seconds without an answer after which the process is stopped: it hangs where nothing can look."""
 
-AGE = 2000
+AGE = 1000
 """Inputs that one process takes."""
 
 Request = bytes | tuple[int, int]

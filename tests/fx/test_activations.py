@@ -48,6 +48,14 @@ def test_rows_too_small_have_codes_0(value):
     assert scale.isfinite().all()
 
 
+def test_half_precision_has_the_codes_of_full_precision():
+    x = torch.randn(64, 64, generator=torch.Generator().manual_seed(0)).bfloat16()
+    codes, scale = quantize(x, "int8_token")
+    assert torch.equal(codes, quantize(x.float(), "int8_token")[0])
+    assert codes.abs().max() == 127
+    assert torch.equal(fake_quantize(x, "int8_token"), (codes * scale).bfloat16())
+
+
 def test_no_rows():
     assert fake_quantize(torch.empty(0, 4), "int8_token").shape == (0, 4)
 

@@ -30,6 +30,25 @@ model Net(d: int = 4) {
 variant small { model = Net() }
 """
 
+NORMED = """qspec 1
+
+block Inner(d: int) {
+    map = Linear(d -> d)
+
+    forward(x: f32[B, d]) -> f32[B, d] { return map(x) }
+}
+
+model Net(d: int = 4) {
+    inner = Inner(d)
+    norm = BatchNorm(d)
+    plain = Linear(d -> d)
+
+    forward(x: f32[B, d]) -> f32[B, d] { return inner(x) |> norm |> plain }
+}
+
+variant small { model = Net() }
+"""
+
 
 @pytest.fixture
 def program(tmp_path: Path) -> Program:
@@ -69,3 +88,22 @@ def test_paths_that_have_a_value(program: Program) -> None:
     assert has_value(program.ir, "halves[1].map")
     assert not has_value(program.ir, "halves[2]")
     assert not has_value(program.ir, "halve")
+
+
+def test_a_layer_with_a_folded_norm_has_the_value_of_the_norm(tmp_path: Path) -> None:
+    """In float as in QAT; and so has a block that ends with the layer."""
+    (tmp_path / "normed.qspec").write_text(NORMED)
+    program = load_spec(tmp_path / "normed.qspec").variants["small"].program().eval()
+    for name in ("running_mean", "running_var", "weight", "bias"):
+        getattr(program.norm, name).data.uniform_(0.5, 2.0)
+    paths = ("inner.map", "inner", "norm", "plain")
+    x, found = torch.randn(3, 4), []
+    for each in (program, program.to_qat()):
+        with Intermediate(each, paths).recorded() as values:
+            each(x)
+        found.append(values)
+    first, second = found
+    for path in paths:
+        torch.testing.assert_close(first[path], second[path], rtol=1e-4, atol=1e-5)
+    assert torch.equal(first["inner.map"][0], first["norm"][0])
+    assert not torch.equal(first["plain"][0], first["norm"][0])

@@ -151,6 +151,23 @@ def test_a_rounded_state_is_near_the_state(rounded, function, gates, states):
         assert not torch.equal(actual, wanted)
 
 
+@pytest.mark.parametrize(
+    ("function", "gates", "states"),
+    [
+        (operations.lstm, 4, 2),
+        (recurrence.rounded_lstm, 4, 2),
+        (operations.gru, 3, 1),
+        (recurrence.rounded_gru, 3, 1),
+    ],
+)
+def test_no_time_leaves_the_states(function, gates, states):
+    weights = [torch.randn(gates * 8, 5), torch.randn(gates * 8, 8), torch.randn(gates * 8)]
+    given = [torch.randn(2, 8) for _ in range(states)]
+    y, *left = function(torch.randn(2, 0, 5), *given, *weights, *[torch.randn(8)] * (gates == 3))
+    assert y.shape == (2, 0, 8)
+    assert all(torch.equal(a, b) for a, b in zip(left, given, strict=True))
+
+
 def test_inputs_whose_names_are_not_pythons(make):
     """Elements of an array, a word of Python, and a name that one of the elements took."""
     names = ("x[0]", "x[1]", "x_1", "lambda", "self")

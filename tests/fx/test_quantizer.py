@@ -63,6 +63,17 @@ def test_training_moves_a_learned_scale_and_what_it_makes_of_the_weight(learned)
     assert not torch.equal(scale, old)  # found once, then learned
 
 
+def test_a_new_step_sees_what_was_written_behind_the_version(qat):
+    """As FSDP writes the weights that it gathers; decoding inside a step has no gradient."""
+    program = qat("int4").eval()
+    before = weight_of(program)
+    with torch.no_grad():
+        assert torch.equal(program.get_submodule("up.weight:q")(program.up.weight), before)
+        program.up.weight.data.mul_(-1)
+        program.get_submodule("up.weight:q").expect_step()
+        assert not torch.equal(program.get_submodule("up.weight:q")(program.up.weight), before)
+
+
 def test_freezing_keeps_the_parameter_for_what_comes_after(learned):
     program = learned()
     optimizer = torch.optim.SGD(program.parameters(), 0.1)

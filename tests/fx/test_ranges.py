@@ -15,6 +15,7 @@ from qdsl.fx import agreed, histogram
 from qdsl.fx.histogram import BINS, Histogram
 from qdsl.fx.numerics.static import fake_quantize, scale_and_zero
 from qdsl.fx.observer import Observer
+from qdsl.fx.observing import observing_paused
 from qdsl.ir.format import IntegerGrid, IntegerZero, LearnedClip, StaticFormat, Symmetric
 from qdsl.ir.ranges import Range
 from qdsl.recipes.schedule import Ema, Mse, Percentile
@@ -78,9 +79,11 @@ def test_values_that_are_not_finite_count_as_0():
 
 
 def test_without_values_nothing_is_rounded_or_frozen():
-    found = observer().eval()
-    x = torch.randn(3)
-    assert torch.equal(found(x), x)
+    found, x = observer(), torch.randn(3)
+    with observing_paused():
+        assert torch.equal(found(x), x)
+    with pytest.raises(QdslError, match="Q717"):
+        found.eval()(x)
     with pytest.raises(QdslError, match="Q717"):
         found.begin(None)
 
@@ -210,6 +213,26 @@ def test_state_is_kept(format, calibration, frozen):
     scales = [shown(copy, more).scale_and_zero()[0] for copy in copies]
     assert torch.equal(scales[0], scales[1])
     assert torch.equal(scales[0], scales[2])
+
+
+def test_a_learned_scale_stays_frozen_in_its_state():
+    format = StaticFormat(IntegerGrid(8), clip=LearnedClip())
+    found, other = (shown(observer(format), torch.randn(20)) for _ in range(2))
+    loose = deepcopy(found.state_dict())
+    found.freeze()
+    other.load_state_dict(found.state_dict())
+    assert other.frozen
+    assert not other.scale.requires_grad
+    other.load_state_dict(loose)
+    assert not other.frozen
+    assert other.scale.requires_grad
+
+
+def test_a_state_has_the_range_of_its_calibration():
+    found = shown(observer(calibration=Percentile(0.8)), torch.randn(500))
+    other = observer()
+    other.load_state_dict(found.state_dict())
+    assert torch.equal(other.eval().scale_and_zero()[0], found.scale_and_zero()[0])
 
 
 # ---- several processes -------------------------------------------------------------------------

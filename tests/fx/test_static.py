@@ -232,6 +232,20 @@ def test_calibration_forgets_what_was_there(variants):
         assert torch.equal(a.scale, b.scale)
 
 
+def test_evaluation_needs_ranges(variants):
+    program = variants["static"].program(seed=0).to_qat().eval()
+    with pytest.raises(QdslError, match="Q717"):
+        program(X)
+    program.calibrate([("forward", [X])])
+    assert program(X).isfinite().all()
+
+
+def test_a_word_is_no_calibration(variants):
+    program = variants["static"].program(seed=0).to_qat()
+    with pytest.raises(TypeError, match="`mse` is no calibration"):
+        program.calibrate([("forward", [X])], "mse")
+
+
 def test_only_qat_programs_are_calibrated(variants):
     with pytest.raises(ValueError, match="QAT"):
         calibrate(variants["static"].program(seed=0), [])

@@ -34,6 +34,11 @@ class Cell:
         return not no_kernel(self.format, self.activations)
 
     @property
+    def is_float(self) -> bool:
+        """Whether torch itself computes the layer, in f32."""
+        return self.format.family in ("f32", "f16", "bf16") and self.activations is None
+
+    @property
     def rule(self) -> str:
         rounded = f"; activations = {self.activations}" if self.activations else ""
         return f"{{ weights = {self.format}{rounded} }}"
@@ -69,6 +74,11 @@ def inputs_of(cells: Sequence[Cell], seed: int = 0) -> list[tuple[str, list[Tens
         else:
             found.append((name, [torch.randn(size, generator=generator)]))
     return found
+
+
+def results_of(cells: Sequence[Cell], name: str) -> list[Cell]:
+    """The layers that give the results of an entry, in order."""
+    return [cell for cell in cells if _entry(cell.kind) == name]
 
 
 def _entries(cells: Sequence[Cell]) -> Iterator[tuple[str, Kind]]:

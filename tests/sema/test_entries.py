@@ -96,3 +96,16 @@ def test_one_wrong_entry_leaves_the_others(codes: Codes) -> None:
 
 def test_members_that_no_entry_reaches(codes: Codes) -> None:
     assert codes("model Net(d: int = 8) { map = Linear(d -> d) }") == []
+
+
+def test_entries_of_all_variants_count_together(codes: Codes) -> None:
+    block = """
+        block Many(d: int) {
+            fn f(x: f32[B, d]) { for i in 0..100 { x = x + 1.0 } return x }
+            forward(x: f32[B, d]) -> f32[B, d] { for i in 0..100 { x = f(x) } return x }
+        }
+    """
+    model = "model Net(d: int = 8) { m = Many(d) entry run(x: f32[B, d]) { return m(x) } }"
+    variants = [f"variant v{i} {{ model = Net(d = {i + 1}) }}" for i in range(5)]
+    assert codes("\n".join((block, model, *variants[:2]))) == []
+    assert codes("\n".join((block, model, *variants))) == ["Q208"]

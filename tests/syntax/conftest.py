@@ -16,7 +16,7 @@ PLAIN = ("a", "b2", "_", "d", "Linear", "f32", "int4", "norm_1", "stages")
 plain_names = st.sampled_from(PLAIN).map(lambda text: tree.Name(text, SPAN))
 names = st.sampled_from(PLAIN + SOFT).map(lambda text: tree.Name(text, SPAN))
 optional_names = st.none() | names
-integers = st.integers(0, 10**18 - 1).map(lambda i: tree.Integer(i, SPAN))
+integers = st.integers(0, 10**18 - 1).map(lambda i: tree.Integer(i, str(i), SPAN))
 floats = st.sampled_from(["0.5", "1e-3", "2.50", "1_0.0E+2"]).map(
     lambda text: tree.Float(float(text.replace("_", "")), text, SPAN)
 )

@@ -55,6 +55,17 @@ def test_a_torn_state_is_told(tmp_path: Path) -> None:
         checkpoint.load_state(tmp_path)
 
 
+@pytest.mark.parametrize("place", [b'step\\": ', b"\0\0\0?"])  # the number of steps, a weight
+def test_a_flipped_bit_is_told(tmp_path: Path, place: bytes) -> None:
+    checkpoint.save_state(tmp_path, FIRST, {"w": torch.zeros(64), "s": torch.tensor(0.5)})
+    path = tmp_path / "state.safetensors"
+    content = bytearray(path.read_bytes())
+    content[content.index(place) + len(place)] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(QdslError, match="Q715"):
+        checkpoint.load_state(tmp_path)
+
+
 def test_the_later_of_two_states_counts(tmp_path: Path) -> None:
     """Where a crash came between the writing of one kind and the removal of the other."""
     checkpoint.save_state(tmp_path, SECOND, {"w": torch.zeros(1)})

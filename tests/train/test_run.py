@@ -7,10 +7,13 @@ import pytest
 import torch
 
 from qdsl.diagnostic.model import QdslError
-from qdsl.recipes.model import Recipe
+from qdsl.recipes.model import Recipe, Stage
 from qdsl.train.curve import read_curve
+from qdsl.train.objective import _mean_squares
+from qdsl.train.replicas import Replicas
 from qdsl.train.run import Run, train
 from qdsl.train.stages import is_quantized
+from qdsl.train.steps import seed_step, seeded
 
 STAGES = """
     stage float { steps = 5; ema = 0.9; lr = cosine(1e-2, warmup = 2) }
@@ -119,7 +122,8 @@ def test_another_training_is_not_gone_on_from(make_run: MakeRun) -> None:
 
 
 def test_a_loss_that_is_not_finite_stops_the_run(make_run: MakeRun) -> None:
-    run = make_run("stage float { steps = 9; lr = 1e30; clip_gradient = 0 }")
+    fast = "lr = 9e5; optimizer = adamw(weight_decay = 9e5)"
+    run = make_run(f"stage float {{ steps = 9; {fast}; clip_gradient = 0 }}")
     with pytest.raises(QdslError, match=r"Q716\] the (loss|gradient) of step \d of stage `float`"):
         train(run)
 
@@ -132,6 +136,12 @@ def test_a_value_that_nobody_computes_is_told(make_run: MakeRun) -> None:
     with pytest.raises(QdslError, match="Q742"):
         train(run)
     assert not run.folder.exists(), "before anything is trained"
+
+
+def test_values_of_other_shapes_are_told() -> None:
+    for own, other in (((3, 8), (3, 16)), ((3, 8), (3, 1))):
+        with pytest.raises(QdslError, match=r"Q742\] `up`"):
+            _mean_squares({"up": [torch.ones(own)]}, {"up": [torch.ones(other)]})
 
 
 def test_a_stage_leaves_the_average(make_run: MakeRun) -> None:
@@ -207,6 +217,27 @@ def test_weights_are_rounded_in_full_precision(make_run: MakeRun) -> None:
         expected = quantizer(weight)
         with torch.autocast("cpu", torch.bfloat16), torch.enable_grad():
             assert torch.equal(quantizer(weight), expected)
+
+
+def test_stages_and_seeds_have_random_numbers_of_their_own(make_run: MakeRun) -> None:
+    """Of batches and of dropout; a rate of 0 leaves nothing else to differ."""
+    stages = "stage float { steps = 2; lr = 0 }\n    stage sparse { steps = 2; lr = 0 }"
+    losses = {}
+    for name, dropout, seed in (("a", 0.0, 0), ("b", 0.5, 0), ("c", 0.0, 1), ("again", 0.0, 1)):
+        run = make_run(stages, name, dropout=dropout, seed=seed)
+        train(run)
+        losses[name] = [p.loss for p in read_curve(run.curve)]
+        assert len(set(losses[name])) == 4
+    assert losses["a"] != losses["c"] == losses["again"]
+
+
+def test_seeds_of_any_size_are_mixed() -> None:
+    stage = Stage("qat", 1, seed=7)
+    assert seeded(stage, 0, 0).seed == 7
+    found = {seeded(stage, seed, n).seed for seed in (0, 1, -1, 10**30) for n in range(3)}
+    assert len(found) == 12
+    for seed in found:
+        seed_step(replace(stage, seed=seed), 10**9, Replicas())
 
 
 def test_frozen_statistics_stay(make_run: MakeRun) -> None:

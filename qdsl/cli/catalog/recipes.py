@@ -29,14 +29,15 @@ _TEXTS = {
     "clip_every": "Steps from one search of the clips of `clip = search` to the next.",
     "distill": "The teacher, whose outputs the stage is trained to give.",
     "noise": "Noise as large as the rounding error, in place of rounding.",
-    "calibrate": "How static ranges are found in the values that are seen.",
+    "calibrate": "How static ranges are found in the values that are seen. They stand in later "
+    "stages, where only scales of `clip = learned` are trained on.",
     "freeze": "What no longer changes: static ranges, statistics of batch norms, masks.",
     "optimizer": "What makes steps of gradients.",
     "clip_gradient": "The norm that gradients are cut to; 0 leaves them as they are.",
     "ema": "Momentum of a moving average of the weights, which is what the stage leaves.",
     "batch": "Examples in a step.",
     "precision": "What products are computed in while training.",
-    "seed": "Of the random numbers of the stage.",
+    "seed": "Of the stage's batches and random numbers, together with `--seed`.",
 }
 _STAGE = (
     "One stretch of training. Properties that stand in the recipe outside its stages are defaults "
@@ -140,7 +141,7 @@ def _intro() -> str:
         "A recipe says how a variant is trained: a task, and stages that follow each other. A "
         "value is a number, a word or a call of one.",
         f"```\n{_EXAMPLE}\n```",
-        "`check` reads recipes; a command that trains by them is still to come.",
+        "`qdsl train` runs recipes: [how](../training.md).",
     )
 
 

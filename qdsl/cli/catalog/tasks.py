@@ -7,12 +7,14 @@ from inspect import cleandoc
 from typing import Any
 
 import qdsl.recipes.tasks
+import qdsl.tasks
 from qdsl.cli.entry import Catalog, Entry, first_sentence, markdown_table, page
 from qdsl.cli.recipe_text import argument_rows, call_text
 from qdsl.recipes.option import OptionError
 from qdsl.recipes.task import Task
-from qdsl.registry import member_class, names
+from qdsl.registry import member, member_class, names
 from qdsl.sema.recipe.options import alternatives, schema
+from qdsl.train.task import TaskKind
 
 
 @cache
@@ -32,6 +34,7 @@ def _entry(name: str) -> Entry:
         markdown_table(("argument", "values", "default"), argument_rows(kind)),
         "## What the model must have",
         *_needs(kind),
+        *_options(name),
     )
     return Entry((name, first_sentence(doc)), text)
 
@@ -46,6 +49,14 @@ def _needs(kind: type[Task]) -> Iterator[str]:
     for needs, losses in found.items():
         yield f"With {' or '.join(losses)}:"
         yield "\n".join(f"- `{need}`" for need in needs)
+
+
+def _options(name: str) -> Iterator[str]:
+    """What `qdsl train` takes for the task."""
+    found = member(qdsl.tasks, name, TaskKind).options if name in names(qdsl.tasks) else {}
+    if found:
+        yield "## Options of `qdsl train`"
+        yield "\n".join(f"- `--task {option}=…`: {help}" for option, help in found.items())
 
 
 def _intro() -> str:

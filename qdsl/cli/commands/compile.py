@@ -11,9 +11,11 @@ if TYPE_CHECKING:
     from qdsl.diagnostic.model import Diagnostic
     from qdsl.fx import Program
     from qdsl.fx.ptq.report import Compensation
+    from qdsl.recipes.schedule import Calibration
     from qdsl.spec import Variant
 
 METHODS = ("round", "calibrate", "gptq")
+CALIBRATIONS = ("mse", "percentile", "ema")
 
 
 def configure(parser: ArgumentParser) -> None:
@@ -39,6 +41,12 @@ def configure(parser: ArgumentParser) -> None:
         help="round weights as they are, calibrate static ranges too, or let weights make up for"
         " errors of rounding (GPTQ) as well",
     )
+    parser.add_argument(
+        "--calibration",
+        choices=CALIBRATIONS,
+        help="how static ranges are found: by least squared rounding error (mse, without the"
+        " option), without the outermost values, or by a moving average over the inputs",
+    )
     parser.add_argument("--report", action="store_true", help="print the error of each weight")
     help = "write the frozen state too, which `qdsl verify` compares the packed file with"
     parser.add_argument("--state", metavar="FILE", type=Path, help=help)
@@ -58,10 +66,11 @@ def run(arguments: Namespace) -> int:
     if report((*spec.diagnostics, *_findings(variant))):
         return 1
     program = _program(variant, arguments)
-    if arguments.method == "gptq" and any(q.frozen for _, q, _ in program.quantizers()):
+    if arguments.method != "round" and any(q.frozen for _, q, _ in program.quantizers()):
         from qdsl.cli.parser import fail
 
-        return fail(f"`{arguments.weights}` is a frozen state", "leave `--method gptq` out")
+        help = f"leave `--method {arguments.method}` out"
+        return fail(f"`{arguments.weights}` is a frozen state", help)
     found = _quantized(program, arguments)
     path = arguments.output or Path(f"{variant.name}.qpack")
     _write(program, path, arguments.state)
@@ -76,6 +85,8 @@ def _refused(arguments: Namespace) -> tuple[str, str] | None:
         return "give one of `--weights FILE` and `--seed N`", "`--weights` packs a trained model"
     if arguments.method != "round" and arguments.inputs is None:
         return f"`--method {arguments.method}` needs `--inputs FILE`", "record some inputs"
+    if arguments.calibration and arguments.method == "round":
+        return "`--method round` calibrates nothing", "add `--method calibrate`"
     if arguments.report and arguments.method != "gptq":
         return "`--report` is of `--method gptq`", "leave it out, or choose that method"
     return None
@@ -102,11 +113,30 @@ def _quantized(program: "Program", arguments: Namespace) -> "Compensation | None
     from qdsl.cli.inputs import read_inputs
 
     inputs = read_inputs(program.ir, arguments.inputs, every=False)
+    _refuse_not_finite(inputs, arguments.inputs)
     if any(program.ranges()):
-        program.calibrate(inputs)
+        program.calibrate(inputs, _calibration(arguments.calibration))
     if arguments.method == "gptq":
         return _compensated(program, inputs)
     return None
+
+
+def _calibration(word: str | None) -> "Calibration | None":
+    """That of the word, as a recipe without arguments has it."""
+    from qdsl.recipes.schedule import Ema, Mse, Percentile
+
+    found: dict[str, Calibration] = {"mse": Mse(), "percentile": Percentile(), "ema": Ema()}
+    return found[word] if word else None
+
+
+def _refuse_not_finite(inputs: "list[Given]", path: Path) -> None:
+    """Raises QdslError (Q712): nothing is found from values that are not finite."""
+    from qdsl.diagnostic.model import QdslError, error
+
+    for entry, values in inputs:
+        if not all(bool(v.isfinite().all()) for v in values if v is not None):
+            message = f"inputs of `{entry}` in `{path}` are not finite"
+            raise QdslError([error("Q712", message)])
 
 
 def _compensated(program: "Program", inputs: "list[Given]") -> "Compensation":

@@ -1,5 +1,6 @@
 """Defines `qdsl train`: a variant by its recipe."""
 
+import os
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from pathlib import Path
 
@@ -16,7 +17,7 @@ def configure(parser: ArgumentParser) -> None:
     parser.add_argument("--task", metavar="NAME=VALUE", action="append", default=[], help=help)
     help = "discard what was trained before"
     parser.add_argument("--anew", action="store_true", help=help)
-    help = "of the first values of the weights"
+    help = "of the first values of the weights, and of batches and random numbers"
     parser.add_argument("--seed", metavar="N", type=int, default=0, help=help)
     help = "steps from one checkpoint to the next"
     parser.add_argument("--save-every", metavar="STEPS", type=_count, default=200, help=help)
@@ -26,6 +27,11 @@ def configure(parser: ArgumentParser) -> None:
 
 
 def run(arguments: Namespace) -> int:
+    if arguments.shard and "WORLD_SIZE" not in os.environ:
+        from qdsl.cli.parser import fail
+
+        help = "start it with `torchrun --nproc-per-node N -m qdsl train …`, or leave it out"
+        return fail("`--shard` spreads weights over the processes of torchrun", help)
     from qdsl.cli.training import train_variant
 
     return train_variant(arguments)

@@ -62,6 +62,8 @@ def run(arguments: Namespace) -> int:
     if tokens is not None and not tokens.ok:
         return report([_unlike(tokens, arguments.packed)])
     if arguments.seal:
+        if refused := _unsealable(found, inputs, arguments.inputs):
+            return report([refused])
         _seal(found, arguments)
     return 0
 
@@ -96,6 +98,21 @@ def _unlike(tokens: "Agreement", packed: Path) -> "Diagnostic":
     message = f"`{packed}` gives other tokens in {differing} of {tokens.utterances} utterances"
     help = "decisions of a small margin may go either way: train on, or record more utterances"
     return error("Q721", message, help=help)
+
+
+def _unsealable(found: "Report", inputs: "list[Given]", path: Path) -> "Diagnostic | None":
+    """Says so (Q712) where an entry was given, or gave, no number that is finite."""
+    from qdsl.diagnostic.model import error
+
+    given = {e: any(bool(v.isfinite().any()) for v in vs if v is not None) for e, vs in inputs}
+    for row in found.entries:
+        if given[row.entry] and row.finite:
+            continue
+        what = "gives" if given[row.entry] else "is given"
+        message = f"nothing was compared: `{row.entry}` {what} no finite number with `{path}`"
+        help = "record inputs of at least one row, as the entry gets them in practice"
+        return error("Q712", message, help=help)
+    return None
 
 
 def _seal(found: "Report", arguments: Namespace) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, fx
 
+from qdsl.diagnostic.model import QdslError
 from qdsl.fx.emission import Operand
 from qdsl.fx.integer import arithmetic, codes, tables
 from qdsl.fx.integer.calls import Call
@@ -166,9 +167,14 @@ def observed(x: Tensor, observer: Observer) -> Tensor:
 
 
 def current(x: Tensor, observer: Observer) -> Tensor:
-    """The scale f32 [] of a range; before it has seen anything, what x would make it."""
+    """The scale f32 [] of a range; in training, before it has seen anything, what x would make it.
+
+    Raises QdslError (Q717) for such a range in evaluation.
+    """
     if observer.observed:
         return observer.scale_and_zero()[0].detach().view(())
+    if not observer.training:
+        raise QdslError([observer.unobserved()])
     if x.numel() == 0:
         return x.new_ones(())
     scale, _ = static.scale_and_zero(x.detach().amin(), x.detach().amax(), observer.format)

@@ -13,7 +13,7 @@ from qdsl.fx.ptq.moments import given, moments, products
 from qdsl.fx.ptq.report import Compensation, WeightError
 from qdsl.fx.qat import freeze
 from qdsl.fx.quantizer import QUANTIZER, Quantizer
-from qdsl.fx.recording import Inputs, Tensors, alone, recorded, walk
+from qdsl.fx.recording import Inputs, Tensors, alone, of_entries, recorded, walk
 from qdsl.fx.storages import Storages
 from qdsl.fx.trained import TrainedLayers
 from qdsl.ir.flat import FlatNode, Graph, graphs
@@ -32,14 +32,17 @@ def compensate_program(
     `inputs` name an entry and what it is given, any number of times. A layer's inputs are those
     that it gets with the weights before it already frozen. A weight that several products of an
     entry read is frozen at the first, for what all of them are given then. Raises QdslError as
-    `Program.freeze`.
+    `Program.freeze`, ValueError for a program that is no QAT program or has frozen weights, and for
+    an entry that there is not.
     """
     if not isinstance(program.lowering, TrainedLayers) or not program.lowering.quantized:
         raise ValueError("weights are compensated in a QAT program: call `to_qat` first")
+    if any(quantizer.frozen for _, quantizer, _ in program.quantizers()):
+        raise ValueError("weights are frozen already: compensate before `freeze` and `pack`")
     was_training = program.training
     work = _Work(program.eval(), notice)
     batches: dict[str, list[Sequence[Tensor | None]]] = {}
-    for entry, values in inputs:
+    for entry, values in of_entries(program, inputs):
         batches.setdefault(entry, []).append(values)
     found = [error for entry, given in batches.items() for error in work.entry(entry, given)]
     rest = work.rest(done={error.path for error in found})

@@ -18,8 +18,9 @@ def integer(context: Context, span: Span, text: str) -> tree.Integer:
     if len(digits) > DIGITS:
         message = f"integer of {len(digits)} digits"
         context.report("Q008", message, span, help=f"an integer has at most {DIGITS}")
-        digits = "0"
-    return tree.Integer(int(digits), span)
+        text = digits = "0"
+    value = int(digits)
+    return tree.Integer(value, text if digits == str(value) else str(value), span)
 
 
 def float_(context: Context, span: Span, text: str) -> tree.Float:

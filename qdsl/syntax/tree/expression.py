@@ -13,9 +13,10 @@ if TYPE_CHECKING:
 
 @record
 class Integer:
-    """`128`, `1_000`."""
+    """`128`, `1_000`; `text` keeps the spelling."""
 
     value: int
+    text: str = field(compare=False)
     span: Span = span()
 
 

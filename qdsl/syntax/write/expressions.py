@@ -81,10 +81,7 @@ Literal = tree.Integer | tree.Float | tree.String | tree.Boolean | tree.NoneLite
 
 def _literal(node: Literal) -> str:
     match node:
-        case tree.Integer(value, span):
-            written = span.text  # may have underscores
-            return written if written.replace("_", "") == str(value) else str(value)
-        case tree.Float(_, text) | tree.Name(text):
+        case tree.Integer(_, text) | tree.Float(_, text) | tree.Name(text):
             return text
         case tree.String(value):
             return quoted(value)

@@ -78,6 +78,16 @@ def read_corpus(folder: Path, *, frame_seconds: float) -> Manifest:
     return Manifest(folder, vocabulary, reader.rate or 0, *items)
 
 
+def corpus_files(folder: Path) -> Iterator[Path]:
+    """The three files and the recordings that they list, those that are there."""
+    yield from (path for name in (TOKENS, TRAIN, TEST) if (path := folder / name).is_file())
+    for name in (TRAIN, TEST):
+        if (folder / name).is_file():
+            given = (_parsed(line.text) for line in _lines(folder / name))
+            paths = (folder / one[0] for one in given if not isinstance(one, str))
+            yield from (path for path in paths if path.is_file())
+
+
 @dataclass
 class _Reader:
     """Reads lines; the rate is that of the first recording."""

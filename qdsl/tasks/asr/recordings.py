@@ -88,7 +88,8 @@ def checksum(folder: Path) -> str:
 
 _HELP = (
     "get the Free Spoken Digit Dataset and name its folder with `--data` or QDSL_DATA: "
-    f"git clone {URL.split('/archive/')[0]} && git checkout {COMMIT}"
+    f"git clone {URL.split('/archive/')[0]} && git checkout {COMMIT}; "
+    "a corpus of your own is a folder with `train.jsonl`"
 )
 
 

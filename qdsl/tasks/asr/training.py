@@ -40,7 +40,11 @@ class AsrTask:
         return self.corpus.batches(start)
 
     def forward(self, model: Program, batch: Batch) -> Encoded:
-        """Frames, and states behind the labels; what joins them is left to the losses."""
+        """Frames, and states behind the labels; what joins them is left to the losses.
+
+        Raises QdslError (Q735) for a teacher of other labels or entries.
+        """
+        self._check_fits(model.ir)
         frames, lengths = model.encode(batch.audio, batch.lengths)
         if self.prediction is None:
             return Encoded(frames, lengths, None)
@@ -90,6 +94,18 @@ class AsrTask:
         )
         return {"WER": found.score.wer, "nats per label": found.loss}
 
+    def _check_fits(self, model: Model) -> None:
+        """That of the student was checked when the task was opened."""
+        given, wanted = labels(model, self.prediction is None), len(self.corpus.vocabulary)
+        if given is None:
+            message = f"the teacher `{model.name}` has other entries than the student"
+            help = "distil from a model with the same loss"
+            raise QdslError([error("Q735", message, model.root.span, help=help)])
+        if given != wanted:
+            message = f"the teacher `{model.name}` gives {given} labels, the data has {wanted}"
+            help = "distil from a model of the same labels"
+            raise QdslError([error("Q735", message, model.root.span, help=help)])
+
     def _losses(self, model: Program, given: Encoded, batch: Batch, loss: Loss) -> Tensor:
         vocabulary = self.corpus.vocabulary
         match loss:
@@ -131,6 +147,10 @@ def check_teacher(student: Encoded, teacher: Encoded) -> None:
         what = what if own != other else "other entries"
         help = "distil from a model that shortens its input alike, with the same loss"
         raise QdslError([error("Q735", f"the teacher gives {what}", help=help)])
+    labels, others = student.frames.shape[-1], teacher.frames.shape[-1]
+    if student.states is None and labels != others:
+        message = f"the teacher gives {others} labels where the student gives {labels}"
+        raise QdslError([error("Q735", message, help="distil from a model of the same labels")])
 
 
 def open_task(request: Request) -> AsrTask:
@@ -142,6 +162,13 @@ def open_task(request: Request) -> AsrTask:
     prediction = None if with_ctc else prediction_of(request.model)
     _check_labels(request.model, task, corpus)
     return AsrTask(corpus, prediction)
+
+
+def labels(model: Model, ctc: bool) -> int | None:
+    """How many a recognizer tells apart; None where it has no entry that does."""
+    name = "encode" if ctc else "join"
+    entry = next((e for e in model.entries if e.name == name), None)
+    return entry.results[0].shape[-1].constant if entry else None
 
 
 def _corpus(request: Request, task: Asr) -> Corpus:
@@ -158,9 +185,7 @@ def _corpus(request: Request, task: Asr) -> Corpus:
 
 def _check_labels(model: Model, task: Asr, corpus: Corpus) -> None:
     """Raises QdslError (Q731) where the model's labels are not those of the data."""
-    name = "encode" if isinstance(task.loss, Ctc) else "join"
-    entry = next(e for e in model.entries if e.name == name)
-    given, wanted = entry.results[0].shape[-1].constant, len(corpus.vocabulary)
+    given, wanted = labels(model, isinstance(task.loss, Ctc)), len(corpus.vocabulary)
     if task.blank != BLANK:
         message = f"the blank of the data is {BLANK}, the recipe's {task.blank}"
         raise QdslError([error("Q731", message, help=f"write `blank = {BLANK}`")])

@@ -12,7 +12,7 @@ from qdsl.diagnostic.model import QdslError, error
 from qdsl.fx.program import Program
 from qdsl.recipes.loss import Ce, Loss
 from qdsl.recipes.tasks.language import Language
-from qdsl.tasks.language.text import SUFFIXES, Text, read_text
+from qdsl.tasks.language.text import Text, read_text, suffixes_of
 from qdsl.train.losses.ce import ce_losses
 from qdsl.train.losses.distillation import divergences
 from qdsl.train.task import Request, Share
@@ -73,7 +73,14 @@ class LanguageTask:
         batch: Batch,
         temperature: float,
     ) -> Tensor:
-        """Relative entropy of the two distributions, times temperature² (arXiv 1503.02531)."""
+        """Relative entropy of the two distributions, times temperature² (arXiv 1503.02531).
+
+        Raises QdslError (Q735) where the teacher knows another number of ids.
+        """
+        own, other = outputs.shape[-1], teacher_outputs.shape[-1]
+        if own != other:
+            message = f"the teacher knows {other} ids where the student knows {own}"
+            raise QdslError([error("Q735", message, help="distil from a model of the same ids")])
         apart = divergences(outputs, teacher_outputs, temperature=temperature)
         return apart.sum() * batch.scale
 
@@ -92,10 +99,8 @@ def open_task(request: Request) -> LanguageTask:
     """Raises QdslError: Q731 for data, Q730 for a model of fewer ids than bytes; OSError."""
     assert isinstance(request.task, Language)
     _check_ids(request)
-    suffix = request.options.get("suffix")
-    suffixes = (suffix,) if suffix else SUFFIXES
     return LanguageTask(
-        text=read_text(request.data, request.task.context, suffixes),
+        text=read_text(request.data, request.task.context, suffixes_of(request.options)),
         context=request.task.context,
         rows=request.batch or ROWS,
         seed=request.seed,

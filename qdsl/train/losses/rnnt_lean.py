@@ -27,7 +27,8 @@ def lean_rnnt_losses(
     """What `rnnt_losses` gives of join(frames, states), f32[B] in nats; `part` frames at a time.
 
     frames f32[B, S, d], states f32[B, U + 1, e]. The joint runs on `part` frames, and again in the
-    backward pass: logits of more than [B, part, U + 1, V] never exist. Gradients of frames,
+    backward pass: logits of more than [B, part, U + 1, V] never exist. Observers see
+    `part` frames of all, in one call. Gradients of frames,
     states and the joint's parameters are those of the plain loss. Raises ValueError when shapes
     or lengths do not fit.
     """
@@ -39,5 +40,5 @@ def lean_rnnt_losses(
     def arcs(start: int, some: Tensor) -> tuple[Tensor, Tensor]:
         return lattice.arcs(lattice.log_probs(join(some, states), start))
 
-    stay, move = by_parts(arcs, [frames], part)
+    stay, move = by_parts(arcs, [frames], part, lambda some: join(some, states))
     return -lattice.log_likelihood(stay, move).to(precision(frames))

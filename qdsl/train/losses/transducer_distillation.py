@@ -49,7 +49,8 @@ def transducer_divergences(
         given = lattice.log_probs(join(mine, states) / temperature, start)
         return (divergence(wanted, three_way(lattice, given, start)),)
 
-    (apart,) = by_parts(cells, [frames, teacher_frames.detach()], part)
+    both = [frames, teacher_frames.detach()]
+    (apart,) = by_parts(cells, both, part, lambda mine, other: join(mine, states))
     apart = apart.masked_fill(~lattice.inside, 0.0).sum((1, 2))
     return (apart / lattice.inside.sum((1, 2)) * temperature**2).to(precision(frames))
 

@@ -5,9 +5,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pytest
 import soundfile
 import torch
 
+from qdsl.diagnostic.model import QdslError
 from qdsl.tasks.asr.manifest import read_corpus
 from qdsl.tasks.asr.objective import Encoded
 from qdsl.tasks.asr.training import check_teacher
@@ -57,3 +59,12 @@ def test_a_teacher_of_other_frames(refused: Refused) -> None:
         return Encoded(torch.zeros(1, frames, 4), torch.tensor([frames]), None)
 
     refused("Q735", lambda: check_teacher(encoded(25), encoded(12)))
+
+
+def test_a_teacher_of_other_labels() -> None:
+    def encoded(labels: int) -> Encoded:
+        return Encoded(torch.zeros(1, 5, labels), torch.tensor([5]), None)
+
+    check_teacher(encoded(4), encoded(4))
+    with pytest.raises(QdslError, match=r"Q735\] the teacher gives 9 labels"):
+        check_teacher(encoded(4), encoded(9))

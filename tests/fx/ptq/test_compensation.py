@@ -139,6 +139,12 @@ def test_a_float_program_is_refused(tmp_path):
         program.compensate([])
 
 
+def test_a_frozen_program_is_refused(tmp_path):
+    program = qat(tmp_path, "int4").freeze()
+    with pytest.raises(ValueError, match="frozen already"):
+        program.compensate([])
+
+
 def test_a_walk_gives_what_a_run_gives(tmp_path):
     """Cut at any layer, the parts compute what the whole does."""
     program = qat(tmp_path, "int4").freeze().eval()
@@ -236,3 +242,10 @@ def test_weights_that_are_not_finite_are_refused(tmp_path):
         program.get_parameter("hidden.weight")[0, 0] = torch.nan
     with pytest.raises(QdslError, match="Q710"):
         program.compensate(inputs())
+
+
+@pytest.mark.parametrize("method", ["compensate", "calibrate"])
+def test_an_unknown_entry_is_told_with_those_there_are(tmp_path, method):
+    program = qat(tmp_path, "int4")
+    with pytest.raises(ValueError, match="no entry `runn`: the model has `run`, `other`"):
+        getattr(program, method)([("runn", (torch.zeros(1, 4).long(),))])

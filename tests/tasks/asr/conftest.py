@@ -57,6 +57,8 @@ model Alone(d: int = 24, vocab: int = 4) {
 variant plain { model = Transducer(Joint) }
 variant hat { model = Transducer(HatJoint) }
 variant ctc { model = Alone() }
+variant few { model = Transducer(Joint, vocab = 3) }
+variant few_ctc { model = Alone(vocab = 3) }
 """
 
 

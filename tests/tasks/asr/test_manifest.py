@@ -9,8 +9,9 @@ import soundfile
 
 from qdsl.diagnostic.model import QdslError
 from qdsl.tasks.asr.buckets import Buckets
-from qdsl.tasks.asr.manifest import SHOWN, read_corpus
+from qdsl.tasks.asr.manifest import SHOWN, corpus_files, read_corpus
 from qdsl.tasks.asr.tokens import DIGITS, Vocabulary
+from qdsl.train.fingerprint import fingerprint
 
 CHARACTERS = Vocabulary(("<blank>", "<space>", "a", "b"))
 
@@ -127,3 +128,15 @@ def test_a_batch_is_of_one_length_and_of_its_number_alone() -> None:
     assert list(islice(map(Buckets(lengths, 10, seed=1).batch, range(3)), 3)) != [
         one.batch(n) for n in range(3)
     ]
+
+
+def test_a_corpus_is_known_again_by_what_it_holds(corpus: Path) -> None:
+    paths = list(corpus_files(corpus))
+    assert {path.suffix for path in paths} >= {".txt", ".jsonl", ".wav"}
+    before = fingerprint(paths)
+    (corpus / "beside.wav").write_bytes(b"read by nobody")
+    assert fingerprint(corpus_files(corpus)) == before
+    content = bytearray(paths[-1].read_bytes())
+    content[100] ^= 1
+    paths[-1].write_bytes(content)
+    assert fingerprint(corpus_files(corpus)) != before

@@ -223,5 +223,15 @@ def test_labels_of_model_and_data_are_as_many(opened: Open, corpus: Path, tmp_pa
         opened("hat", data=tmp_path)
 
 
+def test_a_teacher_of_other_labels_or_entries_is_told(opened: Open, variant: Make) -> None:
+    """Before its embedding or the lattice is asked for a label that it lacks."""
+    for name, variants in (("plain", ("few", "ctc")), ("ctc", ("few_ctc",))):
+        task, _ = opened(name)
+        batch = next(task.batches(0))
+        for other in variants:
+            with pytest.raises(QdslError, match="Q735"):
+                task.forward(variant(other).program(seed=0), batch)
+
+
 def test_the_package_offers_the_task() -> None:
     assert member(qdsl.tasks, "asr", TaskKind).open.__module__ == "qdsl.tasks.asr"

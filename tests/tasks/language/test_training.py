@@ -78,6 +78,15 @@ def test_distillation_is_zero_where_the_teacher_is_met(task: LanguageTask) -> No
     torch.testing.assert_close(other, 9 * (p * (p / q).log()).sum(-1).mean())
 
 
+def test_a_teacher_of_other_ids_is_told(task: LanguageTask) -> None:
+    batch, model = task.batch(0), cast(Any, None)
+    for other in (300, 1):
+        with pytest.raises(QdslError, match="Q735"):
+            task.distillation(
+                model, model, torch.zeros(1, 2, 256), torch.zeros(1, 2, other), batch, 1.0
+            )
+
+
 def test_the_evaluation_is_of_what_was_held_out(task: LanguageTask) -> None:
     model = Bigrams()
     held = task.text.held_out.long()

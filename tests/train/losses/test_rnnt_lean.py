@@ -5,6 +5,11 @@ import torch
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from qdsl.fx import scores
+from qdsl.fx.observer import Observer
+from qdsl.fx.observing import observing_paused
+from qdsl.ir.format import IntegerGrid, StaticFormat
+from qdsl.ir.ranges import Range
 from qdsl.train.losses.rnnt import rnnt_losses
 from qdsl.train.losses.rnnt_lean import lean_rnnt_losses
 
@@ -106,3 +111,54 @@ def test_half_precision_is_for_the_joint_alone(inputs: tuple[Tensor, Tensor]) ->
     lean.sum().backward()
     assert joint.output.weight.grad is not None
     assert joint.output.weight.grad.dtype == torch.float32
+
+
+class Observed(Joint):
+    """Rounds what enters its output; masks of that rank by what it has met."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.range = Observer(Range("joint", "input", StaticFormat(IntegerGrid(8))))
+        self.sums = torch.zeros(1, WIDTH)
+
+    def forward(self, frames: Tensor, states: Tensor) -> Tensor:
+        x = self.range((frames[:, :, None] + states[:, None]).tanh())
+        return self.output(scores.observe(x, self.sums, self.training))
+
+
+@pytest.mark.parametrize("gradients", [True, False])
+@pytest.mark.parametrize("part", [1, 2, 3, 7])
+def test_a_step_is_observed_once(
+    inputs: tuple[Tensor, Tensor], part: int, gradients: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[Tensor] = []
+    observe = Observer.observe
+
+    def counting(observer: Observer, x: Tensor) -> None:
+        seen.append(x)
+        observe(observer, x)
+
+    monkeypatch.setattr(Observer, "observe", counting)
+    joint, once = Observed(), Observed()
+    with torch.set_grad_enabled(gradients):
+        lean = lean_rnnt_losses(joint, *inputs, TARGETS, *LENGTHS, part=part)
+    if gradients:
+        lean.sum().backward()
+    (shown,) = seen
+    assert shown.shape == (BATCH, part, LABELS + 1, WIDTH)
+    torch.testing.assert_close(joint.sums[0], shown.abs().sum((0, 1, 2)), rtol=0.01, atol=0)
+    # the loss is that of all frames in the range that was found
+    observe(once.range, shown)
+    with observing_paused():
+        plain = rnnt_losses(once(*inputs), TARGETS, *LENGTHS)
+    torch.testing.assert_close(lean, plain)
+    assert joint.range.range_max == once.range.range_max
+
+
+def test_weights_that_are_observed_in_half_precision_get_gradients(
+    inputs: tuple[Tensor, Tensor],
+) -> None:
+    joint = Observed()
+    with torch.autocast("cpu", torch.bfloat16):
+        lean_rnnt_losses(joint, *inputs, TARGETS, *LENGTHS, part=2).sum().backward()
+    assert joint.output.weight.grad is not None
