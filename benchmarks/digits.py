@@ -169,7 +169,7 @@ def main() -> None:
     console.print(table(results))
     verdicts = [judge(claim, results) for claim in CLAIMS]
     for verdict in verdicts:
-        console.print(str(verdict), highlight=False)
+        console.print(str(verdict), highlight=False, markup=False)
     if place.scale == 1.0:
         keep("digits", to_json(results, verdicts))
         plot(results, RESULTS / "digits.png")
