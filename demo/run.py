@@ -6,7 +6,6 @@ decode the held-out speaker. A run that was broken off goes on where it stopped.
 
 import argparse
 import signal
-import socket
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -23,7 +22,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from demo import evaluation, training
-from demo.plan import COMPARED, SPEC, Plan
+from demo.plan import COMPARED, FLOAT_VARIANT, SPEC, Plan
 from demo.results import Row, plot, show, write_json
 from qdsl import Spec, load_spec
 from qdsl.diagnostic.codes import exit_code
@@ -129,14 +128,12 @@ def _bars(console: Console) -> Progress:
 
 
 def _train_base(plan: Plan, bars: Progress) -> None:
-    """The float training on two processes of one thread: twice the words a step."""
-    port = _free_port()
+    """The float training, in a process of its own that an interrupt ends."""
     task = bars.add_task("train float", total=plan.float_stage.steps, note="")
     with _pool() as (pool, queue):
-        futures = [pool.submit(_replica, plan, i, port, queue) for i in range(WORKERS)]
-        _follow(futures, pool, queue, bars, {"0": task})
-        for future in futures:
-            future.result()
+        future = pool.submit(_base, plan, queue)
+        _follow([future], pool, queue, bars, {FLOAT_VARIANT: task})
+        future.result()
     _say(bars, f"trained float: {plan.float_stage.steps} steps")
 
 
@@ -221,19 +218,8 @@ def _one_thread() -> None:
     torch.set_num_threads(1)
 
 
-def _free_port() -> int:
-    """A port of this machine by which the processes find each other."""
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
-
-
-def _replica(plan: Plan, number: int, port: int, queue: Messages) -> None:
-    def progress(step: int, loss: float) -> None:
-        if number == 0:
-            queue.put(("0", step, loss))
-
-    training.train_base(plan, number, WORKERS, port, progress)
+def _base(plan: Plan, queue: Messages) -> None:
+    training.train_base(plan, lambda step, loss: queue.put((FLOAT_VARIANT, step, loss)))
 
 
 def _worker(work: Work, plan: Plan, variant: str, queue: Messages) -> object:

@@ -18,7 +18,6 @@ from qdsl.tasks.asr.recordings import find_recordings
 from qdsl.tasks.asr.stages import BINS
 from qdsl.tasks.asr.training import AsrTask
 from qdsl.train import checkpoint
-from qdsl.train.replicas import Replicas, replicas
 from qdsl.train.run import Run, train
 from qdsl.train.steps import MODEL, part
 from qdsl.train.task import Share
@@ -26,15 +25,12 @@ from qdsl.train.task import Share
 Progress = Callable[[int, float], None]
 
 
-def train_base(plan: Plan, replica: int, count: int, port: int, progress: Progress) -> None:
-    """One of `count` processes of the float training, resumed where a run before was broken off."""
-    torch.set_num_threads(1)
-    os.environ.update(RANK=str(replica), WORLD_SIZE=str(count))
-    os.environ.update(MASTER_ADDR="127.0.0.1", MASTER_PORT=str(port))
-    with replicas(torch.device("cpu")) as group:
-        identity = plan.identity(FLOAT_VARIANT, plan.float_stage)
-        program = load_spec(SPEC).variants[FLOAT_VARIANT].program
-        _train(program, plan, plan.float_stage, plan.base, identity, progress, group)
+def train_base(plan: Plan, progress: Progress) -> None:
+    """The float training on all cores, resumed where a run before was broken off."""
+    torch.set_num_threads(os.cpu_count() or 1)
+    identity = plan.identity(FLOAT_VARIANT, plan.float_stage)
+    program = load_spec(SPEC).variants[FLOAT_VARIANT].program
+    _train(program, plan, plan.float_stage, plan.base, identity, progress)
 
 
 def fine_tune(plan: Plan, variant: str, progress: Progress) -> None:
@@ -73,16 +69,13 @@ def _train(
     folder: Path,
     identity: str,
     progress: Progress,
-    group: Replicas | None = None,
 ) -> Program:
     """The stage alone; a folder of another training, of another scale, is begun anew."""
-    group, recordings = group or Replicas(), find_recordings(plan.data)
+    recordings = find_recordings(plan.data)
     prediction = prediction_of(load_spec(SPEC).variants[FLOAT_VARIANT].model)
     kept = checkpoint.find(folder / "checkpoint")
-    group.wait()  # until all have looked
-    if kept and kept.identity != identity and group.first:
+    if kept and kept.identity != identity:
         checkpoint.discard(folder / "checkpoint")
-    group.wait()
 
     def task(stage: Stage, share: Share) -> AsrTask:
         return AsrTask(Digits(recordings, BINS, stage.batch, stage.seed, share), prediction)
@@ -95,7 +88,6 @@ def _train(
             loss=Rnnt(),
             folder=folder,
             identity=identity,
-            replicas=group,
             watch=lambda stage, step, loss: progress(step, loss),
         )
     )
