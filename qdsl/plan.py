@@ -9,14 +9,12 @@ from qdsl.ir.integer_check import integer_findings
 from qdsl.ir.model import Arithmetic, Model, Storage
 from qdsl.ir.need import Need, needs
 from qdsl.source import no_span
-from qdsl.target import Backend, Capability, activation_word, backends, find_kernel
+from qdsl.target import REFERENCE, Backend, Capability, activation_word, backends, find_kernel
 
 if TYPE_CHECKING:
     from qdsl.devices import Profile
 
 DEFAULT_BACKEND = "cpu"
-REFERENCE = "reference"
-"""The back end that every format runs on, exactly and slowly: a target has to ask for it."""
 
 _OR_SLOWLY = "`target = reference` (`--backend reference` of a packed file), slowly"
 

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from torch.library import Library
 
 GROUP = "qdsl.backends"  # entry points: name = module:BACKEND
+REFERENCE = "reference"
+"""The back end that every format runs on, exactly and slowly: a target has to ask for it."""
 
 
 @record

@@ -18,9 +18,7 @@ from qdsl.diagnostic.model import QdslError, error
 from qdsl.fx.integer.registered import integers
 from qdsl.fx.recurrence import packed_gru
 from qdsl.fx.reference import BACKEND, IMPLEMENTATIONS
-from qdsl.target import Availability, Backend, backends, installed
-
-REFERENCE = "reference"
+from qdsl.target import REFERENCE, Availability, Backend, backends, installed
 
 _SCHEMAS = {
     "linear": "(Tensor x, Tensor weight, Tensor? bias, int out_features, str activations,"

@@ -13,7 +13,7 @@ from qdsl.diagnostic.model import QdslError
 from qdsl.fx.canonical import decode, to_numpy
 from qdsl.fx.integer.stored import add_integers
 from qdsl.fx.observer import FixedRange
-from qdsl.fx.ops import REFERENCE, backend
+from qdsl.fx.ops import backend
 from qdsl.fx.packed_layers import PackedLayers
 from qdsl.fx.program import Program
 from qdsl.fx.ranges import places
@@ -23,7 +23,7 @@ from qdsl.fx.tree import build_tree
 from qdsl.ir.model import Arithmetic, Storage
 from qdsl.ir.ranges import Range, ranges
 from qdsl.plan import unserved
-from qdsl.target import Backend, CanonicalWeight
+from qdsl.target import REFERENCE, Backend, CanonicalWeight
 
 _DTYPES = {
     "F32": torch.float32,

@@ -9,7 +9,6 @@ from qdsl.diagnostic.model import Diagnostic, QdslError, error
 from qdsl.fx.canonical import encode
 from qdsl.fx.fold import folded_state
 from qdsl.fx.observed import parts
-from qdsl.fx.ops import REFERENCE
 from qdsl.fx.packed_layers import PackedLayers
 from qdsl.fx.program import Program
 from qdsl.fx.quantizer import QUANTIZER, Quantizer, Rounding
@@ -26,6 +25,7 @@ from qdsl.ir.model import Arithmetic, Model, state_key
 from qdsl.ir.nonnegative import misplaced_clips
 from qdsl.ir.ranges import Range
 from qdsl.plan import unserved
+from qdsl.target import REFERENCE
 
 
 @torch.no_grad()

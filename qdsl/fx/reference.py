@@ -21,7 +21,7 @@ from qdsl.fx.numerics.static import centred
 from qdsl.fx.recurrence import packed_gru
 from qdsl.fx.reference_weight import Weight, read, repack
 from qdsl.ir.ranges import SIDES
-from qdsl.target import Availability, CanonicalWeight, Capability
+from qdsl.target import REFERENCE, Availability, CanonicalWeight, Capability
 
 STATIC = (
     *(f"int{bits}_static{full}" for bits in range(2, 9) for full in ("", "_full")),
@@ -177,7 +177,7 @@ def _product(codes: Tensor, weight: Weight, parts: int = 1) -> Tensor:
 class Reference:
     """The back end `reference`: every format, any device, no speed."""
 
-    name: str = "reference"
+    name: str = REFERENCE
 
     def availability(self) -> Availability:
         return Availability(True)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qdsl.cli.command import Command
+from qdsl.cli.recorded import add_backend, add_inputs
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -16,15 +17,9 @@ if TYPE_CHECKING:
 
 def configure(parser: ArgumentParser) -> None:
     parser.add_argument("packed", metavar="FILE", type=Path, help="file.qpack")
-    parser.add_argument(
-        "--inputs",
-        metavar="FILE",
-        type=Path,
-        required=True,
-        help="safetensors file with a tensor `entry.input` for each input",
-    )
+    add_inputs(parser)
     parser.add_argument("--entry", metavar="NAME", help="the entry to run; all recorded without it")
-    parser.add_argument("--backend", metavar="NAME", default="cpu", help="whose kernels run")
+    add_backend(parser)
     help = "write the results as safetensors, tensors `entry.0`, `entry.1`, …"
     parser.add_argument("-o", "--output", metavar="FILE", type=Path, help=help)
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qdsl.cli.command import Command
+from qdsl.cli.recorded import add_backend, add_inputs
 
 if TYPE_CHECKING:
     from qdsl.cli.inputs import Given
@@ -24,14 +25,8 @@ def configure(parser: ArgumentParser) -> None:
         required=True,
         help="state dict of the frozen program",
     )
-    parser.add_argument(
-        "--inputs",
-        metavar="FILE",
-        type=Path,
-        required=True,
-        help="safetensors file with a tensor `entry.input` for each input",
-    )
-    parser.add_argument("--backend", metavar="NAME", default="cpu", help="whose kernels run")
+    add_inputs(parser)
+    add_backend(parser)
     help = "write what was found into the packed file, where everything holds"
     parser.add_argument("--seal", action="store_true", help=help)
     parser.add_argument("--format", choices=("text", "json"), default="text", help="what to print")
@@ -141,11 +136,12 @@ def _instructions(name: str) -> str:
 
 def _mismatch(found: "Report", packed: Path, backend: str) -> "Diagnostic":
     from qdsl.diagnostic.model import error
+    from qdsl.target import REFERENCE
 
     first, *others = found.failed
     more = f" and {len(others)} more" if others else ""
     message = f"`{packed}` differs from the program it was packed from in `{first}`{more}"
-    if backend == "reference":
+    if backend == REFERENCE:
         return error("Q721", message, help="pack it again from this checkpoint")
     help = (
         f"compare with `--backend reference`: where that agrees, a kernel of `{backend}` is wrong"

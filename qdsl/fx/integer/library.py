@@ -106,11 +106,22 @@ def _conv(
     dilation: Sequence[int],
     groups: int,
 ) -> Tensor:
-    pairs = tuple(zip(padding[::2], padding[1::2], strict=True))
-    rows = operations.patches(narrow(x), tuple(kernel), tuple(stride), pairs, tuple(dilation))
+    rows = _patches(narrow(x), kernel, stride, padding, dilation)
     if groups > 1:
         rows = operations.grouped_rows(rows, groups, x.shape[-1])
     return products.linear(rows, weight, bias, Multiplier(m, e), size, groups)
+
+
+def _patches(
+    x: Tensor,
+    kernel: Sequence[int],
+    stride: Sequence[int],
+    padding: Sequence[int],
+    dilation: Sequence[int],
+) -> Tensor:
+    """Rows of a convolution; an operation takes its pairs of padding one after the other."""
+    pairs = tuple(zip(padding[::2], padding[1::2], strict=True))
+    return operations.patches(x, tuple(kernel), tuple(stride), pairs, tuple(dilation))
 
 
 def _einsum(a: Tensor, b: Tensor, m: Tensor, e: Tensor, equation: str) -> Tensor:
@@ -184,8 +195,7 @@ def _conv_shape(
     dilation: Sequence[int],
     groups: int,
 ) -> Tensor:
-    pairs = tuple(zip(padding[::2], padding[1::2], strict=True))
-    rows = operations.patches(x, tuple(kernel), tuple(stride), pairs, tuple(dilation))
+    rows = _patches(x, kernel, stride, padding, dilation)
     return x.new_empty((*rows.shape[:-1], bias.shape[0]))
 
 
