@@ -1,0 +1,52 @@
+// Declares the bindings: one file per family of operations, and what they share. Tensors come as
+// addresses, and the GIL is released while kernels run.
+#pragma once
+
+#include <nanobind/nanobind.h>
+
+#include <cstdint>
+#include <optional>
+#include <stdexcept>
+#include <string>
+
+#include "isa.h"
+#include "linear.h"
+#include "weight.h"
+
+namespace qdsl {
+
+namespace nb = nanobind;
+
+using Address = uintptr_t;
+using Name = std::optional<std::string>;  // of an instruction set; none: the default one
+
+template <class T>
+T* pointer(Address address) {
+  return reinterpret_cast<T*>(address);
+}
+
+inline Isa isa_of(const Name& text) { return text ? parse_isa(*text) : default_isa(); }
+
+inline void expect(bool holds, const char* otherwise) {
+  if (!holds) throw std::invalid_argument(otherwise);
+}
+
+inline Activations activations_of(int code) {
+  expect(code >= 0 && code <= 2, "activations are 0 (f32), 1 (int8 per token), 2 (per tensor)");
+  return static_cast<Activations>(code);
+}
+
+inline Weight weight_at(Address address, int64_t size, int64_t outputs, int64_t in_features) {
+  const Weight w = view(pointer<void>(address), size);
+  expect(w.in_features == in_features, "the last dimension of the input is not the weight's");
+  expect(w.outputs == outputs, "the number of outputs is not the weight's");
+  return w;
+}
+
+void bind_machine(nb::module_& m);
+void bind_repack(nb::module_& m);
+void bind_linear(nb::module_& m);
+void bind_lstm(nb::module_& m);
+void bind_dequantize(nb::module_& m);
+
+}  // namespace qdsl

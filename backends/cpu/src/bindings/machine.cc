@@ -1,0 +1,36 @@
+// Binds what this processor runs.
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/vector.h>
+
+#include <vector>
+
+#include "bindings/bindings.h"
+#include "kernel.h"
+
+namespace qdsl {
+namespace {
+
+std::vector<std::string> bound_isas() {
+  std::vector<std::string> names;
+  for (Isa isa : kIsas)
+    if (supported(isa)) names.push_back(name(isa));
+  return names;
+}
+
+std::vector<std::string> bound_kernels() {
+  std::vector<std::string> names;
+  for (Isa isa : kIsas)
+    for (const std::string& kernel : registered(isa)) names.push_back(kernel);
+  return names;
+}
+
+}  // namespace
+
+void bind_machine(nb::module_& m) {
+  using namespace nb::literals;
+  m.def("isa", [] { return std::string(name(default_isa())); });
+  m.def("isas", bound_isas);
+  m.def("kernels", bound_kernels);
+}
+
+}  // namespace qdsl
