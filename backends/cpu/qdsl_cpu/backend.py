@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from qdsl.target import Availability, CanonicalWeight, Capability, Survey
+from qdsl.target import Availability, CanonicalWeight, Capability, Peak, Survey
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -51,6 +51,34 @@ class Processor:
         from qdsl_cpu.machine import survey
 
         return survey()
+
+    def peaks(self) -> tuple[Peak, ...]:
+        """See `qdsl_cpu.limits.peaks`."""
+        from qdsl_cpu.limits import peaks
+
+        return peaks(isa())
+
+    def rate(self, peak: Peak, threads: int) -> float:
+        """See `qdsl_cpu.limits.rate`."""
+        from qdsl_cpu.limits import rate
+
+        return rate(peak, threads)
+
+    def memory_bytes(self) -> int:
+        """See `qdsl_cpu.limits.memory_bytes`."""
+        from qdsl_cpu.limits import memory_bytes
+
+        return memory_bytes()
+
+    def bandwidth(self, bytes: int, threads: int) -> float:
+        from qdsl_cpu import _native
+
+        return _native.limits_bandwidth(bytes, threads)
+
+    def fork_join(self, threads: int) -> float:
+        from qdsl_cpu import _native
+
+        return _native.limits_fork_join(threads)
 
     def repack(self, weight: CanonicalWeight) -> "Tensor":
         """See `qdsl_cpu.weights.repack`."""

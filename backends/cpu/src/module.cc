@@ -4,6 +4,7 @@
 NB_MODULE(_native, m) {
   using namespace qdsl;
   bind_machine(m);
+  bind_limits(m);
   bind_repack(m);
   bind_linear(m);
   bind_lstm(m);
