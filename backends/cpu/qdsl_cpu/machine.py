@@ -9,8 +9,11 @@ NEEDS = {
     "scalar": (),
     "avx2": ("avx2", "fma"),
     "avx512vnni": ("avx2", "fma", "avx512bw", "avx512dq", "avx512vl", "avx512_vnni"),
+    "neon": ("asimd",),
+    "neondot": ("asimd", "asimddp"),
+    "neoni8mm": ("asimd", "asimddp", "i8mm"),
 }
-"""Instruction sets in ascending order, each with what the processor must have (Linux's words)."""
+"""Instruction sets, ascending within an architecture, with what each needs (Linux's words)."""
 
 
 def survey() -> Survey:
@@ -18,9 +21,9 @@ def survey() -> Survey:
     from qdsl_cpu import _native
 
     runs, chosen = _native.isas(), _native.isa()
-    sets = {isa: _availability(isa, runs, chosen) for isa in NEEDS}
-    kernels = {name: sets[name.rpartition("_")[2]] for name in _native.kernels()}
-    return Survey(chosen, sets, kernels)
+    built = {name: name.rpartition("_")[2] for name in _native.kernels()}
+    sets = {isa: _availability(isa, runs, chosen) for isa in NEEDS if isa in built.values()}
+    return Survey(chosen, sets, {name: sets[isa] for name, isa in built.items()})
 
 
 def _availability(isa: str, runs: list[str], chosen: str) -> Availability:
@@ -39,6 +42,6 @@ def processor_flags() -> frozenset[str]:
     """What Linux says that the processor has; empty elsewhere."""
     with suppress(OSError):
         for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
-            if line.startswith("flags"):
+            if line.startswith(("flags", "Features")):  # x86, ARM
                 return frozenset(line.partition(":")[2].split())
     return frozenset()

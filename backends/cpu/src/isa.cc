@@ -1,6 +1,11 @@
 // Detects what the processor runs.
 #include "isa.h"
 
+#if defined(__aarch64__) && defined(__linux__)
+#include <asm/hwcap.h>
+#include <sys/auxv.h>
+#endif
+
 #include <cstdlib>
 #include <stdexcept>
 #include <string>
@@ -12,12 +17,16 @@ const char* name(Isa isa) {
     case Isa::scalar: return "scalar";
     case Isa::avx2: return "avx2";
     case Isa::avx512vnni: return "avx512vnni";
+    case Isa::neon: return "neon";
+    case Isa::neondot: return "neondot";
+    case Isa::neoni8mm: return "neoni8mm";
   }
   throw std::logic_error("unnamed instruction set");
 }
 
-bool supported(Isa isa) {
 #if defined(__x86_64__)
+
+bool supported(Isa isa) {
   switch (isa) {
     case Isa::scalar: return true;
     case Isa::avx2: return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
@@ -25,10 +34,27 @@ bool supported(Isa isa) {
       return supported(Isa::avx2) && __builtin_cpu_supports("avx512bw") &&
              __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
              __builtin_cpu_supports("avx512vnni");
+    default: return false;
   }
-#endif
-  return isa == Isa::scalar;
 }
+
+#elif defined(__aarch64__) && defined(__linux__)
+
+bool supported(Isa isa) {
+  switch (isa) {
+    case Isa::scalar:
+    case Isa::neon: return true;
+    case Isa::neondot: return getauxval(AT_HWCAP) & HWCAP_ASIMDDP;
+    case Isa::neoni8mm: return supported(Isa::neondot) && getauxval(AT_HWCAP2) & HWCAP2_I8MM;
+    default: return false;
+  }
+}
+
+#else
+
+bool supported(Isa isa) { return isa == Isa::scalar; }
+
+#endif
 
 Isa parse_isa(std::string_view text) {
   for (Isa isa : kIsas) {
@@ -36,8 +62,10 @@ Isa parse_isa(std::string_view text) {
     if (supported(isa)) return isa;
     throw std::invalid_argument("this processor does not run " + std::string(text));
   }
+  std::string known;
+  for (Isa isa : kIsas) known += std::string(known.empty() ? "" : ", ") + name(isa);
   throw std::invalid_argument("no instruction set is called `" + std::string(text) +
-                              "`; there are scalar, avx2 and avx512vnni");
+                              "`; there are " + known);
 }
 
 Isa default_isa() {

@@ -5,9 +5,11 @@
 
 namespace qdsl {
 
-// In ascending order: a kernel that an instruction set lacks is taken from the one below it.
-enum class Isa { scalar, avx2, avx512vnni };
-inline constexpr Isa kIsas[] = {Isa::scalar, Isa::avx2, Isa::avx512vnni};
+// Those of one architecture are in ascending order: a kernel that an instruction set lacks is taken
+// from the one below it.
+enum class Isa { scalar, avx2, avx512vnni, neon, neondot, neoni8mm };
+inline constexpr Isa kIsas[] = {Isa::scalar, Isa::avx2,    Isa::avx512vnni,
+                                Isa::neon,   Isa::neondot, Isa::neoni8mm};
 
 const char* name(Isa isa);
 
