@@ -1,211 +1,129 @@
-"""Times the processor's kernels beside torch in one run: linear layers and LSTM layers.
+"""Times the processor's kernels beside other runtimes: products by regime and width, LSTM layers.
 
-Contenders take turns, and a figure is the median of its rounds; with one thread it is time on the
-processor, which a busy machine lengthens less. Weights stay in the caches, as those of a small
-recognizer do. `call` is the operation through torch's dispatcher, `kernel` the
-same without Python's share of it. Ratios above 1 are in favour of qdsl.
+Each runtime is a process; one is timed at a time, and they take turns. Beside ours, in each round,
+stands the limit: max(bytes / bandwidth, operations / peak), both measured again; a fraction is the
+median over rounds of limit / time, a ratio that of time / our time. Everything is float32 in and
+out. A runtime that is not installed is left out: `pip install 'qdsl[peers]'`, `llama-cpp-python`.
 """
 
 import argparse
+import fnmatch
 import json
-import platform
-import statistics
-import time
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass
-from datetime import date
-from functools import partial
 from pathlib import Path
+from typing import Any
 
-import torch
-import torch.nn.functional as F
-from rich.box import SIMPLE
+from cpu_rows import Cell, cells
+from cpu_run import LIMITS, OURS, RUNTIMES, Runtime, measure, prepare
+from cpu_show import picture, table
+from machine import RESULTS, write
 from rich.console import Console
-from rich.table import Table
-from torch import Tensor
 
-from qdsl.fx.ops import backend, operation
-from qdsl_cpu import _native
-from qdsl_cpu.backend import isa
-from qdsl_cpu.weights import repack
-
-RESULTS = Path(__file__).parent / "results"
-SIZES = (128, 256, 512, 1024)  # outputs and inputs
-ROWS = (1, 4, 32)
-WIDTHS = {"int8": (8, 0), "int4": (4, 128), "int2": (2, 64), "binary": (1, 64)}  # bits, group
-CODES = {"f32": 0, "int8_token": 1}
-WIDTH = 150  # characters of the table
-TURN = 3e-4  # seconds of calls in one turn: short, so that most are not interrupted
-
-Call = Callable[[], object]
+CONSOLE = Console(width=150)
+ROUNDS = 15
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """Microseconds of one case, and what the others took for each of ours."""
+class Processes:
+    """The runtimes that are there, for one number of threads at a time."""
 
-    operation: str
-    weights: str
-    activations: str
-    shape: str
-    call_us: float
-    kernel_us: float | None
-    float32_us: float
-    int8_us: float | None
+    def __init__(self, names: list[str]) -> None:
+        self.names, self.threads = names, 0
+        self.running: dict[str, Runtime] = {}
+        self.versions: dict[str, str] = {}
 
-    @property
-    def ratios(self) -> dict[str, float | None]:
-        kernel, int8 = self.kernel_us, self.int8_us
-        return {
-            "float32_over_call": self.float32_us / self.call_us,
-            "float32_over_kernel": None if kernel is None else self.float32_us / kernel,
-            "int8_over_call": None if int8 is None else int8 / self.call_us,
-        }
+    def of(self, threads: int) -> dict[str, Runtime]:
+        if threads != self.threads:
+            self.close()
+            self.threads = threads
+            for name in self.names:
+                self._start(name)
+        return self.running
 
+    def _start(self, name: str) -> None:
+        runtime = Runtime(name, self.threads)
+        if runtime.missing:
+            CONSOLE.print(f"left out {name}: {runtime.missing}", style="yellow")
+            return runtime.close()
+        self.running[name] = runtime
+        self.versions |= runtime.versions
 
-def medians(contenders: Mapping[str, Call], rounds: int) -> dict[str, float]:
-    """Microseconds of a call of each, in turns."""
-    counts = {name: max(1, int(TURN / _seconds(call, 3))) for name, call in contenders.items()}
-    times: dict[str, list[float]] = {name: [] for name in contenders}
-    for _ in range(rounds):
-        for name, call in contenders.items():
-            times[name].append(_seconds(call, counts[name]) * 1e6)
-    return {name: statistics.median(each) for name, each in times.items()}
+    def close(self) -> None:
+        for runtime in self.running.values():
+            runtime.close()
+        self.running.clear()
 
 
-def _seconds(call: Call, count: int) -> float:
-    clock = time.thread_time if torch.get_num_threads() == 1 else time.perf_counter
-    begin = clock()
-    for _ in range(count):
-        call()
-    return (clock() - begin) / count
+def run(
+    wanted: list[Cell],
+    processes: Processes,
+    rounds: int,
+    rows: dict[str, dict[str, Any]],
+    save: Any,
+) -> None:
+    """Fills in the rows that are not there yet, and saves after each cell."""
+    for cell in wanted:
+        runtimes = processes.of(cell.threads)
+        field = prepare(runtimes, cell)
+        found = []
+        for count in cell.rows:
+            row = measure(runtimes, cell, field, count, rounds)
+            rows[row["key"]] = row
+            found.append(row)
+        CONSOLE.print(table(found))
+        for name, message in field.failed.items():
+            CONSOLE.print(f"{name}: {message}", style="yellow", markup=False)
+        save()
 
 
-def packed(weights: str, outputs: int, in_features: int) -> Tensor:
-    """A packed weight of random codes."""
-    bits, group = WIDTHS[weights]
-    return repack(
-        torch.randint(256, (outputs, in_features * bits // 8), dtype=torch.uint8),
-        torch.rand(outputs, in_features // group if group else 1) * 0.02,
-        kind="binary" if bits == 1 else "integer",
-        bits=bits,
-        outputs=outputs,
-        in_features=in_features,
-        group=group,
-    )
-
-
-def torch_int8(weight: Tensor, bias: Tensor) -> Callable[[Tensor], Tensor] | None:
-    """torch's linear layer of int8 weights and dynamic activations, where this torch has it."""
-    try:
-        codes = torch.quantize_per_tensor(weight, 0.05, 0, torch.qint8)
-        prepacked = torch.ops.quantized.linear_prepack(codes, bias)
-    except (AttributeError, RuntimeError):
-        return None
-    return lambda x: torch.ops.quantized.linear_dynamic(x, prepacked)
-
-
-def linear_rows(size: int, rows: int, rounds: int) -> Iterable[Row]:
-    x, dense, bias = torch.randn(rows, size), torch.randn(size, size), torch.randn(size)
-    y = torch.empty(rows, size)
-    linear, int8 = operation("linear", "default"), torch_int8(dense, bias)
-
-    def direct(weight: Tensor, activations: str) -> Call:
-        arguments = (x.data_ptr(), 1, rows, size, weight.data_ptr(), weight.numel())
-        output = (bias.data_ptr(), y.data_ptr(), size, CODES[activations])
-        return lambda: _native.linear(*arguments, *output)
-
-    def dispatched(weight: Tensor, activations: str) -> Call:
-        return lambda: linear(x, weight, bias, size, activations)
-
-    for weights in WIDTHS:
-        weight = packed(weights, size, size)
-        for activations in CODES:
-            contenders: dict[str, Call] = {
-                "call": dispatched(weight, activations),
-                "kernel": direct(weight, activations),
-                "float32": lambda: F.linear(x, dense, bias),
-            }
-            if int8 is not None:
-                contenders["int8"] = partial(int8, x)
-            t = medians(contenders, rounds)
-            times = (t["call"], t["kernel"], t["float32"], t.get("int8"))
-            yield Row("linear", weights, activations, f"{rows} x {size} x {size}", *times)
-
-
-def lstm_rows(hidden: int, batch: int, rounds: int, time_steps: int = 50) -> Iterable[Row]:
-    module = torch.nn.LSTM(hidden, hidden)
-    x = torch.randn(time_steps, batch, hidden)
-    state, bias = torch.zeros(batch, hidden), torch.randn(4 * hidden)
-    linear, lstm = operation("linear", "default"), operation("lstm", "default")
-    for weights in ("int8", "int4"):
-        w_ih, w_hh = (packed(weights, 4 * hidden, hidden) for _ in range(2))
-        for activations in CODES:
-
-            def layer(a: str = activations, ih: Tensor = w_ih, hh: Tensor = w_hh) -> object:
-                return lstm(linear(x, ih, bias, 4 * hidden, a), state, state, hh, None, a)
-
-            t = medians({"call": layer, "float32": lambda: module(x)}, max(5, rounds // 4))
-            shape = f"{time_steps} x {batch} x {hidden}"
-            yield Row("lstm", weights, activations, shape, t["call"], None, t["float32"], None)
-
-
-def processor() -> str:
-    lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
-    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    return next(names, platform.processor())
-
-
-def table(rows: Iterable[Row]) -> Table:
-    shown = Table(
-        title="microseconds of a call, and ratios to those of torch", box=SIMPLE, padding=(0, 1)
-    )
-    for name in ("operation", "weights", "activations", "shape"):
-        shown.add_column(name, no_wrap=True)
-    for name in (
-        "call",
-        "kernel",
-        "torch f32",
-        "torch int8",
-        "f32/call",
-        "f32/kernel",
-        "int8/call",
-    ):
-        shown.add_column(name, justify="right", no_wrap=True)
-    for row in rows:
-        times = (row.call_us, row.kernel_us, row.float32_us, row.int8_us)
-        cells = [*(_cell(t, ".1f") for t in times), *(_cell(r, ".2f") for r in row.ratios.values())]
-        shown.add_row(row.operation, row.weights, row.activations, row.shape, *cells)
-    return shown
-
-
-def _cell(value: float | None, style: str) -> str:
-    return "" if value is None else format(value, style)
+def select(patterns: list[str]) -> list[Cell]:
+    """Cells with a row whose key a pattern describes, with those rows only."""
+    found = []
+    for cell in cells():
+        counts = tuple(
+            n for n in cell.rows if any(fnmatch.fnmatch(cell.key(n), f"*{p}*") for p in patterns)
+        )
+        if counts:
+            found.append(Cell(cell.regime, cell.problem, counts, cell.threads))
+    return found
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--rounds", type=int, default=101)
-    parser.add_argument("--out", type=Path, default=RESULTS / f"cpu-{date.today()}.json")
+    parser.add_argument("--rounds", type=int, default=ROUNDS)
+    parser.add_argument("--only", nargs="+", default=["*"], metavar="KEY", help="see --list")
+    parser.add_argument("--peers", nargs="*", default=[*RUNTIMES[1:]], help="beside ours")
+    parser.add_argument("--list", action="store_true", help="the keys of all rows")
+    parser.add_argument("--resume", action="store_true", help="keep the rows that OUT has")
+    parser.add_argument("--out", type=Path, help="results/cpu.json where all is timed")
     options = parser.parse_args()
-    torch.set_num_threads(options.threads)
-    backend("cpu")
-    rows: list[Row] = []
-    with torch.inference_mode():
-        for size in SIZES:
-            for count in ROWS:
-                rows += linear_rows(size, count, options.rounds)
-        for hidden, batch in ((128, 1), (256, 1), (256, 8)):
-            rows += lstm_rows(hidden, batch, options.rounds)
-    Console(width=WIDTH).print(table(rows))
-    result = {
-        "machine": {"processor": processor(), "isa": isa(), "threads": options.threads},
-        "versions": {"torch": torch.__version__, "python": platform.python_version()},
-        "rows": [asdict(row) | row.ratios for row in rows],
-    }
-    options.out.parent.mkdir(parents=True, exist_ok=True)
-    options.out.write_text(json.dumps(result, indent=1) + "\n")
+    wanted = select(options.only)
+    if options.list:
+        return print(*(cell.key(n) for cell in wanted for n in cell.rows), sep="\n")
+    out = options.out or (RESULTS / "cpu.json" if options.only == ["*"] else None)
+    rows = _kept(out) if options.resume and out else {}
+    wanted = [
+        Cell(c.regime, c.problem, left, c.threads)
+        for c in wanted
+        if (left := tuple(n for n in c.rows if c.key(n) not in rows))
+    ]
+    processes = Processes([LIMITS, OURS, *options.peers])
+
+    def save() -> None:
+        if out:
+            write(out, {"rounds": options.rounds, "rows": [*rows.values()]}, processes.versions)
+
+    try:
+        run(wanted, processes, options.rounds, rows, save)
+    finally:
+        processes.close()
+    if out:
+        picture([*rows.values()], out.with_suffix(".png"))
+        CONSOLE.print(f"written to {out} and {out.with_suffix('.png')}")
+
+
+def _kept(path: Path) -> dict[str, dict[str, Any]]:
+    if not path.exists():
+        return {}
+    return {row["key"]: row for row in json.loads(path.read_text())["rows"]}
 
 
 if __name__ == "__main__":

@@ -19,14 +19,21 @@ def processor_name() -> str:
 
 def keep(name: str, found: Mapping[str, object]) -> None:
     """Writes `results/NAME.json`: machine, load and versions before what was found."""
+    RESULTS.mkdir(exist_ok=True)
+    path = RESULTS / f"{name}.json"
+    write(path, found)
+    print(f"written to {path.relative_to(RESULTS.parent.parent)}")
+
+
+def write(
+    path: Path, found: Mapping[str, object], runtimes: Mapping[str, str] | None = None
+) -> None:
+    """Writes machine, load, versions (of `runtimes` too) and what was found."""
     machine = {
         "processor": processor_name(),
         "cores": os.cpu_count(),
         "load": os.getloadavg()[0],
     }
-    versions = {"python": platform.python_version(), "qdsl": version("qdsl")}
-    RESULTS.mkdir(exist_ok=True)
-    path = RESULTS / f"{name}.json"
+    versions = {"python": platform.python_version(), "qdsl": version("qdsl"), **(runtimes or {})}
     text = json.dumps({"machine": machine, "versions": versions, **found}, indent=1)
     path.write_text(text + "\n")
-    print(f"written to {path.relative_to(RESULTS.parent.parent)}")
