@@ -9,6 +9,7 @@ from qdsl.ir.format import (
     Activations,
     BinaryGrid,
     CodebookGrid,
+    FloatFormat,
     FloatGrid,
     IntegerGrid,
     Levels,
@@ -186,7 +187,7 @@ def grid_word(format: WeightFormat) -> str:
 
 
 def activation_word(format: Activations | None) -> str:
-    """`f32`, `int8_token`, `int8_tensor`, or of a static range `uint8_static`.
+    """`f32`, `bf16`, `int8_token`, `int8_tensor`, or of a static range `uint8_static`.
 
     Signed static codes that begin at -2^(b-1) are `int8_static_full`.
     """
@@ -197,6 +198,8 @@ def activation_word(format: Activations | None) -> str:
             return "int8_token"
         case ActivationFormat():
             return "int8_tensor"
+        case FloatFormat(type):
+            return type.value
         case StaticFormat(grid):
             full = "_full" if grid.signed and grid.levels is Levels.FULL else ""
             return f"{format.family}_static{full}"

@@ -1,4 +1,4 @@
-"""Makes the format of activations: dynamic int8, or integers in a static range."""
+"""Makes the format of activations: dynamic int8, integers in a static range, or bf16."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import replace
@@ -9,6 +9,9 @@ from qdsl.ir.family import Family, FormatError
 from qdsl.ir.format import (
     ActivationFormat,
     Activations,
+    FloatFormat,
+    FloatGrid,
+    FloatType,
     IntegerGrid,
     IntegerZero,
     LearnedClip,
@@ -21,6 +24,7 @@ from qdsl.ir.format import (
 )
 
 _WRITE = "write `int8(dynamic, per = token)`"
+_FLOATS = f"{_WRITE}, or `bf16`"
 _OPTIONS = frozenset({"per", "levels", "clip"})
 _FLAGS = frozenset({"dynamic", "static", "symmetric", "asymmetric"})
 
@@ -28,11 +32,14 @@ _FLAGS = frozenset({"dynamic", "static", "symmetric", "asymmetric"})
 def make_activation_format(
     family: Family, options: Mapping[str, Value], flags: Collection[str]
 ) -> Activations | FormatError:
-    """The format of `int8(dynamic, per = token | tensor)`, or in a static range of `uint8`."""
-    if not isinstance(family.grid, IntegerGrid):
-        return FormatError(family.name, f"values are not rounded to `{family.name}`", _WRITE)
-    words = replace(family, options=_OPTIONS, flags=_FLAGS)
+    """The format of `int8(dynamic, per = token | tensor)`, of a static range, or of `bf16`."""
     try:
+        if family.grid == FloatGrid(FloatType.BF16):
+            read(replace(family, options=frozenset(), flags=frozenset()), options, flags)
+            return FloatFormat()
+        if not isinstance(family.grid, IntegerGrid):
+            return FormatError(family.name, f"values are not rounded to `{family.name}`", _FLOATS)
+        words = replace(family, options=_OPTIONS, flags=_FLAGS)
         given = read(words, options, flags)
         return _dynamic(family, given) if "dynamic" in flags else _static(family.grid, given)
     except Refused as refused:

@@ -11,7 +11,9 @@ from qdsl.ir.format import (
     ClipPer,
     CodebookGrid,
     FixedClip,
+    FloatFormat,
     FloatGrid,
+    FloatType,
     FloatZero,
     Grid,
     Grouping,
@@ -79,6 +81,10 @@ def check_activations(format: Activations) -> FormatError | None:
     match format:
         case ActivationFormat():
             return None
+        case FloatFormat(type):
+            if type is FloatType.BF16:
+                return None
+            return FormatError(type, f"values are not rounded to `{type}`", "write `bf16`")
         case StaticFormat(grid, zero, clip):
             if isinstance(zero, IntegerZero) and isinstance(clip, LearnedClip):
                 message = "a learned clip of an asymmetric range"

@@ -1,4 +1,4 @@
-"""Rounds activations: to dynamic symmetric int8, per token or per example, or in static ranges."""
+"""Rounds activations: to dynamic int8, per token or per example, in static ranges, or to bf16."""
 
 import re
 
@@ -9,6 +9,12 @@ from qdsl.fx.numerics.gradient import quotient, straight_through
 from qdsl.fx.numerics.static import centred
 
 INT8_MAX = 127
+BF16 = "bf16"  # the word
+
+
+def to_bf16(x: Tensor) -> Tensor:
+    """x to the nearest bf16, ties to even, in its own dtype; NaN and Inf stay what they are."""
+    return x.to(torch.bfloat16).to(x.dtype)
 
 
 def quantize(x: Tensor, activations: str) -> tuple[Tensor, Tensor]:
@@ -40,7 +46,9 @@ def code_range(activations: str) -> tuple[int, int]:
 def round_values(
     x: Tensor, activations: str, scale: Tensor | None = None, zero: Tensor | None = None
 ) -> Tensor:
-    """x rounded, as f32 again: dynamic `codes · s`, static `s·(q - z)`."""
+    """x rounded, as f32 again: dynamic `codes · s`, static `s·(q - z)`, `bf16` to nearest."""
+    if activations == BF16:
+        return to_bf16(x)
     if scale is None:
         codes, scale = quantize(x, activations)
         return codes * scale
@@ -58,7 +66,9 @@ def _rounded(x: Tensor, top: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def fake_quantize(x: Tensor, activations: str) -> Tensor:
-    """`codes · scale` with gradient 1: the scale is a constant and no code is out of range."""
+    """x rounded with gradient 1: a scale is a constant and no code is out of range."""
+    if activations == BF16:
+        return straight_through(x, to_bf16(x.detach()))
     with torch.no_grad():
         codes, scale = quantize(x, activations)
     return straight_through(x, (codes * scale).to(x.dtype))

@@ -1,9 +1,9 @@
-"""Rounds both operands of a product of two tensors, to dynamic int8 or in static ranges."""
+"""Rounds both operands of a product of two tensors: to dynamic int8, in static ranges, to bf16."""
 
 import torch
 from torch import Tensor
 
-from qdsl.fx.activations import code_range, quantize_over
+from qdsl.fx.activations import BF16, code_range, fake_quantize, quantize_over, to_bf16
 from qdsl.fx.numerics.gradient import straight_through
 from qdsl.fx.numerics.static import centred
 
@@ -11,7 +11,9 @@ Range = tuple[Tensor | None, Tensor | None]  # scale and zero
 
 
 def rounded(equation: str, x: Tensor, y: Tensor, activations: str) -> Tensor:
-    """The einsum of operands rounded to dynamic int8, for training; gradient 1 through both."""
+    """The einsum of operands rounded to dynamic int8 or bf16, for training; gradient 1."""
+    if activations == BF16:
+        return torch.einsum(equation, *(fake_quantize(o, activations) for o in (x, y)))
     operands = (
         _fake(o, axes) for o, axes in zip((x, y), _axes(equation, activations), strict=True)
     )
@@ -30,8 +32,10 @@ def matmul(
     """f32(Σ (q_x - z_x)·(q_y - z_y)) · (s_x·s_y), the sum exact, each step rounded.
 
     `int8_token` has a scale for every position of the axes that are not summed over, `int8_tensor`
-    one for each example; of static ranges one is for all.
+    one for each example; of static ranges one is for all. `bf16` has none.
     """
+    if activations == BF16:
+        return _exact(equation, to_bf16(x), to_bf16(y))
     if left[0] is None or right[0] is None:
         return _dynamic(equation, x, y, activations)
     span = code_range(activations)

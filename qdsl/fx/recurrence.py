@@ -26,15 +26,16 @@ def rounded_lstm(
     *,
     observer: Observer | None = None,
     rounds: bool = True,
+    word: str = STATE,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """x [B, T, in], h [B, out], c [B, hidden] → y [B, T, out], h, c.
 
-    The inputs of the recurrent product and of the projection are rounded, to dynamic int8 or in the
+    The inputs of the recurrent product and of the projection are rounded, as `word` says or in the
     one range of the observer; x is as it shall be used. Without `rounds` they are only observed.
     """
     if x.shape[1] == 0:
         return x.new_empty((x.shape[0], 0, h.shape[-1])), h, c
-    outputs, state = [], _States(observer, rounds)
+    outputs, state = [], _States(observer, rounds, word)
     for given in F.linear(x, weight_ih, bias).unbind(1):
         gates = given + F.linear(state(h), weight_hh)
         i, f, g, o = gates.chunk(4, -1)
@@ -57,12 +58,13 @@ def rounded_gru(
     *,
     observer: Observer | None = None,
     rounds: bool = True,
+    word: str = STATE,
 ) -> tuple[Tensor, Tensor]:
     """x [B, T, in], h [B, hidden] → y [B, T, hidden], h; h is rounded for its product."""
     if x.shape[1] == 0:
         return x.new_empty((x.shape[0], 0, h.shape[-1])), h
     outputs, bias_hh = [], recurrent_bias(bias_hn)
-    state = _States(observer, rounds)
+    state = _States(observer, rounds, word)
     for given in F.linear(x, weight_ih, bias).unbind(1):
         recurrent = F.linear(state(h), weight_hh, bias_hh)
         (r, z, n), (hr, hz, hn) = given.chunk(3, -1), recurrent.chunk(3, -1)
@@ -76,8 +78,8 @@ def rounded_gru(
 class _States:
     """Rounds the states of one call; an observer sees them together when it ends."""
 
-    def __init__(self, observer: Observer | None, rounds: bool) -> None:
-        self._observer = observer
+    def __init__(self, observer: Observer | None, rounds: bool, word: str) -> None:
+        self._observer, self._word = observer, word
         self._observes = observer is not None and observer.observing
         self._seen: list[Tensor] = []
         self._round = self._rounder(rounds)
@@ -86,7 +88,7 @@ class _States:
         if not rounds:
             return lambda h: h
         if self._observer is None:
-            return partial(fake_quantize, activations=STATE)
+            return partial(fake_quantize, activations=self._word)
         return self._observer.rounder()
 
     def __call__(self, h: Tensor) -> Tensor:

@@ -23,6 +23,9 @@ from qdsl.fx.reference_weight import Weight, read, repack
 from qdsl.ir.ranges import SIDES
 from qdsl.target import REFERENCE, Availability, CanonicalWeight, Capability
 
+FLOATS = ("f32", rounding.BF16)
+"""The words of activations whose products are sums of floats."""
+
 STATIC = (
     *(f"int{bits}_static{full}" for bits in range(2, 9) for full in ("", "_full")),
     *(f"uint{bits}_static" for bits in range(2, 9)),
@@ -44,13 +47,13 @@ def linear(
 ) -> Tensor:
     """x f32 [..., K] → f32 [..., out_features].
 
-    f32: the sum in float64, rounded, plus bias. int8: with codes q_x and scale s of each row and
-    acc_g = Σ q_x·(q - z) over group g: t += f32(acc_g)·s_g in ascending order, y = t·s + bias.
-    In a static range q_x is q - z, and s its `scale` f32 [1].
+    f32, or x rounded to bf16: the sum in float64, rounded, plus bias. int8: with codes q_x and
+    scale s of each row and acc_g = Σ q_x·(q - z) over group g: t += f32(acc_g)·s_g in ascending
+    order, y = t·s + bias. In a static range q_x is q - z, and s its `scale` f32 [1].
     """
     parts = read(weight)
-    if activations == "f32":
-        y = F.linear(x.double(), parts.exact.to(x.device)).float()
+    if activations in FLOATS:
+        y = F.linear(_as_floats(x, activations), parts.exact.to(x.device)).float()
     else:
         y = _rounded_product(x, parts, activations, scale, zero)
     return y if bias is None else y + bias
@@ -66,8 +69,14 @@ def grouped(
     scale: Tensor | None = None,
     zero: Tensor | None = None,
 ) -> Tensor:
-    """As `linear` of rounded rows x f32 [..., groups·K], each group with its own outputs."""
-    y = _rounded_product(x, read(weight), activations, scale, zero, groups)
+    """As `linear` of rows x f32 [..., groups·K], each group with its own outputs."""
+    parts = read(weight)
+    if activations in FLOATS:
+        filters = parts.exact.to(x.device).view(groups, -1, parts.exact.shape[-1])
+        own = _as_floats(x, activations).reshape(*x.shape[:-1], groups, filters.shape[-1])
+        y = torch.einsum("...gk,gnk->...gn", own, filters).flatten(-2).float()
+    else:
+        y = _rounded_product(x, parts, activations, scale, zero, groups)
     return y if bias is None else y + bias
 
 
@@ -133,6 +142,11 @@ IMPLEMENTATIONS: dict[str, Callable[..., Any]] = {
 }
 
 
+def _as_floats(x: Tensor, activations: str) -> Tensor:
+    """x in float64, as the word of `FLOATS` has it."""
+    return (x if activations == "f32" else rounding.to_bf16(x)).double()
+
+
 def _rounded_product(
     x: Tensor,
     weight: Weight,
@@ -185,9 +199,7 @@ class Reference:
     def capabilities(self) -> tuple[Capability, ...]:
         integer, every = ("int8_token", "int8_tensor", *STATIC), tuple(range(1, 9))
         words = {
-            "linear": ("f32", *integer),
-            "grouped": integer,
-            "lstm": ("f32", *integer),
+            **dict.fromkeys(("linear", "grouped", "lstm"), (*FLOATS, *integer)),
             "embedding": ("f32",),
             "dequantize": ("f32",),
         }
@@ -199,9 +211,15 @@ class Reference:
                 for operation, accepted in words.items()
                 for grid in grids
             ),
-            # values of a codebook are no integers, so a product has f32 activations
-            *(Capability(f"{o}_reference", o, "codebook", every, ("f32",)) for o in words),
-            *(Capability(f"{v}_reference", v, "integer", every, integer) for v in values),
+            # values of a codebook are no integers, so a product has activations that are floats
+            *(
+                Capability(f"{o}_reference", o, "codebook", every, own[: len(FLOATS)])
+                for o, own in words.items()
+            ),
+            *(
+                Capability(f"{v}_reference", v, "integer", every, (rounding.BF16, *integer))
+                for v in values
+            ),
         )
 
     def repack(self, weight: CanonicalWeight) -> Tensor:

@@ -20,7 +20,7 @@ from qdsl.fx.ranges import target
 from qdsl.fx.storages import Storages
 from qdsl.ir import op
 from qdsl.ir.flat import FlatNode, Graph
-from qdsl.ir.format import F32, ActivationFormat, Activations, StaticFormat
+from qdsl.ir.format import F32, ActivationFormat, Activations, FloatFormat, StaticFormat
 from qdsl.ir.integer import plan_of
 from qdsl.target import activation_word
 
@@ -156,6 +156,8 @@ class TrainedLayers:
         if isinstance(format, StaticFormat):
             observer = to.attribute(target(self.storages.model, flat.path, "state"))
             named = {"observer": observer, "rounds": self.rounds}
+        elif isinstance(format, FloatFormat):
+            named = {"word": activation_word(format)}
         result = to.call(function, x, *states, *weights, **named)
         return unpacked(to, result, len(inputs))
 
@@ -172,7 +174,7 @@ class TrainedLayers:
     ) -> fx.Node:
         found = self.storages.model.roundings.get("matmul", {})
         match format := self._format(found, flat.value):
-            case ActivationFormat():
+            case ActivationFormat() | FloatFormat():
                 word = activation_word(format)
                 return to.call(products.rounded, operation.equation, x, y, word)
             case _:
@@ -190,7 +192,7 @@ class TrainedLayers:
         match format:
             case None:
                 return x
-            case ActivationFormat():
+            case ActivationFormat() | FloatFormat():
                 return to.call(activations.fake_quantize, x, activation_word(format))
             case StaticFormat():
                 observer = target(self.storages.model, path, name)

@@ -20,7 +20,7 @@ from qdsl.fx.recording import Inputs, Tensors, alone, as_tuple, recorded
 from qdsl.fx.report import EntryReport, LayerReport, Report
 from qdsl.fx.storages import Storages
 from qdsl.ir.flat import FlatNode, Graph, graphs
-from qdsl.ir.format import Activations
+from qdsl.ir.format import Activations, are_integers
 from qdsl.ir.integer import value_path
 from qdsl.ir.model import Arithmetic, Model
 from qdsl.ir.need import needs
@@ -185,5 +185,6 @@ def _integer(model: Model) -> bool:
         return True
     nodes = (f for g in graphs(model) for f in g.nodes)
     products = [f for f in nodes if isinstance(f.node.op, Linear | Conv | Recurrent)]
-    recurrent = (f.path in model.states for f in products if isinstance(f.node.op, Recurrent))
-    return all(f.path in model.activations for f in products) and all(recurrent)
+    states = [model.states.get(f.path) for f in products if isinstance(f.node.op, Recurrent)]
+    inputs = [model.activations.get(f.path) for f in products]
+    return all(map(are_integers, (*inputs, *states)))

@@ -312,7 +312,31 @@ class StaticFormat:
         return static_format_text(self)
 
 
-Activations = ActivationFormat | StaticFormat
+@record
+class FloatFormat:
+    """How inputs of a product are rounded to a narrower float: to nearest, ties to even."""
+
+    type: FloatType = FloatType.BF16
+
+    @property
+    def family(self) -> str:
+        return self.type.value
+
+    @property
+    def range_bytes(self) -> tuple[int, int]:
+        """Bytes stored of a scale and of a zero point: floats have neither."""
+        return 0, 0
+
+    def __str__(self) -> str:
+        return self.type.value
+
+
+Activations = ActivationFormat | StaticFormat | FloatFormat
+
+
+def are_integers(format: Activations | None) -> bool:
+    """Whether products of values so rounded are sums of integers, which are exact."""
+    return isinstance(format, ActivationFormat | StaticFormat)
 
 
 F32 = WeightFormat("f32", FloatGrid(FloatType.F32))

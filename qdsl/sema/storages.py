@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 
 from qdsl.diagnostic.model import error, warning
 from qdsl.formats import FormatError, check_shape, format_warning
-from qdsl.ir.format import F32, ActivationFormat, Activations, StaticFormat, WeightFormat
+from qdsl.ir.format import F32, Activations, WeightFormat
 from qdsl.ir.model import Assigned, Module, Parameter, Role, Storage, join
 from qdsl.ir.pattern import Dense
 from qdsl.record import record
@@ -79,7 +79,7 @@ class Assigner:
         for property, path in self.claims.found:
             if property in VALUE_PROPERTIES and (claim := self.claims.winner(property, path)):
                 format = self._value(claim)
-                if isinstance(format, ActivationFormat | StaticFormat):
+                if isinstance(format, Activations):
                     found.setdefault(property, {})[path] = format
         return found
 
@@ -91,7 +91,7 @@ class Assigner:
                 if module.kind in LAYER_PROPERTIES[property]:
                     claim = self.claims.winner(property, path)
                     format = self._value(claim) if claim else None
-                    if isinstance(format, ActivationFormat | StaticFormat):
+                    if isinstance(format, Activations):
                         found[path] = format
         return found
 

@@ -24,6 +24,7 @@ from qdsl.ir.format import (
     Activations,
     BinaryGrid,
     CodebookGrid,
+    FloatFormat,
     IntegerGrid,
     IntegerZero,
     PerTensor,
@@ -224,7 +225,7 @@ def random_models(draw: st.DrawFn) -> Model:
 
 
 activation_formats = st.one_of(
-    st.sampled_from((ActivationFormat(PerToken()), ActivationFormat(PerTensor()))),
+    st.sampled_from((ActivationFormat(PerToken()), ActivationFormat(PerTensor()), FloatFormat())),
     st.builds(
         StaticFormat,
         st.builds(IntegerGrid, st.integers(2, 8), st.booleans()),

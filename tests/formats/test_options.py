@@ -6,6 +6,7 @@ from qdsl import formats, registry
 from qdsl.formats import (
     Family,
     FormatError,
+    check_activations,
     check_format,
     check_shape,
     format_warning,
@@ -14,6 +15,7 @@ from qdsl.formats import (
 )
 from qdsl.ir.format import (
     ActivationFormat,
+    FloatFormat,
     FloatType,
     FloatZero,
     IntegerGrid,
@@ -253,6 +255,18 @@ def test_dynamic_int8_rounds_activations(options, flags, expected):
     assert make_activation_format(FAMILIES["int8"], options, flags) == expected
 
 
+def test_bf16_activations_store_nothing():
+    format = make_activation_format(FAMILIES["bf16"], {}, ())
+    assert (str(format), format.range_bytes) == ("bf16", (0, 0))
+    assert check_activations(format) is None
+
+
+@pytest.mark.parametrize("type", [FloatType.F32, FloatType.F16])
+def test_values_are_rounded_to_no_other_float(type):
+    found = check_activations(FloatFormat(type))
+    assert found.message == f"values are not rounded to `{type}`"
+
+
 @pytest.mark.parametrize(
     ("name", "options", "flags", "text", "nbytes"),
     [
@@ -274,7 +288,9 @@ def test_integers_in_a_static_range_store_it(name, options, flags, text, nbytes)
     ("name", "options", "flags", "message"),
     [
         ("int4", {}, ("dynamic",), "dynamic activations of `int4`"),
-        ("bf16", {}, (), "values are not rounded to `bf16`"),
+        ("f16", {}, (), "values are not rounded to `f16`"),
+        ("bf16", {}, ("dynamic",), "`bf16` takes no option `dynamic`"),
+        ("bf16", {"per": "token"}, (), "`bf16` takes no option `per`"),
         ("int8", {"per": "token"}, (), "a static range is one for all tokens"),
         ("int8", {"levels": "half"}, (), "`levels = half` has no exact 0"),
         ("int8", {}, ("symmetric", "asymmetric"), "both `symmetric` and `asymmetric`"),

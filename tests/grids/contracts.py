@@ -85,10 +85,16 @@ def of_activations(activations: Written | None, kind: Kind) -> Iterator[str]:
 
 
 def no_kernel(format: Written, activations: Written | None) -> bool:
-    """CONTRACTS 21: integer products are of integer weights, which floats and codebooks are not."""
+    """CONTRACTS 21: integer products are of integer weights, which floats and codebooks are not.
+
+    Inputs of weights that are floats are not rounded at all.
+    """
+    if activations is None:
+        return False
+    if activations.family in FLOATS:
+        return format.family in FLOATS
     integer = FAMILIES[format.family].flags & {"dynamic", "static"}
-    integers = integer or format.family in ("ternary", "binary")
-    return activations is not None and not integers
+    return not (integer or format.family in ("ternary", "binary"))
 
 
 def _m(pattern: str) -> int:

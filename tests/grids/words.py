@@ -56,8 +56,8 @@ def _values(text: str) -> Iterator[str]:
 
 
 def activations() -> tuple[Written | None, ...]:
-    """f32, and all integers that values may be rounded to, in both kinds of range."""
-    found: list[Written | None] = [None]
+    """f32, bf16, and all integers that values may be rounded to, in both kinds of range."""
+    found: list[Written | None] = [None, Written("bf16")]
     for name, family in FAMILIES.items():
         for flag in sorted(family.flags & OF_ACTIVATIONS):
             if flag == "static" or name == "int8":

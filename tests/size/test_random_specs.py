@@ -124,7 +124,7 @@ def policies(draw):
     depthwise = draw(st.sampled_from((*plain, "int3(group = 2, tail = short)")))
     rules.append(f"optional **.depth* {{ weights = {depthwise} }}")
     if draw(st.booleans()):
-        rounded = draw(st.sampled_from(("int8(dynamic)", "int8", "uint8(asymmetric)", "int4")))
+        rounded = draw(st.sampled_from(("bf16", "int8(dynamic)", "uint8(asymmetric)", "int4")))
         output = draw(st.sampled_from(("", "; output = int8(asymmetric)", "; output = f32")))
         rules.append(f"**:Linear {{ bias = {draw(_floats)}; activations = {rounded}{output} }}")
     if draw(st.booleans()):

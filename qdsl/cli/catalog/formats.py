@@ -9,7 +9,7 @@ import qdsl.sparsity
 from qdsl.cli.entry import Catalog, Entry, markdown_table, page
 from qdsl.formats._options import OPTIONS, OptionText, option_texts
 from qdsl.ir.family import Family, SparsityFamily
-from qdsl.ir.format import FloatGrid, IntegerGrid, WeightFormat, code_bits
+from qdsl.ir.format import FloatGrid, FloatType, IntegerGrid, WeightFormat, code_bits
 from qdsl.ir.model import Parameter, Role, Storage
 from qdsl.registry import collect
 from qdsl.size.choices import format_bytes
@@ -25,13 +25,15 @@ _SYNTAX = (
 )
 _VALUES = (
     "Of weights (`weights = int4`) every format may be used. Values are rounded (`activations`, "
-    "`state`, `output`, `matmul`, `softmax`) in two ways. `int8(dynamic, per = token)` takes the "
+    "`state`, `output`, `matmul`, `softmax`) in three ways. `int8(dynamic, per = token)` takes the "
     "range from the data as the layer is called, `per = tensor` one range for all of it; nothing "
     "is stored. `int8(static)`, of any `int` or `uint`, rounds in a range that calibration fixes: "
     "4 bytes are stored of its scale, 1 more of its zero point where it is `asymmetric`, once for "
     "each layer; a product has a range for each operand. `static` may be left out. "
     "`clip = learned` trains the scale of a symmetric range: of `int` as LSQ does, of `uint` as "
-    "PACT does, which is for values that are never negative, behind a `relu` or a softmax."
+    "PACT does, which is for values that are never negative, behind a `relu` or a softmax. "
+    "`bf16` rounds to the nearest bf16, ties to even: nothing is stored, products are taken with "
+    "the exact numbers of the weight and summed in f32."
 )
 _BYTES = (
     "The size is a function of the spec alone. A weight is a matrix [outputs, K]; each row of "
@@ -100,6 +102,8 @@ def _page(family: Family, options: tuple[OptionText, ...]) -> str:
 
 def _of_values(family: Family) -> str:
     """How activations and other values are rounded to it."""
+    if family.grid == FloatGrid(FloatType.BF16):
+        return "Activations and other values: `bf16`, rounded to nearest, ties to even."
     if not isinstance(family.grid, IntegerGrid):
         return ""
     dynamic = "`int8(dynamic, per = token)` or " if family.name == "int8" else ""

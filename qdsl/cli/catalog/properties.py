@@ -9,7 +9,7 @@ _PATHS = (
     "`instance.function.name`, or `instance.name` for the name in all functions: after "
     "`scores = einsum(…)` in `forward` of a block at `attention`, `attention.scores`."
 )
-_VALUES = "f32, int8(dynamic), a format as int8(static)"
+_VALUES = "f32, bf16, int8(dynamic), a format as int8(static)"
 _TEXTS = {
     "weights": (
         "a format, any(…)",
