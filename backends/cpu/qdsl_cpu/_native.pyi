@@ -1,6 +1,8 @@
-"""Types of the compiled module: tensors as addresses, 0 for one that is absent."""
+"""Types of the compiled module: tensors, or their addresses, 0 for one that is absent."""
 
 from typing import TypeAlias
+
+from torch import Tensor
 
 # outputs, in_features, group, kind, bits, signed, half, zero, kept, period
 Description: TypeAlias = tuple[int, int, int, int, int, bool, bool, int, int, int]
@@ -46,5 +48,40 @@ def lstm(
     isa: str | None = None,
     threads: int = 0,
 ) -> None: ...
-def embedding(ids: int, count: int, weight: int, size: int, in_features: int, out: int) -> None: ...
-def dequantize(weight: int, size: int, outputs: int, in_features: int, out: int) -> None: ...
+def exchange_with(tensor_class: type[Tensor]) -> None:
+    """Reads and makes tensors of that class from now on; operations need it."""
+
+def linear_operation(
+    x: Tensor, weight: Tensor, bias: Tensor | None, out_features: int, activations: str
+) -> Tensor:
+    """Float32 [..., out_features] = x [..., in_features] @ weight^T + bias [out_features].
+
+    weight: what `repack` returned. activations: "f32", or int8 with a dynamic scale per row
+    ("int8_token") or per example, an entry of the first dimension ("int8_tensor"). Raises
+    ValueError where shapes or dtypes do not fit and KeyError for unknown activations.
+    """
+
+def embedding(ids: Tensor, weight: Tensor, embedding_dim: int) -> Tensor:
+    """Float32 [..., embedding_dim]: the rows `ids` (integers) of the packed table.
+
+    Raises IndexError for a row that is not in the table.
+    """
+
+def dequantize(weight: Tensor, outputs: int, in_features: int) -> Tensor:
+    """Float32 [outputs, in_features]: the numbers that the packed weight stands for."""
+
+def lstm_operation(
+    gates: Tensor,
+    h0: Tensor,
+    c0: Tensor,
+    weight_hh: Tensor,
+    weight_hr: Tensor | None,
+    state: str,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """The recurrence of an LSTM layer: outputs [T, B, P], last h [B, P], last c [B, H].
+
+    gates: float32 [T, B, 4H], the input's share with its bias, in the order i, f, g, o.
+    h0, c0: float32 [B, P] and [B, H]. weight_hh: packed [4H, P]. weight_hr: packed [P, H], the
+    projection of h, or None where P = H. state: activations of both products, "f32" or
+    "int8_token". A step computes exactly what `linear` does per step.
+    """

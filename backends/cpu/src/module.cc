@@ -5,8 +5,10 @@ NB_MODULE(_native, m) {
   using namespace qdsl;
   bind_machine(m);
   bind_limits(m);
+  bind_exchange(m);
   bind_repack(m);
   bind_linear(m);
+  bind_linear_operation(m);
   bind_lstm(m);
   bind_dequantize(m);
 }

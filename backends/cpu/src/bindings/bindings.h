@@ -45,8 +45,10 @@ inline Weight weight_at(Address address, int64_t size, int64_t outputs, int64_t 
 
 void bind_machine(nb::module_& m);
 void bind_limits(nb::module_& m);
+void bind_exchange(nb::module_& m);
 void bind_repack(nb::module_& m);
 void bind_linear(nb::module_& m);
+void bind_linear_operation(nb::module_& m);
 void bind_lstm(nb::module_& m);
 void bind_dequantize(nb::module_& m);
 

@@ -1,34 +1,39 @@
-// Binds the way back from packed weights to floats.
-
-#include "bindings/bindings.h"
+// Binds the operations that lead from packed weights back to floats.
 #include "dequantize.h"
+
+#include "bindings/operation.h"
 
 namespace qdsl {
 namespace {
 
-void bound_embedding(Address ids, int64_t count, Address weight, int64_t size, int64_t in_features,
-                     Address out) {
-  const Weight w = view(pointer<void>(weight), size);
-  expect(w.in_features == in_features, "the embedding's dimension is not the weight's");
+// Ids of other types become those of 64 bits.
+nb::object embedding_operation(nb::handle ids, nb::handle weight, int64_t dim) {
+  nb::object converted, kept;
+  if (!Tensor::is(ids, Dtype::int64)) ids = converted = ids.attr("long")();
+  const Tensor rows = Tensor(ids, Dtype::int64, "ids").contiguous(kept);
+  const Weight w = weight_of(weight);
+  expect(w.in_features == dim, "the embedding's dimension is not the weight's");
+  Made out = make_like(rows, rows.dims(), dim);
   nb::gil_scoped_release release;
-  embedding(w, pointer<int64_t>(ids), count, pointer<float>(out));
+  embedding(w, rows.data<int64_t>(), rows.elements(), out.data);
+  return std::move(out.object);
 }
 
-void bound_dequantize(Address weight, int64_t size, int64_t outputs, int64_t in_features,
-                      Address out) {
-  const Weight w = weight_at(weight, size, outputs, in_features);
+nb::object dequantize_operation(nb::handle weight, int64_t outputs, int64_t in_features) {
+  const Weight w = weight_of(weight, outputs, in_features);
+  const int64_t shape[] = {outputs, in_features};
+  Made out = make_tensor(shape, 2);
   nb::gil_scoped_release release;
-  dequantize(w, pointer<float>(out));
+  dequantize(w, out.data);
+  return std::move(out.object);
 }
 
 }  // namespace
 
 void bind_dequantize(nb::module_& m) {
   using namespace nb::literals;
-  m.def("embedding", bound_embedding, "ids"_a, "count"_a, "weight"_a, "size"_a, "in_features"_a,
-        "out"_a);
-  m.def("dequantize", bound_dequantize, "weight"_a, "size"_a, "outputs"_a, "in_features"_a,
-        "out"_a);
+  m.def("embedding", embedding_operation, "ids"_a, "weight"_a, "embedding_dim"_a);
+  m.def("dequantize", dequantize_operation, "weight"_a, "outputs"_a, "in_features"_a);
 }
 
 }  // namespace qdsl

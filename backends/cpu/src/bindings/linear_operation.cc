@@ -1,0 +1,43 @@
+// Binds the operation `qdsl::linear`: what torch's dispatcher calls.
+#include "bindings/operation.h"
+
+namespace qdsl {
+namespace {
+
+nb::object linear_operation(nb::handle x, nb::handle weight, nb::handle bias, int64_t outputs,
+                            nb::str activations) {
+  nb::object kept;
+  const Tensor given = Tensor(x, Dtype::float32, "x").contiguous(kept);
+  expect(given.dims() > 0, "the input has no dimension");
+  const Activations kind = activations_of(activations);
+  const int64_t in_features = given.size(-1);
+  const Weight w = weight_of(weight, outputs, in_features);
+  nb::object kept_bias;
+  const float* added = nullptr;
+  if (!bias.is_none()) {
+    const Tensor b = Tensor(bias, Dtype::float32, "bias").contiguous(kept_bias);
+    expect(b.elements() == outputs, "the number of elements of the bias is not that of outputs");
+    added = b.data<float>();
+  }
+  Made y = make_like(given, given.dims() - 1, outputs);
+  const int64_t all = given.elements_before(given.dims() - 1);
+  const bool each = kind == Activations::int8_tensor && given.dims() > 1;
+  const int64_t examples = each ? given.size(0) : 1;
+  const int64_t rows = examples ? all / examples : 0;
+  const float* from = given.data<float>();
+  nb::gil_scoped_release release;
+  for (int64_t i = 0; i < examples; ++i)
+    linear(w, from + i * rows * in_features, rows, kind, {y.data + i * rows * outputs, added, 0},
+           default_isa(), 0);
+  return std::move(y.object);
+}
+
+}  // namespace
+
+void bind_linear_operation(nb::module_& m) {
+  using namespace nb::literals;
+  m.def("linear_operation", linear_operation, "x"_a, "weight"_a, "bias"_a.none(), "out_features"_a,
+        "activations"_a);
+}
+
+}  // namespace qdsl
