@@ -1,5 +1,6 @@
 """Types of the compiled module: tensors, or their addresses, 0 for one that is absent."""
 
+from collections.abc import Sequence
 from typing import TypeAlias
 
 from torch import Tensor
@@ -7,6 +8,8 @@ from torch import Tensor
 # outputs, in_features, group, kind, bits, signed, half, zero, kept, period
 Description: TypeAlias = tuple[int, int, int, int, int, bool, bool, int, int, int]
 Table: TypeAlias = tuple[int, int]  # address, elements
+
+Integers: TypeAlias = tuple[int, int, int, int, int, int, int]  # `Given` of bindings/integer.cc
 
 def isa() -> str: ...
 def isas() -> list[str]: ...
@@ -85,3 +88,51 @@ def lstm_operation(
     projection of h, or None where P = H. state: activations of both products, "f32" or
     "int8_token". A step computes exactly what `linear` does per step.
     """
+def integer_unary(
+    kind: int,
+    x: int,
+    count: int,
+    constants: Integers,
+    y: int,
+    isa: str | None = None,
+    threads: int = 0,
+) -> None: ...
+def integer_binary(
+    kind: int,
+    shape: Sequence[int],
+    a: int,
+    strides_a: Sequence[int],
+    b: int,
+    strides_b: Sequence[int],
+    constants: Integers,
+    y: int,
+    isa: str | None = None,
+    threads: int = 0,
+) -> None: ...
+def integer_rows(
+    kind: int,
+    x: int,
+    rows: int,
+    n: int,
+    constants: Integers,
+    y: int,
+    isa: str | None = None,
+    threads: int = 0,
+) -> None: ...
+def integer_from_integers(
+    x: int,
+    count: int,
+    constants: Integers,
+    y: int,
+    isa: str | None = None,
+    threads: int = 0,
+) -> None: ...
+def integer_reduce(
+    x: int,
+    outer: int,
+    windows: tuple[int, int, int, int, int],
+    constants: Integers,
+    y: int,
+    isa: str | None = None,
+    threads: int = 0,
+) -> None: ...

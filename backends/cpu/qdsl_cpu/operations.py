@@ -7,7 +7,7 @@ add to a call is as long as a small product. What they compute is said where the
 
 import torch
 
-from qdsl_cpu import _native
+from qdsl_cpu import _native, integers
 
 _native.exchange_with(torch.Tensor)
 
@@ -23,3 +23,4 @@ def register(library: torch.library.Library) -> None:
     """Makes these the implementations of the operations that `library` defines."""
     for name, function in OPERATIONS.items():
         library.impl(name, function, "CPU")  # type: ignore[no-untyped-call]
+    integers.register(library)

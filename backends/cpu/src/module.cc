@@ -11,4 +11,5 @@ NB_MODULE(_native, m) {
   bind_linear_operation(m);
   bind_lstm(m);
   bind_dequantize(m);
+  bind_integer(m);
 }

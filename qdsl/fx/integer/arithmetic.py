@@ -17,12 +17,12 @@ def add(a: Tensor, b: Tensor, by: Multiplier, sign: int = 1) -> Tensor:
 
 
 def multiply(a: Tensor, b: Tensor, by: Multiplier) -> Tensor:
-    """a · b; `by` [1] is s_a·s_b / 256 over the result's scale. |a·b| ≤ 2^30."""
+    """a · b; `by` [] is s_a·s_b / 256 over the result's scale. |a·b| ≤ 2^30."""
     return wide(scaled(a.long() * b.long(), by))
 
 
 def divide(a: Tensor, b: Tensor, by: Multiplier) -> Tensor:
-    """a / b; `by` [1] is 256·s_a / s_b over the result's scale.
+    """a / b; `by` [] is 256·s_a / s_b over the result's scale.
 
     Rounded once. A divisor of 0 saturates by the sign of a; 0 / 0 is 0.
     """
@@ -50,7 +50,7 @@ def constant(number: float, scale: Tensor) -> Tensor:
 
 
 def total(x: Tensor, axis: int, keep: bool, by: Multiplier) -> Tensor:
-    """The sum over an axis; `by` [1]. Fewer than 2^16 terms."""
+    """The sum over an axis; `by` []. Fewer than 2^16 terms."""
     return wide(scaled(x.long().sum(axis, keepdim=keep), by))
 
 
@@ -61,7 +61,7 @@ def mean(x: Tensor, axis: int, keep: bool) -> Tensor:
 
 
 def from_integers(x: Tensor, by: Multiplier) -> Tensor:
-    """int16 codes of i64 |x| < 2^31; `by` [1] is 256 over the scale."""
+    """int16 codes of i64 |x| < 2^31; `by` [] is 256 over the scale."""
     return wide(scaled(x.clamp(-INT31_MAX, INT31_MAX), by))
 
 

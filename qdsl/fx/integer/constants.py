@@ -180,12 +180,15 @@ def _gates(given: Given, h: Tensor) -> Constants:
 
 
 def _one(real: Tensor) -> Constants:
-    return _flat(real.view(1))
+    """[], so that results have the shape of what they are computed from."""
+    by = multiplier(real.view(1)).each()
+    return by.mantissa, by.shift
 
 
 def _flat(real: Tensor) -> Constants:
+    """Several with one shift []."""
     by = multiplier(real)
-    return by.mantissa, by.shift
+    return by.mantissa, by.shift[0]
 
 
 def _each(real: Tensor) -> Multiplier:

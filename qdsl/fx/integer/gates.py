@@ -46,7 +46,7 @@ class Cell:
     """What an LSTM's cell needs: products f·c and i·g to codes of c, and c to an argument."""
 
     update: Multiplier  # [2]
-    argument: Multiplier  # [1]
+    argument: Multiplier  # []
 
 
 def lstm_step(gates: Tensor, c: Tensor, functions: Gates, cell: Cell) -> tuple[Tensor, Tensor]:

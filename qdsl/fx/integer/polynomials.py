@@ -35,7 +35,7 @@ def decay(x: Tensor) -> Tensor:
 
 
 def sigmoid(codes: Tensor, by: Multiplier) -> Tensor:
-    """int16 at scale UNIT; `by` [1] is the scale of a code times 2^20."""
+    """int16 at scale UNIT; `by` [] is the scale of a code times 2^20."""
     q = codes.long()
     e = decay(fixed_point(q.abs(), by))
     top = e.masked_fill(q >= 0, Q)
@@ -50,12 +50,12 @@ def tanh(codes: Tensor, by: Multiplier) -> Tensor:
 
 
 def silu(codes: Tensor, by: Multiplier, result: Multiplier) -> Tensor:
-    """x · sigmoid(x); `result` [1] is s_x · UNIT / 256 over the result's scale."""
+    """x · sigmoid(x); `result` [] is s_x · UNIT / 256 over the result's scale."""
     return wide(scaled(codes.long() * sigmoid(codes, by).long(), result))
 
 
 def gelu(codes: Tensor, by: Multiplier, result: Multiplier) -> Tensor:
-    """x · (1 + erf(x / √2)) / 2; `by` takes to x / √2, `result` [1] is s_x · 2^-15 over s_y."""
+    """x · (1 + erf(x / √2)) / 2; `by` takes to x / √2, `result` [] is s_x · 2^-15 over s_y."""
     q = codes.long()
     short = fixed_point(q.abs(), by).clamp(max=D) - D
     erf = Q - shifted(shifted(short * short, FRACTION) * C, FRACTION)

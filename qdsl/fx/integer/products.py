@@ -58,5 +58,5 @@ def bias_codes(bias: Tensor, unit: Tensor) -> Tensor:
 
 
 def einsum(equation: str, a: Tensor, b: Tensor, by: Multiplier) -> Tensor:
-    """int16 product of two int8 tensors; `by` [1]."""
+    """int16 product of two int8 tensors; `by` []."""
     return wide(scaled(torch.einsum(equation, a.double(), b.double()).long(), by))

@@ -35,7 +35,16 @@ def integers() -> Mapping[str, Registered]:
 
 def _registered(operation: Operation) -> Registered:
     run = partial(_over_packed, operation) if operation.weights else operation.run
-    return Registered(operation.schema, run, operation.shape or operation.run)
+    shape = operation.shape or operation.run
+    return Registered(operation.schema, partial(_laid_out, run), partial(_laid_out, shape))
+
+
+def _laid_out(run: Callable[..., Result], *arguments: Any) -> Result:
+    """Contiguous, so that kernels need not follow the strides of what they are given."""
+    found = run(*arguments)
+    if isinstance(found, Tensor):
+        return found.contiguous()
+    return tuple(t.contiguous() for t in found)
 
 
 def _over_packed(operation: Operation, *arguments: Any) -> Result:

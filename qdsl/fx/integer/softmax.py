@@ -22,7 +22,7 @@ def by_table(codes: Tensor, axis: int, entries: Tensor) -> Tensor:
 
 
 def by_polynomial(codes: Tensor, axis: int, by: Multiplier) -> Tensor:
-    """The same with exp of `polynomials`; `by` [1] takes a code to Q20."""
+    """The same with exp of `polynomials`; `by` [] takes a code to Q20."""
     return _shares(codes, axis, lambda d: polynomials.decay(polynomials.fixed_point(d, by)))
 
 

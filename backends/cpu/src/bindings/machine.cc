@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "bindings/bindings.h"
+#include "integer/kernels.h"
 #include "kernel.h"
 
 namespace qdsl {
@@ -19,8 +20,10 @@ std::vector<std::string> bound_isas() {
 
 std::vector<std::string> bound_kernels() {
   std::vector<std::string> names;
-  for (Isa isa : kIsas)
+  for (Isa isa : kIsas) {
     for (const std::string& kernel : registered(isa)) names.push_back(kernel);
+    if (has_integers(isa)) names.push_back(std::string("integer_") + name(isa));
+  }
   return names;
 }
 
