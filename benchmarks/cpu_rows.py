@@ -92,6 +92,12 @@ class Cell:
         goals = _GOALS.get((self.regime, self.threads, rows))
         return goals[_BY_BITS[p.bits]] if goals else None
 
+    def goal_us(self, rows: int) -> float | None:
+        """The microseconds of a call that it asks for."""
+        p = self.problem
+        small = self.regime == "small" and isinstance(p, Product) and p.outputs == 1024
+        return 10.0 if small and p.weights == "int4" and rows == 1 else None
+
     def about(self, rows: int) -> dict[str, Any]:
         """What identifies a row in the results."""
         about = {"key": self.key(rows), "regime": self.regime, "threads": self.threads}

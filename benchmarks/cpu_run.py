@@ -15,9 +15,8 @@ from peers.problem import Product
 
 HERE = Path(__file__).resolve().parent
 OURS, LIMITS = "ours", "roofline"
-RUNTIMES = (OURS, "pytorch", "onnx_runtime", "open_vino")
+RUNTIMES = (OURS, "pytorch", "onnx_runtime", "open_vino", "ggml")
 TURN = 0.02  # seconds of calls in a turn
-LIMIT_TURN = 0.005
 SETTLE = 0.006  # seconds after which no thread of another runtime waits for work by spinning
 
 
@@ -139,9 +138,7 @@ def _turns(
 def _rates(limits: Runtime, names: list[str]) -> dict[str, float]:
     """Seconds of a byte and of an operation."""
     time.sleep(SETTLE)
-    return {
-        name: limits.ask("time", name=name, rows=1, seconds=LIMIT_TURN)["seconds"] for name in names
-    }
+    return {name: limits.ask("time", name=name, rows=1, seconds=TURN)["seconds"] for name in names}
 
 
 def _limit(cell: Cell, rates: dict[str, float], rows: int) -> float:
@@ -161,7 +158,8 @@ def _row(
     rates: list[dict[str, float]],
 ) -> dict[str, Any]:
     ours = next((times[name] for runtime, name in field.bytes if runtime == OURS), [])
-    row = cell.about(rows) | {"goal": cell.goal(rows), "contenders": {}}
+    row = cell.about(rows) | {"goal": cell.goal(rows), "goal_us": cell.goal_us(rows)}
+    row["contenders"] = {}
     if isinstance(cell.problem, Product):
         row["bytes"] = cell.problem.bytes
     if limits:

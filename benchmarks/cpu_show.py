@@ -45,7 +45,7 @@ def _cells(row: Row) -> list[str]:
     if mine:
         low, high = mine["quartiles_us"]
         cells += [_number(mine["us"], ".1f"), f"{50 * (high - low) / mine['us']:.1f}"]
-        cells += [_judged(mine["fraction"], row["goal"]), _number(row["goal"], ".2f")]
+        cells += [_judged(mine["fraction"], row["goal"]), _goal(row)]
     else:
         cells += [""] * 4
     if peer:
@@ -53,6 +53,10 @@ def _cells(row: Row) -> list[str]:
         cells += [name, _number(found["us"], ".1f"), _number(found["fraction"], ".2f")]
         cells += [_judged(found["over_ours"], 1.0)]
     return cells
+
+
+def _goal(row: Row) -> str:
+    return f"{row['goal_us']:.0f} µs" if row["goal_us"] else _number(row["goal"], ".2f")
 
 
 def _number(value: float | None, style: str) -> str:

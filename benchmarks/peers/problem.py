@@ -65,13 +65,15 @@ class Contender:
     """One way to solve a problem.
 
     bytes: of one weight as it keeps it. prepare makes the weights and gives what makes, for a
-    number of rows, the call that is timed; a call solves the problem `solved` times.
+    number of rows, the call that is timed; a call solves the problem `solved` times. With
+    `own_clock` the call says the seconds itself.
     """
 
     name: str
     bytes: float
     prepare: Callable[[], Callable[[int], Call]]
     solved: int = 1
+    own_clock: bool = False
 
 
 def of(kind: str, fields: dict[str, Any]) -> Problem:

@@ -1,30 +1,18 @@
-"""Times reading memory and multiplying registers: the limits that products are held to."""
+"""Measures reading memory and multiplying registers: the limits that products are held to."""
 
-import ctypes
-import shutil
-import subprocess
 from collections.abc import Callable, Iterator
-from functools import partial
-from pathlib import Path
 
-from peers.problem import Call, Contender, Problem, Product
+from peers.problem import Contender, Problem, Product
+from qdsl.target import Peak
+from qdsl_cpu.backend import BACKEND
 
-SOURCE = Path(__file__).with_suffix(".cc")
-BUILT = SOURCE.parents[2] / "build" / "roofline.so"
-FLAGS = ("-O3", "-march=native", "-fopenmp", "-shared", "-fPIC")
-KINDS = {"int8_token": 0, "bf16": 1, "f32": 2}
-REPEATS = 1 << 16  # products of registers in a call: about a third of a millisecond
-SHORTEST = 1 << 22  # bytes that a call reads at least, in several sweeps of a small memory
+TRIES = 3  # a limit is the best of them: something may always come in between
+OPERANDS = {"int8_token": "int8", "bf16": "bf16", "f32": "f32"}
 
 
 def start(threads: int) -> dict[str, str]:
-    """Compiles what is measured; raises OSError where there is no compiler."""
-    if not BUILT.exists() or BUILT.stat().st_mtime < SOURCE.stat().st_mtime:
-        compiler = shutil.which("c++")
-        if compiler is None:
-            raise OSError("no C++ compiler: fractions of the limits are left out")
-        BUILT.parent.mkdir(exist_ok=True)
-        subprocess.run([compiler, *FLAGS, str(SOURCE), "-o", str(BUILT)], check=True)
+    """Raises ImportError where the kernels are not built."""
+    BACKEND.peaks()
     return {}
 
 
@@ -32,35 +20,20 @@ def contenders(problem: Problem, threads: int) -> Iterator[Contender]:
     """`read` takes the seconds of a byte, `products` those of an operation."""
     if not isinstance(problem, Product):
         return
-    library = ctypes.CDLL(str(BUILT))
-    library.roofline_memory.restype = ctypes.c_void_p
-    library.roofline_operations.restype = ctypes.c_double
     size = problem.bytes * problem.copies(problem.bytes)
-    sweeps = max(1, SHORTEST // size)
-
-    def read() -> Callable[[int], Call]:
-        memory = ctypes.c_void_p(_memory(library, size))
-        arguments = (memory, ctypes.c_int64(size), threads, ctypes.c_int64(sweeps))
-        return lambda rows: partial(library.roofline_read, *arguments)
-
-    kind = KINDS[problem.activations]
-    operations = library.roofline_operations(kind, ctypes.c_int64(REPEATS)) * threads
-    arguments = (kind, threads, ctypes.c_int64(REPEATS))
-    yield Contender("read", size, read, size * sweeps)
-    if operations:
-        call = partial(library.roofline_products, *arguments)
-        yield Contender("products", 0, lambda: lambda rows: call, int(operations))
+    yield _contender("read", lambda: BACKEND.bandwidth(size, threads))
+    if peak := _peak(OPERANDS[problem.activations], threads):
+        yield _contender("products", lambda: BACKEND.rate(peak, threads))
 
 
-_held: dict[int, int] = {}
+def _peak(operands: str, threads: int) -> Peak | None:
+    """The fastest of what multiplies such operands."""
+    peaks = [peak for peak in BACKEND.peaks() if peak.operands == operands]
+    return max(peaks, key=lambda peak: BACKEND.rate(peak, threads), default=None)
 
 
-def _memory(library: ctypes.CDLL, size: int) -> int:
-    """The largest memory so far: problems share it."""
-    found = next((address for held, address in _held.items() if held >= size), 0)
-    if not found:
-        found = library.roofline_memory(ctypes.c_int64(size))
-        if not found:
-            raise OSError("not enough memory")
-        _held[size] = found
-    return found
+def _contender(name: str, rate: Callable[[], float]) -> Contender:
+    def seconds() -> float:
+        return 1 / max(rate() for _ in range(TRIES))
+
+    return Contender(name, 0, lambda: lambda rows: seconds, own_clock=True)
