@@ -41,7 +41,7 @@ def matmul(
     span = code_range(activations)
     a = centred(x, left[0], left[1], span)
     b = centred(y, right[0], right[1], span)
-    return _exact(equation, a, b) * (left[0] * right[0])
+    return _exact(equation, a, b) * (left[0] * right[0]).reshape(())
 
 
 def _dynamic(equation: str, x: Tensor, y: Tensor, activations: str) -> Tensor:

@@ -172,6 +172,9 @@ def _einsum(equation: str, inputs: Types) -> TensorType:
     terms = operands.split(",")
     if not arrow or len(terms) != 2 or not (operands.replace(",", "") + result).isalpha():
         raise ShapeError('an equation of two tensors is written `"bthd,bshd->bhts"`')
+    for term in (*terms, result):
+        if len(set(term)) != len(term):
+            raise ShapeError(f"an axis occurs twice in `{term}`")
     sizes: dict[str, Dim] = {}
     for term, x in zip(terms, inputs, strict=True):
         _dtype(x, "f32")

@@ -8,6 +8,8 @@ from torch import Tensor
 # outputs, in_features, group, kind, bits, signed, half, zero, kept, period
 Description: TypeAlias = tuple[int, int, int, int, int, bool, bool, int, int, int]
 Table: TypeAlias = tuple[int, int]  # address, elements
+Strided: TypeAlias = tuple[int, Sequence[int], Sequence[int]]  # address, sizes, strides in elements
+Range: TypeAlias = tuple[float, float, float, float]  # scale, zero, lowest and highest code
 
 Integers: TypeAlias = tuple[int, int, int, int, int, int, int]  # `Given` of bindings/integer.cc
 
@@ -133,6 +135,28 @@ def integer_reduce(
     windows: tuple[int, int, int, int, int],
     constants: Integers,
     y: int,
+    isa: str | None = None,
+    threads: int = 0,
+) -> None: ...
+def matmul(
+    x: Strided,
+    y: Strided,
+    equation: str,
+    out: int,
+    shared: bool,
+    left: Range | None = None,
+    right: Range | None = None,
+    isa: str | None = None,
+    threads: int = 0,
+) -> None: ...
+def round(
+    x: int,
+    examples: int,
+    rows: int,
+    width: int,
+    y: int,
+    shared: bool,
+    range: Range | None = None,
     isa: str | None = None,
     threads: int = 0,
 ) -> None: ...

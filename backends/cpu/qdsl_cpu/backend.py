@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from qdsl.ir.ranges import SIDES
 from qdsl.target import Availability, CanonicalWeight, Capability, Peak, Survey
 
 if TYPE_CHECKING:
@@ -10,6 +11,10 @@ if TYPE_CHECKING:
     from torch.library import Library
 
 _INTEGER = ("int8_token", "int8_tensor")
+_STATIC = (
+    *(f"int{bits}_static{full}" for bits in range(2, 9) for full in ("", "_full")),
+    *(f"uint{bits}_static" for bits in range(2, 9)),
+)
 _GRIDS = {"integer": (2, 3, 4, 5, 6, 7, 8), "ternary": (2,), "binary": (1,)}
 
 
@@ -40,10 +45,17 @@ class Processor:
             ("embedding", "embedding_scalar", ("f32",)),
             ("dequantize", "dequantize_scalar", ("f32",)),
         )
-        return tuple(
-            Capability(kernel, operation, grid, bits, activations)
-            for operation, kernel, activations in families
-            for grid, bits in _GRIDS.items()
+        return (
+            *(
+                Capability(kernel, operation, grid, bits, activations)
+                for operation, kernel, activations in families
+                for grid, bits in _GRIDS.items()
+            ),
+            *(
+                Capability(_value_kernel(value, chosen), value, "integer", (), words)
+                for value in SIDES
+                for words in ((*_INTEGER, *_STATIC),)
+            ),
         )
 
     def survey(self) -> Survey:
@@ -93,6 +105,11 @@ class Processor:
 
 
 BACKEND = Processor()
+
+
+def _value_kernel(value: str, isa: str) -> str:
+    """The kernel that rounds a value, or multiplies two rounded ones."""
+    return f"matmul_int8_{isa}" if value == "matmul" else f"round_values_{isa}"
 
 
 def isa() -> str:

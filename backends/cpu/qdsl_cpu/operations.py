@@ -7,7 +7,7 @@ add to a call is as long as a small product. What they compute is said where the
 
 import torch
 
-from qdsl_cpu import _native, integers
+from qdsl_cpu import _native, integers, values
 
 _native.exchange_with(torch.Tensor)
 
@@ -24,3 +24,4 @@ def register(library: torch.library.Library) -> None:
     for name, function in OPERATIONS.items():
         library.impl(name, function, "CPU")  # type: ignore[no-untyped-call]
     integers.register(library)
+    values.register(library)

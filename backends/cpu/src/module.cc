@@ -12,4 +12,5 @@ NB_MODULE(_native, m) {
   bind_lstm(m);
   bind_dequantize(m);
   bind_integer(m);
+  bind_values(m);
 }

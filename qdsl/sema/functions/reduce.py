@@ -33,7 +33,7 @@ def log_softmax(b: Builder, x: Value, axis: int = -1) -> Value:
 
 def einsum(b: Builder, left: Value, right: Value, equation: str) -> Value:
     """Product of two tensors by an equation of letters: `"bthd,bshd->bhts"`."""
-    return b.emit(op.Einsum(equation), left, right)
+    return b.emit(op.Einsum(equation.replace(" ", "")), left, right)
 
 
 FUNCTIONS = (

@@ -13,8 +13,9 @@ import torch
 
 import qdsl_cpu
 from qdsl.ir.format import ActivationFormat, IntegerGrid, PerTensor, WeightFormat
+from qdsl.ir.ranges import SIDES
 from qdsl.target import find_kernel
-from qdsl_cpu import BACKEND, _native, operations
+from qdsl_cpu import BACKEND, _native, operations, values
 
 Make = Callable[..., Any]
 
@@ -56,6 +57,7 @@ def test_kernels_that_are_promised_are_registered() -> None:
         assert f"linear_int8_{width}_{isa}" in compiled
         assert f"linear_f32_{width}_{isa}" in compiled
     assert f"lstm_f32_{isa}" in compiled
+    assert {c.kernel for c in BACKEND.capabilities() if c.operation in SIDES} <= set(compiled)
 
 
 @pytest.mark.parametrize(
@@ -91,6 +93,13 @@ def test_operations_run_through_torch(make_format: Make, make_weight: Make) -> N
         "lstm(Tensor gates, Tensor h0, Tensor c0, Tensor weight_hh, Tensor? weight_hr, str state)"
         " -> (Tensor, Tensor, Tensor)"
     )
+    library.define(
+        "matmul(Tensor x, Tensor y, str equation, str activations, Tensor? left_scale=None,"
+        " Tensor? left_zero=None, Tensor? right_scale=None, Tensor? right_zero=None) -> Tensor"
+    )
+    library.define(
+        "round(Tensor x, str activations, Tensor? scale=None, Tensor? zero=None) -> Tensor"
+    )
     BACKEND.register(library)
     ops = torch.ops.qdsl_cpu_test
     packed = make_weight(make_format(), 32, 8).packed
@@ -101,6 +110,11 @@ def test_operations_run_through_torch(make_format: Make, make_weight: Make) -> N
         (ops.embedding(ids, packed, 8), operations.embedding(ids, packed, 8)),
         (ops.dequantize(packed, 32, 8), operations.dequantize(packed, 32, 8)),
         (ops.lstm(*sequence)[0], operations.lstm(*sequence)[0]),
+        (ops.round(x, "int8_token"), values.round(x, "int8_token")),
+        (
+            ops.matmul(x, x, "ik,jk->ij", "int8_token"),
+            values.matmul(x, x, "ik,jk->ij", "int8_token"),
+        ),
     ):
         assert torch.equal(called, direct)
 

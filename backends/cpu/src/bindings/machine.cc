@@ -7,6 +7,7 @@
 #include "bindings/bindings.h"
 #include "integer/kernels.h"
 #include "kernel.h"
+#include "values/kernel.h"
 
 namespace qdsl {
 namespace {
@@ -23,6 +24,7 @@ std::vector<std::string> bound_kernels() {
   for (Isa isa : kIsas) {
     for (const std::string& kernel : registered(isa)) names.push_back(kernel);
     if (has_integers(isa)) names.push_back(std::string("integer_") + name(isa));
+    for (const std::string& kernel : registered_values(isa)) names.push_back(kernel);
   }
   return names;
 }
