@@ -7,8 +7,9 @@ from typing import Any
 
 from torch import Tensor
 
+from qdsl.fx.function import function_of
 from qdsl.fx.lower import lower
-from qdsl.fx.program import Program, function_of
+from qdsl.fx.program import Program
 from qdsl.ir.flat import FlatNode, Graph, graphs
 from qdsl.ir.model import Model, join
 

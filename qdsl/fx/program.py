@@ -11,6 +11,7 @@ from torch import Tensor, fx, nn
 
 from qdsl.diagnostic.model import QdslError, error
 from qdsl.fx.emission import Layers
+from qdsl.fx.function import function_of
 from qdsl.fx.lower import lower
 from qdsl.fx.observer import Observer
 from qdsl.fx.quantizer import QUANTIZER, Quantizer
@@ -197,21 +198,13 @@ class Program(nn.Module):
 
     def _compile(self) -> None:
         self._graphs = {g.entry: lower(g, self.lowering) for g in graphs(self.ir)}
-        self._functions = {name: function_of(g, name) for name, g in self._graphs.items()}
+        buffers = {name for name, _ in self.named_buffers(remove_duplicate=False)}
+        self._functions = {n: function_of(g, n, buffers) for n, g in self._graphs.items()}
 
     def _refuse_taken_names(self, tree: nn.Module) -> None:
         names = (*tree._modules, *tree._parameters, *tree._buffers)
         if taken := [n for n in names if n in self.__dict__ or hasattr(Program, n)]:
             raise QdslError(error("Q504", f"`{n}` is an attribute of programs") for n in taken)
-
-
-def function_of(graph: fx.Graph, name: str) -> Callable[..., Any]:
-    """The graph as a function of the program and its inputs."""
-    code = graph.python_code("self")
-    variables: dict[str, Any] = dict(code.globals)
-    exec(compile(code.src, f"<entry {name}>", "exec"), variables)
-    function: Callable[..., Any] = variables["forward"]
-    return function
 
 
 def _name_fields(program: nn.Module, state: dict[str, Tensor], prefix: str, metadata: Any) -> None:

@@ -5,8 +5,9 @@ from dataclasses import dataclass, replace
 
 from torch import Tensor
 
+from qdsl.fx.function import function_of
 from qdsl.fx.lower import lower
-from qdsl.fx.program import Program, function_of
+from qdsl.fx.program import Program
 from qdsl.ir import op
 from qdsl.ir.flat import FlatNode, Graph
 from qdsl.ir.model import EntryInput, TensorType

@@ -1,10 +1,13 @@
 """Takes programs out of Python's hands: export, graph modules, data-parallel training."""
 
+from copy import deepcopy
+
 import pytest
 import torch
 import torch.distributed as dist
 from torch.export import Dim, export
 from torch.nn.parallel import DistributedDataParallel
+from torch.testing import assert_close
 
 from qdsl import target
 from qdsl.fx import build, load
@@ -61,6 +64,41 @@ def test_a_packed_entry_is_exported(model, tmp_path, backend):
         packed.encode(longer, H), exported.module()(longer, H), strict=True
     ):
         assert torch.equal(actual, expected)
+
+
+@pytest.fixture
+def packed(model, tmp_path):
+    if not target.backends()["cpu"].availability().available:
+        pytest.skip("back end `cpu` is not here")
+    build(model).pack(tmp_path / "m")
+    return load(tmp_path / "m", "cpu")
+
+
+def test_a_packed_program_compiles_without_breaks(packed):
+    compiled = torch.compile(packed, backend="eager", fullgraph=True)
+    ids = torch.tensor([3, 0, 4])
+    assert torch.equal(compiled(ids), packed(ids))
+    encode = torch.compile(packed.graph_module("encode"), backend="eager", fullgraph=True)
+    for expected, actual in zip(packed.encode(X, H), encode(X, H), strict=True):
+        assert torch.equal(actual, expected)
+
+
+def test_functions_read_what_the_modules_hold_now(packed):
+    expected = packed.encode(X, H)
+    state = {k: v.clone() for k, v in packed.state_dict().items()}
+    with torch.no_grad():
+        packed.out.bias.add_(1)
+    raised, _ = packed.encode(X, H)
+    assert_close(raised, expected[0] + 1)
+    packed.load_state_dict(state, assign=True)
+    assert torch.equal(packed.encode(X, H)[0], expected[0])
+    zeros = {"out.bias": torch.zeros(4)}
+    call = lambda program: torch.func.functional_call(program, zeros, (X, H))  # noqa: E731
+    with packed.replaced({"forward": packed._functions["encode"]}):
+        without, _ = call(packed)
+    assert_close(without, expected[0] - packed.out.bias)
+    copied, _ = deepcopy(packed).encode(X, H)
+    assert torch.equal(copied, expected[0])
 
 
 def test_a_graph_module_shares_the_parameters(model):

@@ -5,9 +5,10 @@ from dataclasses import replace
 
 from torch import Tensor
 
+from qdsl.fx.function import function_of
 from qdsl.fx.integer.calls import call_of
 from qdsl.fx.lower import lower
-from qdsl.fx.program import Program, function_of
+from qdsl.fx.program import Program
 from qdsl.fx.storages import Storages
 from qdsl.ir.flat import FlatNode, Graph
 from qdsl.ir.integer import Kind, plan_of
