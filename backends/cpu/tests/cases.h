@@ -2,8 +2,10 @@
 //
 //     file   = "QDSLVEC1", u32 cases, case*
 //     case   = text operation, text name, u8 arrays, array*
-//     array  = text name, u8 type ('B' uint8, 'l' int64, 'f' float), u8 dimensions, u32 size*, data
+//     array  = text name, u8 type, u8 dimensions, u32 size*, data
 //     text   = u8 length, characters
+//
+// A type is 'B' uint8, 'h' int16, 'i' int32, 'l' int64 or 'f' float.
 #pragma once
 
 #include <bit>
@@ -97,7 +99,7 @@ class CaseReader {
     Array a;
     a.shape.resize(number<uint8_t>());
     for (int64_t& size : a.shape) a.count *= size = number<uint32_t>();
-    const int64_t bytes = a.count * (type == 'B' ? 1 : type == 'l' ? 8 : 4);
+    const int64_t bytes = a.count * (type == 'B' ? 1 : type == 'h' ? 2 : type == 'l' ? 8 : 4);
     a.words.resize(bytes / 8 + 1);
     std::memcpy(a.words.data(), take(bytes), bytes);
     return a;

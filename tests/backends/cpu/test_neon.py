@@ -103,7 +103,7 @@ def test_the_environment_chooses_among_what_the_processor_runs(program: Path) ->
 @emulated
 @pytest.mark.parametrize(
     ("file", "array"),
-    [("linear", "int8_token"), ("recurrent", "last_c"), ("embedding", "dense")],
+    [("linear", "int8_token"), ("lstm", "last_c"), ("embedding", "dense"), ("integer", "y")],
 )
 def test_a_difference_of_one_bit_is_found(
     program: Path, file: str, array: str, tmp_path: Path

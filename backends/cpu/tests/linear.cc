@@ -1,0 +1,52 @@
+// Computes stored products.
+#include "linear.h"
+
+#include "check.h"
+#include "repack.h"
+
+namespace qdsl {
+
+std::vector<uint8_t> packed(const Case& c, const std::string& prefix) {
+  const auto* n = c[prefix + ".numbers"].as<int64_t>();
+  const auto bytes = [&](const char* name) {
+    return Span<uint8_t>{c.data<uint8_t>(prefix + name), c.count(prefix + name)};
+  };
+  const auto floats = [&](const char* name) {
+    return Span<float>{c.data<float>(prefix + name), c.count(prefix + name)};
+  };
+  const Canonical from{.outputs = n[0], .in_features = n[1], .group = n[2],
+                       .kind = static_cast<Kind>(n[3]), .bits = static_cast<int>(n[4]),
+                       .is_signed = n[5] != 0, .half = n[6] != 0, .zero = static_cast<Zero>(n[7]),
+                       .kept = n[8], .period = n[9], .codes = bytes(".codes"),
+                       .index = bytes(".index"), .zeros = bytes(".zeros"),
+                       .scales = floats(".scales"), .shifts = floats(".shifts")};
+  std::vector<uint8_t> to(packed_shape(from).bytes);
+  repack(from, to.data());
+  return to;
+}
+
+// Inputs x, bias, results f32, int8_token, int8_tensor. Any number of the rows gives the same ones,
+// but for int8_tensor, where all have one scale.
+void run_linear(const Case& c, Isa isa, Tally& tally) {
+  constexpr const char* kNames[] = {"f32", "int8_token", "int8_tensor"};
+  const std::vector<uint8_t> bytes = packed(c, "weight");
+  const Weight w = view(bytes.data(), bytes.size());
+  const int64_t rows = c["x"].shape[0];
+  for (int mode = 0; mode < 3; ++mode) {
+    if (!c.has(kNames[mode])) continue;
+    const auto activations = static_cast<Activations>(mode);
+    for (int64_t some = activations == Activations::int8_tensor ? rows : 1; some <= rows; ++some) {
+      for (int threads : kThreads) {
+        std::vector<float> y(some * w.outputs, -7.0f);
+        const Output out{y.data(), c.data<float>("bias"), 0};
+        linear(w, c["x"].as<float>(), some, activations, out, isa, threads);
+        const std::string how = std::string(kNames[mode]) + " " + name(isa) + " of " +
+                                std::to_string(some) + " rows, " + std::to_string(threads) +
+                                " threads";
+        compare(c, kNames[mode], y, how, tally);
+      }
+    }
+  }
+}
+
+}  // namespace qdsl
