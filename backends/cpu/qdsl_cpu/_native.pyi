@@ -5,12 +5,12 @@ from typing import TypeAlias
 
 from torch import Tensor
 
-# outputs, in_features, group, kind, bits, signed, half, zero, kept, period
-Description: TypeAlias = tuple[int, int, int, int, int, bool, bool, int, int, int]
-Table: TypeAlias = tuple[int, int]  # address, elements
+# outputs, in_features, group, kind, bits, signed, half, zero, kept, period, types of scales and of
+# float zeros
+Description: TypeAlias = tuple[int, int, int, int, int, bool, bool, int, int, int, int, int]
+Table: TypeAlias = tuple[int, int]  # address, size
 Strided: TypeAlias = tuple[int, Sequence[int], Sequence[int]]  # address, sizes, strides in elements
 Range: TypeAlias = tuple[float, float, float, float]  # scale, zero, lowest and highest code
-
 Integers: TypeAlias = tuple[int, int, int, int, int, int, int]  # `Given` of bindings/integer.cc
 
 def isa() -> str: ...
@@ -21,7 +21,9 @@ def limits_peaks() -> list[tuple[str, str]]: ...
 def limits_rate(kind: tuple[str, str], threads: int) -> float: ...
 def limits_fork_join(threads: int) -> float: ...
 def packed_bytes(description: Description) -> int: ...
-def repack(description: Description, tables: list[Table], out: int, size: int) -> None: ...
+def repack(
+    description: Description, tables: list[Table], out: int, size: int, threads: int = 0
+) -> None: ...
 def linear(
     x: int,
     examples: int,
@@ -33,6 +35,11 @@ def linear(
     y: int,
     outputs: int,
     activations: int,
+    stride: int,
+    scale: int = 0,
+    zero: int = 0,
+    lowest: int = 0,
+    highest: int = 0,
     isa: str | None = None,
     threads: int = 0,
 ) -> None: ...
@@ -50,6 +57,10 @@ def lstm(
     projection_size: int,
     outputs: int,
     activations: int,
+    scale: int = 0,
+    zero: int = 0,
+    lowest: int = 0,
+    highest: int = 0,
     isa: str | None = None,
     threads: int = 0,
 ) -> None: ...
@@ -57,13 +68,20 @@ def exchange_with(tensor_class: type[Tensor]) -> None:
     """Reads and makes tensors of that class from now on; operations need it."""
 
 def linear_operation(
-    x: Tensor, weight: Tensor, bias: Tensor | None, out_features: int, activations: str
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    out_features: int,
+    activations: str,
+    scale: Tensor | None = None,
+    zero: Tensor | None = None,
 ) -> Tensor:
     """Float32 [..., out_features] = x [..., in_features] @ weight^T + bias [out_features].
 
     weight: what `repack` returned. activations: "f32", or int8 with a dynamic scale per row
-    ("int8_token") or per example, an entry of the first dimension ("int8_tensor"). Raises
-    ValueError where shapes or dtypes do not fit and KeyError for unknown activations.
+    ("int8_token") or per example, an entry of the first dimension ("int8_tensor"), or in a static
+    range ("uint8_static") with its scale and zero f32 [1]. Raises ValueError where shapes or
+    dtypes do not fit and KeyError for unknown activations.
     """
 
 def embedding(ids: Tensor, weight: Tensor, embedding_dim: int) -> Tensor:
@@ -82,14 +100,17 @@ def lstm_operation(
     weight_hh: Tensor,
     weight_hr: Tensor | None,
     state: str,
+    scale: Tensor | None = None,
+    zero: Tensor | None = None,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """The recurrence of an LSTM layer: outputs [T, B, P], last h [B, P], last c [B, H].
 
     gates: float32 [T, B, 4H], the input's share with its bias, in the order i, f, g, o.
     h0, c0: float32 [B, P] and [B, H]. weight_hh: packed [4H, P]. weight_hr: packed [P, H], the
-    projection of h, or None where P = H. state: activations of both products, "f32" or
-    "int8_token". A step computes exactly what `linear` does per step.
+    projection of h, or None where P = H. state: activations of both products, as of
+    `linear`. A step computes exactly what `linear` does.
     """
+
 def integer_unary(
     kind: int,
     x: int,

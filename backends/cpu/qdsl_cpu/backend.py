@@ -5,16 +5,13 @@ from typing import TYPE_CHECKING
 
 from qdsl.ir.ranges import SIDES
 from qdsl.target import Availability, CanonicalWeight, Capability, Peak, Survey
+from qdsl_cpu.activations import STATIC
 
 if TYPE_CHECKING:
     from torch import Tensor
     from torch.library import Library
 
-_INTEGER = ("int8_token", "int8_tensor")
-_STATIC = (
-    *(f"int{bits}_static{full}" for bits in range(2, 9) for full in ("", "_full")),
-    *(f"uint{bits}_static" for bits in range(2, 9)),
-)
+_INTEGER = ("int8_token", "int8_tensor", *STATIC)
 _GRIDS = {"integer": (2, 3, 4, 5, 6, 7, 8), "ternary": (2,), "binary": (1,)}
 
 
@@ -37,11 +34,10 @@ class Processor:
         """Each takes any group, any zero point and any N:M; none where nothing can run."""
         if not self.availability().available:
             return ()
-        chosen = isa()
         families = (
-            ("linear", f"linear_int8_{chosen}", _INTEGER),
-            ("linear", f"linear_f32_{chosen}", ("f32",)),
-            ("lstm", f"lstm_f32_{chosen}", ("f32", "int8_token")),
+            ("linear", _kernel("linear_int8"), _INTEGER),
+            ("linear", _kernel("linear_f32"), ("f32",)),
+            ("lstm", _kernel("lstm_f32"), ("f32", "int8_token", *STATIC)),
             ("embedding", "embedding_scalar", ("f32",)),
             ("dequantize", "dequantize_scalar", ("f32",)),
         )
@@ -52,9 +48,14 @@ class Processor:
                 for grid, bits in _GRIDS.items()
             ),
             *(
-                Capability(_value_kernel(value, chosen), value, "integer", (), words)
+                Capability(_value_kernel(value, isa()), value, "integer", (), _INTEGER)
                 for value in SIDES
-                for words in ((*_INTEGER, *_STATIC),)
+            ),
+            # values of a codebook are no integers
+            *(
+                Capability(kernel, operation, "codebook", (2, 3, 4), ("f32",))
+                for operation, kernel, activations in families
+                if "f32" in activations
             ),
         )
 
@@ -121,3 +122,13 @@ def isa() -> str:
     from qdsl_cpu import _native
 
     return _native.isa()
+
+
+def _kernel(family: str) -> str:
+    """The one of a family that runs: of the best instruction set up to `isa()` that has one."""
+    from qdsl_cpu import _native
+
+    sets = _native.isas()
+    below = sets[: sets.index(_native.isa()) + 1]
+    built = set(_native.kernels())
+    return next(name for s in reversed(below) if (name := f"{family}_{s}") in built)

@@ -7,8 +7,8 @@ from qdsl.target import Availability, Survey
 
 NEEDS = {
     "scalar": (),
-    "avx2": ("avx2", "fma"),
-    "avx512vnni": ("avx2", "fma", "avx512bw", "avx512dq", "avx512vl", "avx512_vnni"),
+    "avx2": ("avx2", "fma", "f16c"),
+    "avx512vnni": ("avx2", "fma", "f16c", "avx512bw", "avx512dq", "avx512vl", "avx512_vnni"),
     "neon": ("asimd",),
     "neondot": ("asimd", "asimddp"),
     "neoni8mm": ("asimd", "asimddp", "i8mm"),

@@ -24,11 +24,12 @@ from qdsl.ir.pattern import NM, Index
 from qdsl.target import CanonicalWeight
 from qdsl_cpu import _native
 
-Kind = Literal["integer", "ternary", "binary"]
+Kind = Literal["integer", "ternary", "binary", "codebook"]
 ZeroKind = Literal["none", "int", "float"]
 
-_KINDS: Final = {"integer": 0, "ternary": 1, "binary": 2}
+_KINDS: Final = {"integer": 0, "ternary": 1, "binary": 2, "codebook": 3}
 _ZEROS: Final = {"none": 0, "int": 1, "float": 2}
+_TYPES: Final = {torch.float32: 0, torch.float16: 1, torch.bfloat16: 2}
 
 
 def repack_canonical(weight: CanonicalWeight) -> Tensor:
@@ -40,6 +41,7 @@ def repack_canonical(weight: CanonicalWeight) -> Tensor:
         weight.scales,
         weight.zeros,
         _index(weight),
+        _values(weight),
         kind=kind,
         bits=bits,
         signed=signed,
@@ -62,6 +64,14 @@ def _codes(weight: CanonicalWeight) -> Tensor:
     return torch.from_numpy(pack_codes(codes, TernaryGrid(grid.rule)))
 
 
+def _values(weight: CanonicalWeight) -> Tensor | None:
+    """What the codes of a codebook stand for, learned or given by the format."""
+    grid = weight.format.grid
+    if not isinstance(grid, CodebookGrid):
+        return None
+    return torch.tensor(grid.values) if weight.codebook is None else weight.codebook
+
+
 def _index(weight: CanonicalWeight) -> Tensor | None:
     """The index as positions, which is what the kernels' repacking reads."""
     pattern = weight.format.pattern
@@ -77,6 +87,7 @@ def repack(
     scales: Tensor,
     zeros: Tensor | None = None,
     index: Tensor | None = None,
+    codebook: Tensor | None = None,
     *,
     kind: Kind,
     bits: int,
@@ -91,29 +102,31 @@ def repack(
     """A packed weight, uint8 [bytes], from the tensors of an artifact.
 
     codes: uint8 [outputs, row bytes], of the kept positions only where there is a `pattern` N:M.
-    scales: float [outputs, groups], or one for the whole tensor; group 0 is the whole row.
-    zeros: uint8 [outputs or 1, row bytes] for `zero = "int"`, float like scales for `"float"`.
+    scales: f32, f16 or bf16 [outputs or 1, groups]; group 0 is the whole row.
+    zeros: uint8 [outputs or 1, row bytes] for `zero = "int"`, floats like scales for `"float"`.
     index: uint8 [outputs, row bytes], the position of each kept code in its M, with a pattern.
+    codebook: f32 [2^bits], what the codes of `kind = "codebook"` stand for.
     half: a code q stands for q + 1/2.
 
-    N:M is expanded: a pruned position takes the code that stands for 0, so that sparsity saves
-    bytes on disk and not in memory. Codes of 3 bits are held in 4, of 5 to 7 in 8, sparse binary
-    in 2, and with `half` one bit more is held. Raises ValueError where the tensors do not fit the
-    description.
+    Scales keep their type. N:M stays compressed where masks of the kept positions take less than
+    the pruned ones; otherwise those take the code that stands for 0. Raises ValueError where the
+    tensors do not fit the description.
     """
-    grid = (_KINDS[kind], bits, signed, half, _ZEROS[zero])
-    description = (outputs, in_features, group, *grid, *(pattern or (0, 0)))
-    packed = torch.empty(_native.packed_bytes(description), dtype=torch.uint8)
-    groups = -(-in_features // group) if group else 1
     floating = zero == "float"
     tables = (
         _bytes(codes),
         _bytes(index),
-        _repeated(_bytes(None if floating else zeros), outputs),
-        _entries(scales, outputs, groups),
-        _entries(zeros if floating else None, outputs, groups),
+        _bytes(None if floating else zeros),
+        _floats(scales),
+        _floats(zeros if floating else None),
+        torch.empty(0) if codebook is None else codebook.to("cpu", torch.float32).contiguous(),
     )
-    addresses = [(table.data_ptr(), table.numel()) for table in tables]
+    grid = (_KINDS[kind], bits, signed, half, _ZEROS[zero])
+    types = (_TYPES[tables[3].dtype], _TYPES[tables[4].dtype])
+    description = (outputs, in_features, group, *grid, *(pattern or (0, 0)), *types)
+    packed = torch.empty(_native.packed_bytes(description), dtype=torch.uint8)
+    sizes = [t.nbytes if t is not tables[5] else t.numel() for t in tables]
+    addresses = [(t.data_ptr(), size) for t, size in zip(tables, sizes, strict=True)]
     _native.repack(description, addresses, packed.data_ptr(), packed.numel())
     return packed
 
@@ -128,7 +141,9 @@ def _grid(format: WeightFormat) -> tuple[Kind, int, bool, bool]:
             return "ternary", 2, True, False
         case BinaryGrid():
             return "binary", 1, True, False
-        case FloatGrid() | CodebookGrid():
+        case CodebookGrid(bits=bits):
+            return "codebook", bits, False, False
+        case FloatGrid():
             raise ValueError(f"`{format.name}` has no codes that a kernel reads")
         case _:
             assert_never(grid)
@@ -155,17 +170,10 @@ def _bytes(tensor: Tensor | None) -> Tensor:
     return tensor.cpu().contiguous()
 
 
-def _repeated(rows: Tensor, outputs: int) -> Tensor:
-    """One row for the whole tensor is repeated for every output."""
-    return rows.expand(outputs, -1).contiguous() if rows.shape[0] == 1 else rows
-
-
-def _entries(tensor: Tensor | None, outputs: int, groups: int) -> Tensor:
-    """Float32 [outputs, groups]; one value for the whole tensor is repeated."""
+def _floats(tensor: Tensor | None) -> Tensor:
+    """On the processor, of a type that is stored."""
     if tensor is None:
         return torch.empty(0)
-    if tensor.numel() == 1:
-        tensor = tensor.reshape(1, 1).expand(outputs, groups)
-    if tuple(tensor.shape) != (outputs, groups):
-        raise ValueError(f"scales or zeros {list(tensor.shape)} for {outputs} x {groups} groups")
-    return tensor.to("cpu", torch.float32).contiguous()
+    if tensor.dtype not in _TYPES:
+        raise ValueError(f"scales and zeros are f32, f16 or bf16, not {tensor.dtype}")
+    return tensor.cpu().contiguous()

@@ -3,51 +3,39 @@
 
 #include <stdexcept>
 #include <string>
+#include <vector>
 
 #include "kernels/scalar_codes.h"
 
 namespace qdsl {
 namespace {
 
-template <int Bits>
 void read_row(const Weight& w, int64_t output, float* out) {
+  thread_local std::vector<uint8_t> u;
+  u.resize(w.group_steps * kStep);
   for (int64_t g = 0; g < w.groups; ++g) {
-    const int64_t entry = w.entry(output / kLanes, g) + output % kLanes;
-    const int centre = centre_of(w, entry);
-    const float scale = w.scales[entry];
-    const float shift = w.shifts ? w.shifts[entry] : 0;
-    for_codes<Bits>(w, output, g, [&](int64_t, int u) {
-      const float scaled = scale * static_cast<float>(u - centre);
-      *out++ = w.shifts ? scaled - shift : scaled;
-    });
-  }
-}
-
-using ReadRow = void (*)(const Weight&, int64_t, float*);
-
-ReadRow row_reader(const Weight& w) {
-  switch (w.bits) {
-    case 1: return read_row<1>;
-    case 2: return read_row<2>;
-    case 4: return read_row<4>;
-    default: return read_row<8>;
+    const Entry e = entry(w, output / kBlock, g, output % kBlock);
+    read_group(w, output, g, e.centre, u.data());
+    for (int64_t k = 0; k < w.group_size(g); ++k) {
+      const float value = w.values ? w.values[u[k]] : static_cast<float>(u[k] - e.centre);
+      const float scaled = e.scale * value;
+      *out++ = w.zero == Zero::floating ? scaled - e.shift : scaled;
+    }
   }
 }
 
 }  // namespace
 
 void dequantize(const Weight& w, float* out) {
-  const ReadRow read = row_reader(w);
-  for (int64_t n = 0; n < w.outputs; ++n) read(w, n, out + n * w.in_features);
+  for (int64_t n = 0; n < w.outputs; ++n) read_row(w, n, out + n * w.in_features);
 }
 
 void embedding(const Weight& w, const int64_t* ids, int64_t count, float* out) {
-  const ReadRow read = row_reader(w);
   for (int64_t i = 0; i < count; ++i) {
     if (ids[i] < 0 || ids[i] >= w.outputs)
       throw std::out_of_range("row " + std::to_string(ids[i]) + " of a table of " +
                               std::to_string(w.outputs));
-    read(w, ids[i], out + i * w.in_features);
+    read_row(w, ids[i], out + i * w.in_features);
   }
 }
 

@@ -10,28 +10,45 @@
 
 namespace qdsl {
 
-inline constexpr int64_t kWorkspacePanels = 2;
-
 // Rows of activations in the layout of one weight: every group padded with zeros to whole steps.
+// An integer activation is code + offset; the offset is 0 but for static ranges of 9 bits' width.
 struct Tokens {
   int64_t rows;
-  int64_t stride;         // between rows, Shape::padded()
-  const int8_t* codes;    // [rows, stride], integer activations only
-  const float* scales;    // [rows], integer activations only; NaN makes its row NaN
-  const int32_t* sums;    // [rows, groups] of codes, integer activations only
-  const float* values;    // [rows, stride], float activations only
-  float* workspace;       // of a kernel, kWorkspacePanels * kLanes * stride floats, or null
+  int64_t stride;        // between rows, at least Shape::padded()
+  const int8_t* codes;   // [rows, stride], integer activations only
+  const float* scales;   // [rows], integer activations only; NaN makes its row NaN
+  const int32_t* sums;   // [rows, groups] of integer activations
+  int32_t offset;
+  const int8_t* ones;    // [padded], 1 where a position is, 0 in padding; null without an offset
+  const float* values;   // [rows, stride], float activations only
 };
 
+// What a kernel may write to, of its own thread.
+struct Workspace {
+  uint8_t* codes;      // decoded_bytes(weight)
+  float* totals;       // [rows, 64]
+  int32_t* code_sums;  // [groups, 64]
+  float* floats;       // float activations only: kExpanded
+};
+inline constexpr int64_t kDecodedBytes = 1 << 15;  // at once, or one group where that is more
+inline constexpr int64_t kExpanded = 1 << 16;      // floats
+
+// Where results go: y = t * scale of the row, + bias, at least 0 where `relu`, + residual.
 struct Output {
-  float* values;       // [rows, outputs]
-  const float* bias;   // what is added last, or null
-  int64_t bias_stride;  // between rows of it; 0: one for all
+  float* values;                        // [rows, outputs]
+  const float* bias = nullptr;
+  int64_t bias_stride = 0;              // between rows of it; 0: one for all
+  bool relu = false;
+  const float* residual = nullptr;      // [rows, outputs]
+  int32_t* sums = nullptr;              // [rows, groups, outputs]: of integers, instead of all else
 };
 
-// Writes the outputs of panels first..last - 1 for every row.
+// Writes the outputs of blocks first..last - 1 for every row.
 using LinearKernel = void (*)(const Weight&, const Tokens&, int64_t first, int64_t last,
-                              const Output&);
+                              const Output&, const Workspace&);
+
+// Codes of a group of a block as they read: [steps, panels, 8 quads, 64 bytes].
+using DecodeKernel = void (*)(const Weight&, int64_t block, int64_t group, uint8_t* to);
 
 // Bits of the largest |x|: those of a NaN or an infinity are at least 0x7f800000.
 using LargestKernel = uint32_t (*)(const float* x, int64_t count);
@@ -39,19 +56,28 @@ using LargestKernel = uint32_t (*)(const float* x, int64_t count);
 // codes = round(x * multiplier), ties to even; returns their sum.
 using RoundKernel = int32_t (*)(const float* x, int64_t count, float multiplier, int8_t* codes);
 
+// A static range: q = clamp(round(x / scale + zero), lowest, highest), stored as q - origin.
+struct Fixed {
+  float scale;
+  int32_t zero, lowest, highest, origin;
+};
+
+// Returns the sum of q - zero; sets `bad` where an x is NaN.
+using FixKernel = int32_t (*)(const float* x, int64_t count, const Fixed&, int8_t* codes,
+                              bool& bad);
+
 // One step of LSTM cells: gates [4 * hidden] in the order i, f, g, o; c is updated, h written.
 using CellKernel = void (*)(const float* gates, int64_t hidden, float* c, float* h);
 
-// One function per operation; where codes are read, one per width of 1, 2, 4 and 8 bits.
 struct Kernels {
-  LinearKernel linear_int8[4] = {};  // dynamic int8 activations
-  LinearKernel linear_f32[4] = {};   // float activations
+  LinearKernel linear_int8 = nullptr;  // integer activations
+  LinearKernel linear_f32 = nullptr;   // float activations
+  DecodeKernel decode = nullptr;
   LargestKernel largest = nullptr;
   RoundKernel round = nullptr;
+  FixKernel fix = nullptr;
   CellKernel cell = nullptr;
 };
-
-inline int width_index(int bits) { return bits == 1 ? 0 : bits == 2 ? 1 : bits == 4 ? 2 : 3; }
 
 // A kernel file holds one of these, given the functions that it defines and null for the others.
 // The constructor is not inline: what runs at start-up must not be compiled for `isa`.
@@ -62,7 +88,7 @@ struct Register {
 // What `isa` runs, with what it lacks taken from the instruction sets below it.
 const Kernels& kernels(Isa isa);
 
-// Names of what is registered for `isa` itself, such as linear_int8_4bit_avx2.
+// Names of what is registered for `isa` itself, such as linear_int8_avx2.
 std::vector<std::string> registered(Isa isa);
 
 }  // namespace qdsl

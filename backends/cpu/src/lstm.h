@@ -20,6 +20,6 @@ struct Sequence {
 // c = sigmoid(f) * c + sigmoid(i) * tanh(g), h = sigmoid(o) * tanh(c), h = h @ projection^T.
 // `projection` may be null.
 void lstm(const Sequence& sequence, const Weight& recurrent, const Weight* projection,
-          Activations state, Isa isa, int threads);
+          const Activations& state, Isa isa, int threads);
 
 }  // namespace qdsl

@@ -20,12 +20,12 @@ void take(Function& to, Function from) {
 }
 
 void merge(Kernels& to, const Kernels& from) {
-  for (int i = 0; i < 4; ++i) {
-    take(to.linear_int8[i], from.linear_int8[i]);
-    take(to.linear_f32[i], from.linear_f32[i]);
-  }
+  take(to.linear_int8, from.linear_int8);
+  take(to.linear_f32, from.linear_f32);
+  take(to.decode, from.decode);
   take(to.largest, from.largest);
   take(to.round, from.round);
+  take(to.fix, from.fix);
   take(to.cell, from.cell);
 }
 
@@ -54,12 +54,10 @@ std::vector<std::string> registered(Isa isa) {
   const Kernels& k = own()[static_cast<size_t>(isa)];
   const std::string suffix = std::string("_") + name(isa);
   std::vector<std::string> names;
-  for (int i = 0; i < 4; ++i) {
-    const std::string width = std::to_string(1 << i) + "bit";
-    if (k.linear_int8[i]) names.push_back("linear_int8_" + width + suffix);
-    if (k.linear_f32[i]) names.push_back("linear_f32_" + width + suffix);
-  }
-  if (k.largest && k.round) names.push_back("quantize_int8" + suffix);
+  if (k.linear_int8) names.push_back("linear_int8" + suffix);
+  if (k.linear_f32) names.push_back("linear_f32" + suffix);
+  if (k.decode) names.push_back("decode" + suffix);
+  if (k.largest && k.round && k.fix) names.push_back("quantize_int8" + suffix);
   if (k.cell) names.push_back("lstm_f32" + suffix);
   return names;
 }

@@ -1,9 +1,10 @@
-// Repacks canonical codes, scales and zero points into panels.
+// Repacks canonical codes, scales and zero points into blocks.
 #include "repack.h"
 
+#include <omp.h>
+
 #include <algorithm>
-#include <bit>
-#include <cstring>
+#include <array>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -11,169 +12,199 @@
 namespace qdsl {
 namespace {
 
-[[noreturn]] void refuse(const std::string& what) { throw std::invalid_argument(what); }
+// Four bytes of codes in fields, and which fields: those of 8, 4, 2 or 1 bits that make up a code.
+struct Field {
+  int low, bits;
+};
 
-int64_t bytes_for(int64_t bits) { return (bits + 7) / 8; }
-
-// Field `i` of `bits` bits, at most 8 unless they are an index.
-uint32_t field(const uint8_t* row, int64_t i, int bits) {
-  uint32_t value = 0;
-  for (int b = 0; b < bits; ++b) {
-    const int64_t at = i * bits + b;
-    value |= uint32_t{row[at / 8]} >> (at % 8) % 8 & 1u ? 1u << b : 0u;
+// Calls visit(field, first vector of the field).
+template <class Visit>
+void for_fields(int bits, Visit visit) {
+  int vector = 0, low = 0;
+  for (const int width : {8, 4, 2, 1}) {
+    if (!(bits & width)) continue;
+    visit(Field{low, width}, vector);
+    low += width;
+    vector += width;
   }
-  return value;
 }
 
-bool expanded_binary(const Canonical& c) { return c.kind == Kind::binary && c.period; }
-
-int stored_bits(const Canonical& c) {
-  if (expanded_binary(c)) return 2;
-  const int bits = c.bits + c.half;
-  return bits <= 2 ? bits : bits <= 4 ? 4 : 8;
+// Four fields of `bits` bits, moved a byte apart.
+uint32_t spread(uint32_t fields, int bits) {
+  const uint32_t pair = (1u << 2 * bits) - 1, ones = 0x00010001u * ((1u << bits) - 1);
+  fields = (fields & pair) | (fields >> 2 * bits & pair) << 16;
+  return (fields & ones) | (fields >> bits & ones) << 8;
 }
 
-// What is added to a code to make it unsigned, and so the stored code of the number 0.
-int offset_of(const Canonical& c) {
-  if (c.kind == Kind::binary) return c.period ? 2 : 1;
-  if (c.half) return 1 << c.bits;
-  return c.is_signed ? 1 << (c.bits - 1) : 0;
-}
-
-int index_bits(const Canonical& c) { return std::bit_width(static_cast<uint64_t>(c.period - 1)); }
-
-int64_t kept_per_row(const Canonical& c) {
-  if (!c.period) return c.in_features;
-  const int64_t rest = c.in_features % c.period;
-  return c.in_features / c.period * c.kept + std::min(c.kept, rest);
-}
-
-// A canonical field as it is stored: q + offset, for a 1-bit code the bit itself.
-uint8_t stored_code(const Canonical& c, uint32_t bits) {
-  if (c.kind == Kind::binary) return c.period ? (bits ? 3 : 1) : bits;
-  if (!c.is_signed) return bits;
-  const uint32_t half = 1u << (c.bits - 1);
-  if (c.kind == Kind::ternary && bits == half) refuse("a ternary code is neither -1, 0 nor 1");
-  const uint32_t code = bits ^ half;  // the two's complement field plus half, modulo 2^bits
-  return c.half ? 2 * code + 1 : code;
-}
-
-void check(const Canonical& c) {
-  if (c.bits < 1 || c.bits > 8) refuse("a code has 1 to 8 bits");
-  if (c.kind == Kind::binary && c.bits != 1) refuse("a binary code has 1 bit");
-  if (c.kind == Kind::ternary && (c.bits != 2 || !c.is_signed)) refuse("a ternary code has 2 bits");
-  if (c.kind == Kind::integer && c.bits == 1) refuse("an integer code has at least 2 bits");
-  if (c.kind != Kind::integer && c.zero != Zero::none) refuse("only integers have zero points");
-  if (c.period < 0 || c.period > kMaxInFeatures || c.kept < 0 || c.kept > c.period)
-    refuse("a sparsity pattern keeps at most what it has");
-  if (c.half && (c.kind != Kind::integer || !c.is_signed || c.zero != Zero::none || c.period))
-    refuse("levels between the integers are for dense symmetric signed integers");
-  if (c.half && c.bits == 8) refuse("levels between the integers have at most 7 bits");
-  if (c.period && c.zero == Zero::floating) refuse("a float zero point with sparsity");
-}
-
-void check_size(const char* what, int64_t size, int64_t wanted) {
-  if (size != wanted)
-    refuse(std::string(what) + " has " + std::to_string(size) + " elements instead of " +
-           std::to_string(wanted));
-}
-
-void check_tables(const Canonical& c, const Shape& s) {
-  const int64_t kept = kept_per_row(c);
-  check_size("codes", c.codes.size, c.outputs * bytes_for(kept * c.bits));
-  check_size("index", c.index.size, c.period ? c.outputs * bytes_for(kept * index_bits(c)) : 0);
-  check_size("scales", c.scales.size, c.outputs * s.groups);
-  const bool integer = c.zero == Zero::integer, floating = c.zero == Zero::floating;
-  check_size("zeros", c.zeros.size, integer ? c.outputs * bytes_for(s.groups * c.bits) : 0);
-  check_size("float zeros", c.shifts.size, floating ? c.outputs * s.groups : 0);
-}
-
+// Writes the blocks of one weight, one at a time.
 class Packer {
  public:
-  Packer(const Canonical& from, uint8_t* to)
-      : c_(from), s_(packed_shape(from)), to_(to), row_(from.in_features), centres_(s_.groups) {}
+  Packer(const Canonical& from, const Shape& shape, uint8_t* to)
+      : c_(from), s_(shape), to_(to), centres_(kBlock * s_.groups),
+        codes_(from.period ? kBlock * from.in_features : 0), kept_(codes_.size()) {}
 
-  void run() {
-    check_tables(c_, s_);
-    std::memset(to_, 0, s_.bytes);
-    write_header(s_, offset_of(c_), c_.group, to_);
-    for (int64_t n = 0; n < s_.outputs; ++n) {
-      read_centres(n);
-      if (c_.period) read_sparse(n);
-      else read_dense(n);
-      write_codes(n);
-      write_entries(n);
+  void write(int64_t block) {
+    read(block);
+    for (int64_t g = 0; g < s_.groups; ++g) {
+      uint8_t* segment = to_ + s_.segment_at(block, g);
+      std::memset(segment, 0, s_.code_bytes(block, g));
+      for (int64_t step = 0; step < s_.steps_of(g); ++step) {
+        for (int panel = 0; panel < s_.panels_of(block); ++panel) {
+          if (s_.period) write_masked(block, g, step, panel, segment);
+          else write_dense(block, g, step, panel, segment);
+          segment += s_.step_bytes;
+        }
+      }
+      write_entries(block, g, segment);
     }
+    if (bad_) throw std::invalid_argument("a ternary code is neither -1, 0 nor 1");
   }
 
  private:
-  void read_centres(int64_t n) {
-    std::fill(centres_.begin(), centres_.end(), offset_of(c_));
-    if (c_.zero != Zero::integer) return;
-    const uint8_t* zeros = c_.zeros.data + n * bytes_for(s_.groups * c_.bits);
-    for (int64_t g = 0; g < s_.groups; ++g)
-      centres_[g] = stored_code(c_, field(zeros, g, c_.bits));
+  int64_t outputs_of(int64_t block) const {
+    return std::min(kBlock, s_.outputs - block * kBlock);
   }
 
-  void read_dense(int64_t n) {
-    const uint8_t* codes = c_.codes.data + n * bytes_for(s_.in_features * c_.bits);
-    for (int64_t k = 0; k < s_.in_features; ++k)
-      row_[k] = stored_code(c_, field(codes, k, c_.bits));
+  void read(int64_t block) {
+    std::fill(centres_.begin(), centres_.end(), static_cast<uint8_t>(s_.centre));
+    for (int64_t lane = 0; lane < outputs_of(block); ++lane) {
+      uint8_t* centres = centres_.data() + lane * s_.groups;
+      if (s_.zero == Zero::integer) read_centres(c_, block * kBlock + lane, s_.groups, centres);
+      if (!c_.period) continue;
+      uint8_t* codes = codes_.data() + lane * c_.in_features;
+      uint8_t* kept = kept_.data() + lane * c_.in_features;
+      for (int64_t k = 0; k < c_.in_features; ++k) codes[k] = centres[k / s_.full_group];
+      std::fill_n(kept, c_.in_features, 0);
+      read_sparse(c_, block * kBlock + lane, codes, kept);
+    }
   }
 
-  void read_sparse(int64_t n) {
-    const int64_t kept = kept_per_row(c_);
-    const uint8_t* codes = c_.codes.data + n * bytes_for(kept * c_.bits);
-    const uint8_t* index = c_.index.data + n * bytes_for(kept * index_bits(c_));
-    for (int64_t k = 0; k < s_.in_features; ++k) row_[k] = centres_[k / s_.group];
-    int64_t i = 0;
-    for (int64_t start = 0; start < s_.in_features; start += c_.period) {
-      const int64_t size = std::min(c_.period, s_.in_features - start);
-      int64_t previous = -1;
-      for (int64_t j = 0; j < std::min(c_.kept, size); ++j, ++i) {
-        const int64_t at = field(index, i, index_bits(c_));
-        if (at <= previous || at >= size) refuse("an index of kept codes does not ascend");
-        row_[start + at] = stored_code(c_, field(codes, i, c_.bits));
-        previous = at;
+  // Packed codes of a quad of an output, `lane` of its block, a byte each; 0 beyond the group.
+  uint32_t quad(int64_t block, int64_t lane, int64_t g, int64_t k) {
+    const int64_t left = s_.group_size(g) - k;
+    if (left <= 0 || lane >= outputs_of(block)) return 0;
+    const uint32_t valid = left >= 4 ? ~0u : (1u << 8 * left) - 1;
+    const int64_t position = g * s_.full_group + k;
+    uint32_t bytes = 0;
+    if (c_.period) {
+      std::memcpy(&bytes, codes_.data() + lane * c_.in_features + position,
+                  std::min<int64_t>(4, left));
+      return bytes & valid;
+    }
+    const int64_t row = (block * kBlock + lane) * row_bytes(c_.in_features * c_.bits) * 8;
+    const auto fields = bits_at(c_.codes, row + position * c_.bits, 4 * c_.bits);
+    bool bad = false;
+    bytes = packed_codes(c_, spread(static_cast<uint32_t>(fields), c_.bits), bad);
+    bad_ |= bad && left >= 4;
+    if (bad && left < 4) check_tail(bytes, left);
+    return bytes & valid;
+  }
+
+  void check_tail(uint32_t bytes, int64_t left) {
+    for (int64_t i = 0; i < left; ++i) bad_ |= (bytes >> 8 * i & 0xff) == 0;
+  }
+
+  void write_dense(int64_t block, int64_t g, int64_t step, int panel, uint8_t* to) {
+    for (int64_t lane = 0; lane < kLanes; ++lane) {
+      std::array<uint32_t, 8> words{};
+      for (int64_t q = 0; q < kQuads; ++q) {
+        const uint32_t codes = quad(block, panel * kLanes + lane, g, step * kStep + 4 * q);
+        for_fields(s_.bits, [&](Field field, int vector) {
+          const uint32_t ones = 0x01010101u * ((1u << field.bits) - 1);
+          const int per_byte = 8 / field.bits;
+          const int shift = static_cast<int>(q) % per_byte * field.bits;
+          words[vector + q / per_byte] |= (codes >> field.low & ones) << shift;
+        });
       }
+      for (int vector = 0; vector < s_.bits; ++vector)
+        std::memcpy(to + vector * kVector + 4 * lane, &words[vector], 4);
     }
   }
 
-  void write_codes(int64_t n) {
-    uint8_t* panel = to_ + sizeof(Header) + n / kLanes * s_.steps * kStepBytes;
-    for (int64_t k = 0; k < s_.in_features; ++k) {
-      const int64_t at = k / s_.group * s_.group_steps * s_.step + k % s_.group;
-      const int64_t within = at % s_.step;
-      uint8_t& byte = panel[at / s_.step * kStepBytes + n % kLanes * 4 + within % 4];
-      byte |= row_[k] << (within / 4 * s_.bits);
+  // Whether a position counts as kept: beyond the group so many do that each period has its share.
+  uint32_t mask(int64_t block, int64_t lane, int64_t g, int64_t k) const {
+    uint32_t bits = 0;
+    for (int64_t j = 0; j < 4; ++j) bits |= static_cast<uint32_t>(keeps(block, lane, g, k + j)) << j;
+    return bits;
+  }
+
+  bool keeps(int64_t block, int64_t lane, int64_t g, int64_t k) const {
+    const int64_t size = lane < outputs_of(block) ? s_.group_size(g) : 0;
+    const int64_t first = g * s_.full_group;
+    const uint8_t* kept = kept_.data() + lane * c_.in_features + first;
+    if (k < size) return kept[k];
+    const int64_t start = k / s_.period * s_.period;
+    int64_t before = 0;
+    for (int64_t i = start; i < k; ++i) before += i < size ? kept[i] : 1;
+    return before < s_.kept;
+  }
+
+  void write_masked(int64_t block, int64_t g, int64_t step, int panel, uint8_t* to) {
+    uint8_t* kept = to + kVector;
+    const int field = s_.bits <= 4 ? 4 : 8;
+    int64_t count = 0;
+    for (int64_t q = 0; q < kQuads; ++q) {
+      uint64_t masks = 0;
+      for (int64_t lane = 0; lane < kLanes; ++lane) {
+        const int64_t k = step * kStep + 4 * q;
+        const uint64_t bits = mask(block, panel * kLanes + lane, g, k);
+        const uint32_t codes = quad(block, panel * kLanes + lane, g, k);
+        masks |= bits << 4 * lane;
+        for (int j = 0; j < 4; ++j) {
+          if (!(bits >> j & 1)) continue;
+          const int64_t at = field == 8 ? count : count / 128 * kVector + count % kVector;
+          kept[at] |= (codes >> 8 * j & 0xff) << (field == 8 ? 0 : count % 128 / 64 * 4);
+          ++count;
+        }
+      }
+      std::memcpy(to + 8 * q, &masks, 8);
     }
   }
 
-  void write_entries(int64_t n) {
-    auto* scales = reinterpret_cast<float*>(to_ + s_.scales_at);
-    auto* shifts = reinterpret_cast<float*>(to_ + s_.zeros_at);
-    for (int64_t g = 0; g < s_.groups; ++g) {
-      const int64_t entry = (n / kLanes * s_.groups + g) * kLanes + n % kLanes;
-      scales[entry] = c_.scales.data[n * s_.groups + g] * (c_.half ? 0.5f : 1.0f);
-      if (s_.zero == Zero::integer) to_[s_.zeros_at + entry] = static_cast<uint8_t>(centres_[g]);
-      if (s_.zero == Zero::floating) shifts[entry] = c_.shifts.data[n * s_.groups + g];
+  void write_entries(int64_t block, int64_t g, uint8_t* to) {
+    write_table(c_.scales, bytes_of(c_.scale), block, g, to);
+    to += kBlock * bytes_of(c_.scale);
+    if (s_.zero == Zero::floating) write_table(c_.shifts, bytes_of(c_.shift), block, g, to);
+    if (s_.zero == Zero::integer)
+      for (int64_t lane = 0; lane < kBlock; ++lane) to[lane] = centres_[lane * s_.groups + g];
+  }
+
+  void write_table(const Span<uint8_t>& table, int64_t size, int64_t block, int64_t g,
+                   uint8_t* to) {
+    std::memset(to, 0, kBlock * size);
+    const bool one_row = table.size == s_.groups * size;
+    for (int64_t lane = 0; lane < outputs_of(block); ++lane) {
+      const int64_t row = one_row ? 0 : block * kBlock + lane;
+      std::memcpy(to + lane * size, table.data + (row * s_.groups + g) * size, size);
     }
   }
 
   const Canonical& c_;
-  const Shape s_;
+  const Shape& s_;
   uint8_t* const to_;
-  std::vector<uint8_t> row_;   // stored codes of one output
-  std::vector<int> centres_;   // of its groups
+  std::vector<uint8_t> centres_;       // [64, groups]
+  std::vector<uint8_t> codes_, kept_;  // of a sparse block, [64, in_features]
+  bool bad_ = false;
 };
 
 }  // namespace
 
-Shape packed_shape(const Canonical& from) {
-  check(from);
-  return shape_of(from.outputs, from.in_features, from.group, stored_bits(from), from.zero);
+void repack(const Canonical& from, uint8_t* to, int threads) {
+  const Shape shape = shape_of(packed_layout(from));
+  check_tables(from, shape);
+  write_header(shape, from.kind == Kind::codebook ? from.values.data : nullptr, to);
+  if (threads <= 0) threads = omp_get_max_threads();
+  std::string failure;
+#pragma omp parallel for num_threads(threads) schedule(static)
+  for (int64_t block = 0; block < shape.blocks; ++block) {
+    try {
+      Packer(from, shape, to).write(block);
+    } catch (const std::exception& error) {  // none may leave a parallel region
+#pragma omp critical
+      failure = error.what();
+    }
+  }
+  if (!failure.empty()) throw std::invalid_argument(failure);
 }
-
-void repack(const Canonical& from, uint8_t* to) { Packer(from, to).run(); }
 
 }  // namespace qdsl

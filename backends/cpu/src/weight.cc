@@ -1,4 +1,4 @@
-// Computes and checks the layout of packed weights.
+// Checks packed weights and says where their parts are.
 #include "weight.h"
 
 #include <algorithm>
@@ -8,85 +8,103 @@
 namespace qdsl {
 namespace {
 
-constexpr char kMagic[4] = {'Q', 'D', 'W', 'C'};
-constexpr uint16_t kVersion = 1;
+constexpr char kMagic[4] = {'q', 'd', 's', 'l'};
+constexpr uint16_t kVersion = 2;
 
 int64_t divide_up(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 [[noreturn]] void refuse(const char* what) { throw std::invalid_argument(what); }
 
+int field_of(int bits) { return bits <= 4 ? 4 : 8; }
+
+int64_t step_bytes_of(const Layout& l) {
+  if (!l.period) return l.bits * kVector;
+  return kVector + kLanes * kStep * l.kept / l.period * field_of(l.bits) / 8;
+}
+
 // Largest |u - centre| that a group can hold.
-int64_t largest_magnitude(const Shape& shape, int32_t centre) {
-  const int64_t top = shape.bits == 1 ? 2 : (1 << shape.bits) - 1;
-  if (shape.zero == Zero::integer) return top;
-  return std::max<int64_t>(centre, top - centre);
+int64_t largest_magnitude(const Layout& l) {
+  const int64_t top = l.bits == 1 ? 2 : l.half ? (2 << l.bits) - 1 : (1 << l.bits) - 1;
+  if (l.zero == Zero::integer) return top;
+  return std::max<int64_t>(l.centre, top - l.centre);
+}
+
+void check(const Layout& l) {
+  if (l.outputs < 0 || l.outputs > kMaxOutputs) refuse("outputs of a packed weight out of range");
+  if (l.in_features < 0 || l.in_features > kMaxInFeatures)
+    refuse("in_features of a packed weight out of range");
+  if (l.group < 0 || l.group > kMaxInFeatures) refuse("group of a packed weight out of range");
+  if (l.bits < 1 || l.bits > 8 || (l.half && l.bits > 7)) refuse("packed codes have 1 to 8 bits");
+  if (l.centre < 0 || l.centre > 255) refuse("centre of a packed weight out of range");
+  if (l.zero > Zero::floating) refuse("unknown kind of zero point in a packed weight");
+  if (l.scale > Float::bf16 || l.shift > Float::bf16) refuse("unknown type in a packed weight");
+  if (l.half > 1 || l.codebook > 1) refuse("unknown flags in a packed weight");
+  if (l.codebook && (l.bits > 4 || l.zero != Zero::none))
+    refuse("a packed codebook has up to 16 values and no zero point");
+  if (!l.period && l.kept) refuse("unknown sparsity in a packed weight");
+  if (l.period && !compressed(l.bits, l.kept, l.period))
+    refuse("unknown sparsity in a packed weight");
 }
 
 }  // namespace
 
-Shape shape_of(int64_t outputs, int64_t in_features, int64_t group, int bits, Zero zero) {
-  if (outputs < 0 || outputs > kMaxOutputs) refuse("outputs of a packed weight out of range");
-  if (in_features < 0 || in_features > kMaxInFeatures)
-    refuse("in_features of a packed weight out of range");
-  if (group < 0 || group > kMaxInFeatures) refuse("group of a packed weight out of range");
-  if (bits != 1 && bits != 2 && bits != 4 && bits != 8)
-    refuse("packed codes have 1, 2, 4 or 8 bits");
-  if (zero > Zero::floating) refuse("unknown kind of zero point in a packed weight");
+bool compressed(int bits, int64_t kept, int64_t period) {
+  if (period < 2 || kStep % period || kept < 1 || kept >= period) return false;
+  const int64_t field = field_of(bits), kept_bits = kLanes * kStep * kept / period * field;
+  const bool smaller = field * kept + period < bits * period;
+  return smaller && kept_bits % (8 * kVector) == 0;
+}
 
+Shape shape_of(const Layout& layout) {
+  check(layout);
   Shape s{};
-  s.outputs = outputs;
-  s.in_features = in_features;
-  s.bits = bits;
-  s.zero = zero;
-  s.panels = divide_up(outputs, kLanes);
-  s.groups = group ? divide_up(in_features, group) : 1;
-  s.group = s.groups > 1 ? group : in_features;
-  s.step = 4 * (8 / bits);
-  s.group_steps = divide_up(s.group, s.step);
-  s.last_steps = s.groups ? divide_up(s.group_size(s.groups - 1), s.step) : 0;
+  static_cast<Layout&>(s) = layout;
+  s.panels = divide_up(s.outputs, kLanes);
+  s.blocks = divide_up(s.panels, kPanels);
+  s.groups = s.group ? divide_up(s.in_features, s.group) : 1;
+  s.full_group = s.groups > 1 ? s.group : s.in_features;
+  s.group_steps = divide_up(s.full_group, kStep);
+  s.last_steps = s.groups ? divide_up(s.group_size(s.groups - 1), kStep) : 0;
   s.steps = s.groups ? (s.groups - 1) * s.group_steps + s.last_steps : 0;
+  s.step_bytes = step_bytes_of(layout);
 
-  const int64_t entries = s.panels * s.groups * kLanes;
-  const int64_t zero_bytes = zero == Zero::integer ? 1 : zero == Zero::floating ? 4 : 0;
-  s.scales_at = int64_t{sizeof(Header)} + s.panels * s.steps * kStepBytes;
-  s.zeros_at = s.scales_at + entries * int64_t{sizeof(float)};
-  s.bytes = s.zeros_at + entries * zero_bytes;
+  const int64_t zero = s.zero == Zero::integer ? 1 : bytes_of(s.shift);
+  s.entry_bytes = kBlock * (bytes_of(s.scale) + (s.zero == Zero::none ? 0 : zero));
+  s.block_bytes = kPanels * s.steps * s.step_bytes + s.groups * s.entry_bytes;
+  s.bytes = int64_t{sizeof(Header)} + s.panels * s.steps * s.step_bytes +
+            s.blocks * s.groups * s.entry_bytes;
   return s;
 }
 
-void write_header(const Shape& shape, int32_t centre, int64_t group, void* data) {
-  Header h{};
+void write_header(const Shape& shape, const float* codebook, void* data) {
+  Header h;
+  std::memset(&h, 0, sizeof(h));  // padding too: equal weights have equal bytes
   std::memcpy(h.magic, kMagic, sizeof(kMagic));
   h.version = kVersion;
-  h.bits = static_cast<uint8_t>(shape.bits);
-  h.zero = shape.zero;
-  h.outputs = shape.outputs;
-  h.in_features = shape.in_features;
-  h.group = group;
   h.bytes = shape.bytes;
-  h.centre = centre;
+  const Layout& from = shape;
+  h.layout.outputs = from.outputs, h.layout.in_features = from.in_features;
+  h.layout.group = from.group, h.layout.bits = from.bits, h.layout.centre = from.centre;
+  h.layout.kept = from.kept, h.layout.period = from.period, h.layout.zero = from.zero;
+  h.layout.scale = from.scale, h.layout.shift = from.shift, h.layout.half = from.half;
+  h.layout.codebook = from.codebook;
+  if (codebook) std::memcpy(h.codebook, codebook, sizeof(float) << shape.bits);
   std::memcpy(data, &h, sizeof(h));
 }
 
 Weight view(const void* data, int64_t size) {
-  Header h;
-  if (size < int64_t{sizeof(h)}) refuse("a packed weight is shorter than its header");
+  if (size < int64_t{sizeof(Header)}) refuse("a packed weight is shorter than its header");
   if (reinterpret_cast<uintptr_t>(data) % alignof(float)) refuse("a packed weight is not aligned");
-  std::memcpy(&h, data, sizeof(h));
+  const auto& h = *static_cast<const Header*>(data);
   if (std::memcmp(h.magic, kMagic, sizeof(kMagic)) != 0) refuse("not a packed weight");
-  if (h.version != kVersion) refuse("a packed weight of another version");
-  if (h.centre < 0 || h.centre > 255) refuse("centre of a packed weight out of range");
+  if (h.version != kVersion || h.reserved) refuse("a packed weight of another version");
 
   Weight w{};
-  static_cast<Shape&>(w) = shape_of(h.outputs, h.in_features, h.group, h.bits, h.zero);
+  static_cast<Shape&>(w) = shape_of(h.layout);
   if (h.bytes != w.bytes || size < w.bytes) refuse("a packed weight is truncated");
-  w.centre = h.centre;
-  w.wide = w.group * 127 * largest_magnitude(w, h.centre) >= int64_t{1} << 31;
-  const auto* base = static_cast<const uint8_t*>(data);
-  w.codes = base + sizeof(Header);
-  w.scales = reinterpret_cast<const float*>(base + w.scales_at);
-  w.centres = w.zero == Zero::integer ? base + w.zeros_at : nullptr;
-  w.shifts = w.zero == Zero::floating ? reinterpret_cast<const float*>(base + w.zeros_at) : nullptr;
+  w.largest = largest_magnitude(w);
+  w.data = static_cast<const uint8_t*>(data);
+  w.values = w.codebook ? h.codebook : nullptr;
   return w;
 }
 

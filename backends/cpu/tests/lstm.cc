@@ -25,7 +25,7 @@ void run_lstm(const Case& c, Isa isa, Tally& tally) {
     const Sequence sequence{shape[0], shape[1], shape[2] / 4, c["h"].shape[1],
                             c["gates"].as<float>(), outputs.data(), h.data(), cells.data()};
     lstm(sequence, recurrent, more.empty() ? nullptr : &projection,
-         static_cast<Activations>(*c["state"].as<int64_t>()), isa, threads);
+         {static_cast<ActivationKind>(*c["state"].as<int64_t>())}, isa, threads);
     const std::string how = std::string(name(isa)) + ", " + std::to_string(threads) + " threads";
     compare(c, "outputs", outputs, how, tally);
     compare(c, "last_h", h, how, tally);

@@ -193,8 +193,9 @@ def run_linear(
         y.data_ptr(),
         weight.outputs,
         activations,
-        isa,
-        threads,
+        x.shape[1],
+        isa=isa,
+        threads=threads,
     )
     return y
 

@@ -13,7 +13,6 @@ import torch
 
 import qdsl_cpu
 from qdsl.ir.format import ActivationFormat, IntegerGrid, PerTensor, WeightFormat
-from qdsl.ir.ranges import SIDES
 from qdsl.target import find_kernel
 from qdsl_cpu import BACKEND, _native, operations, values
 
@@ -41,7 +40,10 @@ def test_capabilities_load_without_torch() -> None:
 @pytest.mark.parametrize("isa", _native.isas())
 def test_the_environment_forces_an_instruction_set(isa: str) -> None:
     shown = python(SHOW + "print(backend.isa(), BACKEND.capabilities()[0].kernel)", QDSL_ISA=isa)
-    assert shown.stdout.split() == [isa, f"linear_int8_{isa}"], shown.stderr
+    ran, kernel = shown.stdout.split()
+    order = _native.isas()
+    assert ran == isa
+    assert order.index(kernel.rpartition("_")[2]) <= order.index(isa)
 
 
 def test_an_unknown_instruction_set_makes_the_backend_unavailable() -> None:
@@ -51,13 +53,11 @@ def test_an_unknown_instruction_set_makes_the_backend_unavailable() -> None:
 
 
 def test_kernels_that_are_promised_are_registered() -> None:
-    compiled = _native.kernels()
-    isa = _native.isa()
-    for width in ("1bit", "2bit", "4bit", "8bit"):
-        assert f"linear_int8_{width}_{isa}" in compiled
-        assert f"linear_f32_{width}_{isa}" in compiled
-    assert f"lstm_f32_{isa}" in compiled
-    assert {c.kernel for c in BACKEND.capabilities() if c.operation in SIDES} <= set(compiled)
+    # embeddings and dequantizing are plain C++, compiled for every processor
+    plain = {"embedding_scalar", "dequantize_scalar"}
+    promised = {c.kernel for c in BACKEND.capabilities()} - plain
+    assert promised <= set(_native.kernels())
+    assert f"linear_int8_{_native.isa()}" in promised
 
 
 @pytest.mark.parametrize(

@@ -41,8 +41,8 @@ def run(
         *packed,
         y.data_ptr(),
         mode,
-        isa,
-        threads,
+        isa=isa,
+        threads=threads,
     )
     return y, h, c
 

@@ -31,9 +31,21 @@ inline void expect(bool holds, const char* otherwise) {
   if (!holds) throw std::invalid_argument(otherwise);
 }
 
-inline Activations activations_of(int code) {
-  expect(code >= 0 && code <= 2, "activations are 0 (f32), 1 (int8 per token), 2 (per tensor)");
-  return static_cast<Activations>(code);
+// A static range has its scale and its zero point (or 0) at these addresses, both floats.
+inline Activations activations_of(int code, Address scale, Address zero, int lowest,
+                                  int highest) {
+  expect(code >= 0 && code <= 3,
+         "activations are 0 (f32), 1 (int8 per token), 2 (per tensor), 3 (in a static range)");
+  Activations a{.kind = static_cast<ActivationKind>(code)};
+  if (a.kind != ActivationKind::fixed) return a;
+  expect(scale, "a static range has a scale");
+  expect(-128 <= lowest && lowest <= highest && highest <= 255, "no range of 8 bits");
+  a.scale = *pointer<float>(scale);
+  a.zero = zero ? static_cast<int32_t>(*pointer<float>(zero)) : 0;
+  a.lowest = lowest;
+  a.highest = highest;
+  expect(lowest <= a.zero && a.zero <= highest, "a zero point outside its range");
+  return a;
 }
 
 inline Weight weight_at(Address address, int64_t size, int64_t outputs, int64_t in_features) {

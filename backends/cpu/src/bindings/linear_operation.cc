@@ -5,11 +5,11 @@ namespace qdsl {
 namespace {
 
 nb::object linear_operation(nb::handle x, nb::handle weight, nb::handle bias, int64_t outputs,
-                            nb::str activations) {
+                            nb::str activations, nb::handle scale, nb::handle zero) {
   nb::object kept;
   const Tensor given = Tensor(x, Dtype::float32, "x").contiguous(kept);
   expect(given.dims() > 0, "the input has no dimension");
-  const Activations kind = activations_of(activations);
+  const Activations kind = activations_of(activations, scale, zero);
   const int64_t in_features = given.size(-1);
   const Weight w = weight_of(weight, outputs, in_features);
   nb::object kept_bias;
@@ -21,14 +21,14 @@ nb::object linear_operation(nb::handle x, nb::handle weight, nb::handle bias, in
   }
   Made y = make_like(given, given.dims() - 1, outputs);
   const int64_t all = given.elements_before(given.dims() - 1);
-  const bool each = kind == Activations::int8_tensor && given.dims() > 1;
+  const bool each = kind.kind == ActivationKind::int8_tensor && given.dims() > 1;
   const int64_t examples = each ? given.size(0) : 1;
   const int64_t rows = examples ? all / examples : 0;
   const float* from = given.data<float>();
   nb::gil_scoped_release release;
   for (int64_t i = 0; i < examples; ++i)
-    linear(w, from + i * rows * in_features, rows, kind, {y.data + i * rows * outputs, added, 0},
-           default_isa(), 0);
+    linear(w, {from + i * rows * in_features, rows, in_features}, kind,
+           {.values = y.data + i * rows * outputs, .bias = added}, default_isa(), 0);
   return std::move(y.object);
 }
 
@@ -37,7 +37,7 @@ nb::object linear_operation(nb::handle x, nb::handle weight, nb::handle bias, in
 void bind_linear_operation(nb::module_& m) {
   using namespace nb::literals;
   m.def("linear_operation", linear_operation, "x"_a, "weight"_a, "bias"_a.none(), "out_features"_a,
-        "activations"_a);
+        "activations"_a, "scale"_a = nb::none(), "zero"_a = nb::none());
 }
 
 }  // namespace qdsl

@@ -13,13 +13,13 @@ namespace {
 
 void bound_lstm(Address gates, int64_t time, int64_t batch, int64_t hidden, Address h, Address c,
                 int64_t state, Address recurrent, int64_t recurrent_size, Address projection,
-                int64_t projection_size, Address outputs, int activations, const Name& isa,
-                int threads) {
+                int64_t projection_size, Address outputs, int activations, Address scale,
+                Address zero, int lowest, int highest, const Name& isa, int threads) {
   const Weight w = weight_at(recurrent, recurrent_size, 4 * hidden, state);
   std::optional<Weight> p;
   if (projection) p = weight_at(projection, projection_size, state, hidden);
   expect(p || state == hidden, "without a projection the state has the size of the cell");
-  const Activations kind = activations_of(activations);
+  const Activations kind = activations_of(activations, scale, zero, lowest, highest);
   const Isa chosen = isa_of(isa);
   nb::gil_scoped_release release;
   lstm({time, batch, hidden, state, pointer<float>(gates), pointer<float>(outputs),
@@ -35,7 +35,8 @@ Made copy_of(const Tensor& tensor) {
 }
 
 nb::object lstm_operation(nb::handle gates, nb::handle h0, nb::handle c0, nb::handle recurrent,
-                          nb::handle projection, nb::str word) {
+                          nb::handle projection, nb::str word, nb::handle scale,
+                          nb::handle zero) {
   nb::object kept[3];
   const Tensor x = Tensor(gates, Dtype::float32, "gates").contiguous(kept[0]);
   const Tensor h = Tensor(h0, Dtype::float32, "h0").contiguous(kept[1]);
@@ -45,8 +46,8 @@ nb::object lstm_operation(nb::handle gates, nb::handle h0, nb::handle c0, nb::ha
   const int64_t time = x.size(0), batch = x.size(1), hidden = c.size(1), state = h.size(1);
   expect(x.size(2) == 4 * hidden && h.size(0) == batch && c.size(0) == batch,
          "shapes of the states do not fit those of the gates");
-  const Activations kind = activations_of(word);
-  expect(kind != Activations::int8_tensor, "a state is rounded per token");
+  const Activations kind = activations_of(word, scale, zero);
+  expect(kind.kind != ActivationKind::int8_tensor, "a state is rounded per token");
   const Weight w = weight_of(recurrent, 4 * hidden, state);
   std::optional<Weight> p;
   if (!projection.is_none()) p = weight_of(projection, state, hidden);
@@ -67,9 +68,10 @@ void bind_lstm(nb::module_& m) {
   using namespace nb::literals;
   m.def("lstm", bound_lstm, "gates"_a, "time"_a, "batch"_a, "hidden"_a, "h"_a, "c"_a, "state"_a,
         "recurrent"_a, "recurrent_size"_a, "projection"_a, "projection_size"_a, "outputs"_a,
-        "activations"_a, "isa"_a = nb::none(), "threads"_a = 0);
+        "activations"_a, "scale"_a = 0, "zero"_a = 0, "lowest"_a = 0, "highest"_a = 0,
+        "isa"_a = nb::none(), "threads"_a = 0);
   m.def("lstm_operation", lstm_operation, "gates"_a, "h0"_a, "c0"_a, "weight_hh"_a,
-        "weight_hr"_a.none(), "state"_a);
+        "weight_hr"_a.none(), "state"_a, "scale"_a = nb::none(), "zero"_a = nb::none());
 }
 
 }  // namespace qdsl

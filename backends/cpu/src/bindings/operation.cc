@@ -5,12 +5,45 @@
 
 namespace qdsl {
 
-Activations activations_of(nb::str word) {
+namespace {
+
+[[noreturn]] void refuse(std::string_view word) {
+  throw nb::key_error(("activations are not `" + std::string(word) + "`").c_str());
+}
+
+// Lowest and highest code of `int4_static`, `int8_static_full`, `uint8_static` and the like.
+Activations static_range(std::string_view word) {
+  const bool is_signed = word[0] != 'u';
+  const std::string_view text = word.substr(is_signed ? 0 : 1);
+  const int bits = text.size() > 3 ? text[3] - '0' : 0;
+  const bool full = text.size() > 4 && text.substr(4) == "_static_full";
+  if (!text.starts_with("int") || bits < 2 || bits > 8 || (full && !is_signed) ||
+      (!full && text.substr(4) != "_static"))
+    refuse(word);
+  const int top = 1 << (is_signed ? bits - 1 : bits);
+  return {.kind = ActivationKind::fixed, .lowest = is_signed ? -top + !full : 0,
+          .highest = top - 1};
+}
+
+float number(nb::handle tensor, const char* name) {
+  const Tensor given(tensor, Dtype::float32, name);
+  expect(given.elements() == 1, "a static range has one scale and one zero");
+  return *given.data<float>();
+}
+
+}  // namespace
+
+Activations activations_of(nb::str word, nb::handle scale, nb::handle zero) {
   const std::string_view text = word.c_str();
-  if (text == "int8_token") return Activations::int8_token;
-  if (text == "f32") return Activations::f32;
-  if (text == "int8_tensor") return Activations::int8_tensor;
-  throw nb::key_error(("activations are not `" + std::string(text) + "`").c_str());
+  if (text == "int8_token") return {ActivationKind::int8_token};
+  if (text == "f32") return {ActivationKind::f32};
+  if (text == "int8_tensor") return {ActivationKind::int8_tensor};
+  Activations a = static_range(text.empty() ? "?" : text);
+  expect(!scale.is_none(), "a static range has a scale");
+  a.scale = number(scale, "scale");
+  a.zero = zero.is_none() ? 0 : static_cast<int32_t>(number(zero, "zero"));
+  expect(a.lowest <= a.zero && a.zero <= a.highest, "a zero point outside its range");
+  return a;
 }
 
 namespace {

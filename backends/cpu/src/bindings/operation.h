@@ -9,8 +9,9 @@
 
 namespace qdsl {
 
-// Of `f32`, `int8_token` and `int8_tensor`; KeyError for other words.
-Activations activations_of(nb::str word);
+// Of `f32`, `int8_token`, `int8_tensor` and static ranges such as `uint8_static`, which have a scale
+// and may have a zero, f32 [1]; KeyError for other words.
+Activations activations_of(nb::str word, nb::handle scale, nb::handle zero);
 
 // The packed weight in a contiguous uint8 tensor.
 Weight weight_of(nb::handle tensor);

@@ -1,41 +1,49 @@
 // Defines the product of float activations with packed weights, accumulated in double.
+#include <vector>
+
 #include "kernel.h"
+#include "kernels/epilogue.h"
 #include "kernels/scalar_codes.h"
 
 namespace qdsl {
 namespace {
 
-template <int Bits>
-double product(const Weight& w, const Tokens& x, int64_t row, int64_t output) {
-  const float* values = x.values + row * x.stride;
-  double total = 0;
-  for (int64_t g = 0; g < w.groups; ++g) {
-    const int64_t entry = w.entry(output / kLanes, g) + output % kLanes;
-    const int centre = centre_of(w, entry);
-    double sum = 0, values_sum = 0;
-    for_codes<Bits>(w, output, g, [&](int64_t k, int u) {
-      sum += double{values[k]} * (u - centre);
-      values_sum += values[k];
-    });
-    total += sum * w.scales[entry];
-    if (w.shifts) total -= values_sum * w.shifts[entry];
-  }
-  return total;
+// What the codes stand for, apart from scale and shift.
+void read_values(const Weight& w, int64_t n, int64_t g, int centre, std::vector<double>& values) {
+  thread_local std::vector<uint8_t> u;
+  u.resize(w.steps_of(g) * kStep);
+  values.resize(u.size());
+  read_group(w, n, g, centre, u.data());
+  for (size_t k = 0; k < u.size(); ++k) values[k] = w.values ? w.values[u[k]] : u[k] - centre;
 }
 
-template <int Bits>
-void linear(const Weight& w, const Tokens& x, int64_t first, int64_t last, const Output& out) {
-  const int64_t end = last * kLanes < w.outputs ? last * kLanes : w.outputs;
-  for (int64_t row = 0; row < x.rows; ++row) {
-    for (int64_t n = first * kLanes; n < end; ++n) {
-      float y = static_cast<float>(product<Bits>(w, x, row, n));
-      if (out.bias) y += out.bias[row * out.bias_stride + n];
-      out.values[row * w.outputs + n] = y;
+double product(const Weight& w, const float* x, int64_t n, int64_t g) {
+  thread_local std::vector<double> values;
+  const Entry e = entry(w, n / kBlock, g, n % kBlock);
+  read_values(w, n, g, e.centre, values);
+  double sum = 0, inputs = 0;
+  for (int64_t k = 0; k < w.group_size(g); ++k) {
+    sum += x[k] * values[k];
+    inputs += x[k];
+  }
+  return w.zero == Zero::floating ? sum * e.scale - inputs * e.shift : sum * e.scale;
+}
+
+void linear(const Weight& w, const Tokens& t, int64_t first, int64_t last, const Output& out,
+            const Workspace&) {
+  const int64_t end = last * kBlock < w.outputs ? last * kBlock : w.outputs;
+  for (int64_t row = 0; row < t.rows; ++row) {
+    for (int64_t n = first * kBlock; n < end; ++n) {
+      const float* x = t.values + row * t.stride;
+      double total = 0;
+      for (int64_t g = 0; g < w.groups; ++g, x += w.group_steps * kStep)
+        total += product(w, x, n, g);
+      finish(w, out, row, n, static_cast<float>(total));
     }
   }
 }
 
-const Kernels defined{.linear_f32 = {linear<1>, linear<2>, linear<4>, linear<8>}};
+const Kernels defined{.linear_f32 = linear};
 const Register registered{Isa::scalar, defined};
 
 }  // namespace

@@ -1,121 +1,210 @@
-// Multiplies int8 activations with packed weights by AVX-512 VNNI: the weight's code is the
+// Multiplies integer activations with packed weights by AVX-512 VNNI: the weight's code is the
 // unsigned operand, the activation's the signed one, and nothing saturates. A 32-bit sum may wrap
-// around on its way, but not in the end: the scalar kernel serves what is Weight::wide.
+// around on its way, but not in the end: the scalar kernel serves what does.
+//
+// Codes of 1, 2, 4 and 8 bits are unpacked in registers, beside the products: a tile of rows and a
+// block of outputs keeps the multipliers busy while the other pipes unpack. Other codes are decoded
+// to bytes first, some groups at a time.
 #include <immintrin.h>
 
 #include <cstring>
 
 #include "kernel.h"
+#include "kernels/entries_avx512.h"
 
 namespace qdsl {
 namespace {
 
-// Codes i of the bytes of a step: 16 outputs x 4 positions.
+// Quad q of a panel's step: 16 outputs x 4 positions.
 template <int Bits>
-__m512i unpack(__m512i step, int i) {
-  if constexpr (Bits == 8) return step;
+QDSL_INLINE __m512i unpack(const uint8_t* step, int q) {
+  constexpr int kPerByte = 8 / Bits;
+  const __m512i vector = _mm512_loadu_si512(step + q / kPerByte * kVector);
+  if constexpr (Bits == 8) return vector;
+  const int f = q % kPerByte;
   const __m512i mask = _mm512_set1_epi8(Bits == 1 ? 2 : (1 << Bits) - 1);
-  if (Bits == 1 && i == 0) return _mm512_and_si512(_mm512_add_epi8(step, step), mask);
-  const int shift = Bits == 1 ? i - 1 : Bits * i;
-  return _mm512_and_si512(_mm512_srli_epi16(step, shift), mask);
+  if (Bits == 1 && f == 0) return _mm512_and_si512(_mm512_add_epi8(vector, vector), mask);
+  const int shift = Bits == 1 ? f - 1 : Bits * f;
+  return _mm512_and_si512(shift ? _mm512_srli_epi16(vector, shift) : vector, mask);
 }
 
-__m512i four_activations(const int8_t* x) {
+QDSL_INLINE __m512i four_activations(const int8_t* x) {
   int32_t four;
   std::memcpy(&four, x, sizeof(four));
   return _mm512_set1_epi32(four);
 }
 
-// sums += the products of `steps` steps. Inlined, so that they stay in registers.
+// Few rows have more than one set of sums: each waits for the one before it.
+template <int Rows>
+inline constexpr int kSets = Rows == 1 ? 2 : 1;
+
+// sums += the products of a group. Inlined, so that they stay in registers.
 template <int Bits, int Rows, int Panels>
-QDSL_INLINE void accumulate(const uint8_t* const (&codes)[Panels], const int8_t* const (&x)[Rows],
-                            int64_t steps, __m512i (&sums)[Rows][Panels]) {
-  constexpr int kCodes = 8 / Bits;
-  for (int64_t s = 0; s < steps; ++s) {
-    __m512i step[Panels];
-    for (int p = 0; p < Panels; ++p) step[p] = _mm512_loadu_si512(codes[p] + s * kStepBytes);
+QDSL_INLINE void accumulate(const uint8_t* codes, const int8_t* x, int64_t stride, int64_t steps,
+                            __m512i (&sums)[Rows][Panels]) {
+  constexpr int kSet = kSets<Rows>;
+  __m512i more[kSet][Rows][Panels];
+  for (int s = 0; s < kSet; ++s)
+    for (int r = 0; r < Rows; ++r)
+      for (int p = 0; p < Panels; ++p) more[s][r][p] = s ? _mm512_setzero_si512() : sums[r][p];
+  for (int64_t step = 0; step < steps; ++step) {
 #pragma GCC unroll 8
-    for (int i = 0; i < kCodes; ++i) {
+    for (int q = 0; q < kQuads; ++q) {
       __m512i u[Panels];
-      for (int p = 0; p < Panels; ++p) u[p] = unpack<Bits>(step[p], i);
+      for (int p = 0; p < Panels; ++p) u[p] = unpack<Bits>(codes + p * Bits * kVector, q);
       for (int r = 0; r < Rows; ++r) {
-        const __m512i four = four_activations(x[r] + (s * kCodes + i) * 4);
-        for (int p = 0; p < Panels; ++p) sums[r][p] = _mm512_dpbusd_epi32(sums[r][p], u[p], four);
+        const __m512i four = four_activations(x + r * stride + 4 * q);
+        for (int p = 0; p < Panels; ++p)
+          more[q % kSet][r][p] = _mm512_dpbusd_epi32(more[q % kSet][r][p], u[p], four);
       }
     }
+    codes += Panels * Bits * kVector;
+    x += kStep;
+  }
+  for (int r = 0; r < Rows; ++r)
+    for (int p = 0; p < Panels; ++p) {
+      sums[r][p] = more[0][r][p];
+      for (int s = 1; s < kSet; ++s) sums[r][p] = _mm512_add_epi32(sums[r][p], more[s][r][p]);
+    }
+}
+
+// Some groups of a block, decoded to bytes or, with null, as they are.
+struct Part {
+  int64_t first, last;
+  const uint8_t* decoded;
+};
+
+// Sums of codes less centres, [groups, 64]: what an offset of the activations multiplies.
+template <int Bits, int Panels>
+void sum_codes(const Weight& w, const Tokens& t, int64_t block, const Part& part, int32_t* to) {
+  const uint8_t* at = part.decoded;
+  for (int64_t g = part.first; g < part.last; ++g) {
+    const int64_t steps = w.steps_of(g);
+    __m512i sums[1][Panels];
+    for (int p = 0; p < Panels; ++p)
+      sums[0][p] = start(w, w.zeros(block, g), p, static_cast<int32_t>(w.group_size(g)));
+    accumulate<Bits, 1, Panels>(part.decoded ? at : w.codes(block, g),
+                                t.ones + g * w.group_steps * kStep, 0, steps, sums);
+    for (int p = 0; p < Panels; ++p)
+      _mm512_storeu_si512(to + g * kBlock + p * kLanes, sums[0][p]);
+    at += Panels * steps * kQuads * kVector;
   }
 }
 
-// -centre * (sum of the activations): where the sum of a group starts.
-__m512i start(const Weight& w, int64_t entry, int32_t sum) {
-  if (!w.centres) return _mm512_set1_epi32(static_cast<int32_t>(-int64_t{w.centre} * sum));
-  const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(w.centres + entry));
-  return _mm512_mullo_epi32(_mm512_cvtepu8_epi32(bytes), _mm512_set1_epi32(-sum));
-}
-
-__m512 scaled(const Weight& w, int64_t entry, __m512i sum, int32_t activations) {
-  const __m512 term = _mm512_mul_ps(_mm512_cvtepi32_ps(sum), _mm512_loadu_ps(w.scales + entry));
-  if (!w.shifts) return term;
-  const __m512 activation_sum = _mm512_set1_ps(static_cast<float>(activations));
-  return _mm512_sub_ps(term, _mm512_mul_ps(activation_sum, _mm512_loadu_ps(w.shifts + entry)));
-}
-
-void store(const Weight& w, const Output& out, int64_t row, int64_t panel, __m512 total,
-           float scale) {
-  const int64_t n = panel * kLanes, valid = w.outputs - n;
-  const __mmask16 mask = valid >= kLanes ? 0xffff : (1u << valid) - 1;
-  __m512 y = _mm512_mul_ps(total, _mm512_set1_ps(scale));
-  if (out.bias)
-    y = _mm512_add_ps(y, _mm512_maskz_loadu_ps(mask, out.bias + row * out.bias_stride + n));
-  _mm512_mask_storeu_ps(out.values + row * w.outputs + n, mask, y);
-}
-
 template <int Bits, int Rows, int Panels>
-void tile(const Weight& w, const Tokens& t, int64_t row, int64_t panel, const Output& out) {
+void tile(const Weight& w, const Tokens& t, int64_t row, int64_t block, const Part& part,
+          const Output& out, const Workspace& work) {
   __m512 totals[Rows][Panels];
-  for (auto& of_row : totals)
-    for (__m512& total : of_row) total = _mm512_setzero_ps();
-  const uint8_t* codes[Panels];
-  const int8_t* x[Rows];
-  for (int p = 0; p < Panels; ++p) codes[p] = w.panel_codes(panel + p);
-  for (int r = 0; r < Rows; ++r) x[r] = t.codes + (row + r) * t.stride;
+  for (int r = 0; r < Rows; ++r)
+    for (int p = 0; p < Panels; ++p)
+      totals[r][p] = part.first ? _mm512_loadu_ps(work.totals + (row + r) * kBlock + p * kLanes)
+                                : _mm512_setzero_ps();
+  const int8_t* x = t.codes + row * t.stride + part.first * w.group_steps * kStep;
+  const uint8_t* segment = w.codes(block, part.first);
+  const uint8_t* decoded = part.decoded;
 
-  for (int64_t g = 0; g < w.groups; ++g) {
+  for (int64_t g = part.first; g < part.last; ++g) {
     const int64_t steps = w.steps_of(g);
+    const uint8_t* scales = segment + Panels * steps * w.step_bytes;
+    const uint8_t* zeros = scales + kBlock * bytes_of(w.scale);
     const int32_t* activations = t.sums + row * w.groups + g;  // of row r at r * groups
     __m512i sums[Rows][Panels];
     for (int r = 0; r < Rows; ++r)
-      for (int p = 0; p < Panels; ++p)
-        sums[r][p] = start(w, w.entry(panel + p, g), activations[r * w.groups]);
-    accumulate<Bits, Rows, Panels>(codes, x, steps, sums);
-    for (int r = 0; r < Rows; ++r)
-      for (int p = 0; p < Panels; ++p)
-        totals[r][p] = _mm512_add_ps(totals[r][p], scaled(w, w.entry(panel + p, g), sums[r][p],
-                                                          activations[r * w.groups]));
-    for (auto& pointer : codes) pointer += steps * kStepBytes;
-    for (auto& pointer : x) pointer += steps * w.step;
+      for (int p = 0; p < Panels; ++p) {
+        sums[r][p] = start(w, zeros, p, activations[r * w.groups]);
+        if (t.offset) sums[r][p] = moved(sums[r][p], t.offset, work.code_sums, g, p);
+      }
+    accumulate<Bits, Rows, Panels>(decoded ? decoded : segment, x, t.stride, steps, sums);
+    if (out.sums) {
+      for (int r = 0; r < Rows; ++r)
+        for (int p = 0; p < Panels; ++p) store_sums(w, out, row + r, g, block, p, sums[r][p]);
+    } else {
+      __m512 scale[Panels];
+      for (int p = 0; p < Panels; ++p) scale[p] = scales_of(w, scales, p);
+      for (int r = 0; r < Rows; ++r)
+        for (int p = 0; p < Panels; ++p) {
+          __m512 term = _mm512_mul_ps(_mm512_cvtepi32_ps(sums[r][p]), scale[p]);
+          if (w.zero == Zero::floating)
+            term = shifted(w, term, zeros, p, activations[r * w.groups]);
+          totals[r][p] = _mm512_add_ps(totals[r][p], term);
+        }
+    }
+    x += steps * kStep;
+    if (decoded) decoded += Panels * steps * kQuads * kVector;
+    segment = scales + w.entry_bytes;
   }
   for (int r = 0; r < Rows; ++r)
-    for (int p = 0; p < Panels; ++p)
-      store(w, out, row + r, panel + p, totals[r][p], t.scales[row + r]);
+    for (int p = 0; p < Panels; ++p) {
+      if (part.last < w.groups)
+        _mm512_storeu_ps(work.totals + (row + r) * kBlock + p * kLanes, totals[r][p]);
+      else if (!out.sums)
+        finish(w, out, row + r, block, p, _mm512_mul_ps(totals[r][p],
+                                                        _mm512_set1_ps(t.scales[row + r])));
+    }
 }
 
 // As many rows at a time as are left, of Rows and then of each of Fewer.
 template <int Bits, int Panels, int Rows, int... Fewer>
-void all_rows(const Weight& w, const Tokens& t, int64_t row, int64_t panel, const Output& out) {
-  for (; row + Rows <= t.rows; row += Rows) tile<Bits, Rows, Panels>(w, t, row, panel, out);
+void all_rows(const Weight& w, const Tokens& t, int64_t row, int64_t block, const Part& part,
+              const Output& out, const Workspace& work) {
+  for (; row + Rows <= t.rows; row += Rows)
+    tile<Bits, Rows, Panels>(w, t, row, block, part, out, work);
   if constexpr (sizeof...(Fewer) > 0)
-    all_rows<Bits, Panels, Fewer...>(w, t, row, panel, out);
+    all_rows<Bits, Panels, Fewer...>(w, t, row, block, part, out, work);
 }
 
-template <int Bits>
-void linear(const Weight& w, const Tokens& t, int64_t first, int64_t last, const Output& out) {
-  for (; first + 4 <= last; first += 4) all_rows<Bits, 4, 4, 2, 1>(w, t, 0, first, out);
-  for (; first + 2 <= last; first += 2) all_rows<Bits, 2, 4, 2, 1>(w, t, 0, first, out);
-  if (first < last) all_rows<Bits, 1, 4, 2, 1>(w, t, 0, first, out);
+template <int Bits, int Panels>
+void all_of(const Weight& w, const Tokens& t, int64_t block, const Part& part, const Output& out,
+            const Workspace& work) {
+  if (t.offset) sum_codes<Bits, Panels>(w, t, block, part, work.code_sums);
+  all_rows<Bits, Panels, 6, 4, 2, 1>(w, t, 0, block, part, out, work);
 }
 
-const Kernels defined{.linear_int8 = {linear<1>, linear<2>, linear<4>, linear<8>}};
+// Groups that are decoded at once.
+int64_t groups_at_once(const Weight& w) {
+  const int64_t bytes = kPanels * w.group_steps * kQuads * kVector;
+  return bytes && bytes < kDecodedBytes ? kDecodedBytes / bytes : 1;
+}
+
+template <int Panels>
+void decoded_block(const Weight& w, const Tokens& t, int64_t block, const Output& out,
+                   const Workspace& work, DecodeKernel decode) {
+  const int64_t at_once = groups_at_once(w);
+  for (int64_t g = 0; g < w.groups; g += at_once) {
+    const int64_t last = g + at_once < w.groups ? g + at_once : w.groups;
+    for (int64_t i = g; i < last; ++i)
+      decode(w, block, i, work.codes + (i - g) * Panels * w.group_steps * kQuads * kVector);
+    all_of<8, Panels>(w, t, block, {g, last, work.codes}, out, work);
+  }
+}
+
+template <int Panels>
+void one_block(const Weight& w, const Tokens& t, int64_t block, const Output& out,
+               const Workspace& work) {
+  const Part whole{0, w.groups, nullptr};
+  // without any groups, which takes no codes, any kernel does
+  switch (!w.groups ? 8 : w.period || w.half ? 0 : w.bits) {
+    case 1: return all_of<1, Panels>(w, t, block, whole, out, work);
+    case 2: return all_of<2, Panels>(w, t, block, whole, out, work);
+    case 4: return all_of<4, Panels>(w, t, block, whole, out, work);
+    case 8: return all_of<8, Panels>(w, t, block, whole, out, work);
+    default: return decoded_block<Panels>(w, t, block, out, work, kernels(Isa::avx512vnni).decode);
+  }
+}
+
+void linear(const Weight& w, const Tokens& t, int64_t first, int64_t last, const Output& out,
+            const Workspace& work) {
+  for (int64_t block = first; block < last; ++block) {
+    switch (w.panels_of(block)) {
+      case 1: one_block<1>(w, t, block, out, work); break;
+      case 2: one_block<2>(w, t, block, out, work); break;
+      case 3: one_block<3>(w, t, block, out, work); break;
+      default: one_block<4>(w, t, block, out, work);
+    }
+  }
+}
+
+const Kernels defined{.linear_int8 = linear};
 const Register registered{Isa::avx512vnni, defined};
 
 }  // namespace

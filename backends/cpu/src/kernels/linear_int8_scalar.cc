@@ -1,40 +1,56 @@
-// Defines the product of int8 activations with packed weights; the other instruction sets equal it
-// bit for bit.
+// Defines the product of integer activations with packed weights; the other instruction sets equal
+// it bit for bit. Sums have 64 bits: it also serves what leaves 32.
+#include <vector>
+
 #include "kernel.h"
+#include "kernels/epilogue.h"
 #include "kernels/scalar_codes.h"
 
 namespace qdsl {
 namespace {
 
-template <int Bits>
-float product(const Weight& w, const Tokens& x, int64_t row, int64_t output) {
-  const int8_t* codes = x.codes + row * x.stride;
-  float total = 0;
-  for (int64_t g = 0; g < w.groups; ++g) {
-    const int64_t entry = w.entry(output / kLanes, g) + output % kLanes;
-    const int centre = centre_of(w, entry);
-    int64_t sum = 0;
-    for_codes<Bits>(w, output, g, [&](int64_t k, int u) { sum += codes[k] * (u - centre); });
-    float term = static_cast<float>(sum) * w.scales[entry];
-    if (w.shifts) term -= static_cast<float>(x.sums[row * w.groups + g]) * w.shifts[entry];
-    total += term;
-  }
-  return total;
+int64_t sum_of(const Tokens& t, int64_t row, int64_t from, const uint8_t* u, int64_t size,
+               int centre) {
+  const int8_t* codes = t.codes + row * t.stride + from;
+  int64_t sum = 0;
+  for (int64_t k = 0; k < size; ++k) sum += int64_t{codes[k] + t.offset} * (u[k] - centre);
+  return sum;
 }
 
-template <int Bits>
-void linear(const Weight& w, const Tokens& x, int64_t first, int64_t last, const Output& out) {
-  const int64_t end = last * kLanes < w.outputs ? last * kLanes : w.outputs;
-  for (int64_t row = 0; row < x.rows; ++row) {
-    for (int64_t n = first * kLanes; n < end; ++n) {
-      float y = product<Bits>(w, x, row, n) * x.scales[row];
-      if (out.bias) y += out.bias[row * out.bias_stride + n];
-      out.values[row * w.outputs + n] = y;
+void add_group(const Weight& w, const Tokens& t, int64_t n, int64_t g, const Output& out,
+               float* totals) {
+  const Entry e = entry(w, n / kBlock, g, n % kBlock);
+  thread_local std::vector<uint8_t> u;
+  u.resize(w.steps_of(g) * kStep);
+  read_group(w, n, g, e.centre, u.data());
+  const int64_t from = g * w.group_steps * kStep;
+  for (int64_t row = 0; row < t.rows; ++row) {
+    const int64_t sum = sum_of(t, row, from, u.data(), w.group_size(g), e.centre);
+    if (out.sums) {
+      out.sums[(row * w.groups + g) * w.outputs + n] = static_cast<int32_t>(sum);
+      continue;
     }
+    float term = static_cast<float>(sum) * e.scale;
+    if (w.zero == Zero::floating)
+      term -= static_cast<float>(t.sums[row * w.groups + g]) * e.shift;
+    totals[row * kBlock] += term;
   }
 }
 
-const Kernels defined{.linear_int8 = {linear<1>, linear<2>, linear<4>, linear<8>}};
+void linear(const Weight& w, const Tokens& t, int64_t first, int64_t last, const Output& out,
+            const Workspace& work) {
+  const int64_t end = last * kBlock < w.outputs ? last * kBlock : w.outputs;
+  for (int64_t n = first * kBlock; n < end; ++n) {
+    float* totals = work.totals + n % kBlock;
+    for (int64_t row = 0; row < t.rows; ++row) totals[row * kBlock] = 0;
+    for (int64_t g = 0; g < w.groups; ++g) add_group(w, t, n, g, out, totals);
+    if (out.sums) continue;
+    for (int64_t row = 0; row < t.rows; ++row)
+      finish(w, out, row, n, totals[row * kBlock] * t.scales[row]);
+  }
+}
+
+const Kernels defined{.linear_int8 = linear};
 const Register registered{Isa::scalar, defined};
 
 }  // namespace

@@ -5,7 +5,7 @@
 namespace qdsl {
 namespace {
 
-const Kernels defined{.largest = largest, .round = round_codes};
+const Kernels defined{.largest = largest, .round = round_codes, .fix = fixed_codes};
 const Register registered{Isa::avx512vnni, defined};
 
 }  // namespace

@@ -1,33 +1,100 @@
-// Reads one code of a packed weight: the definition of the layout that the other kernels unpack.
+// Reads the codes of one output: the definition of the layout that the other kernels unpack.
 #pragma once
 
+#include <bit>
 #include <cstdint>
+#include <cstring>
 
 #include "weight.h"
 
 namespace qdsl {
+namespace {  // one copy per translation unit: the linker must not share it among instruction sets
 
-// Code i of the 8 / Bits codes in a byte.
-template <int Bits>
-int decode(uint8_t byte, int i) {
-  if constexpr (Bits == 1) return (byte >> i & 1) * 2;
-  return byte >> (Bits * i) & ((1 << Bits) - 1);
+inline float widened(uint16_t bits, Float type) {
+  if (type == Float::bf16) return std::bit_cast<float>(uint32_t{bits} << 16);
+  const uint32_t sign = uint32_t{bits} >> 15 << 31, exponent = bits >> 10 & 31, low = bits & 0x3ff;
+  if (exponent == 0) {  // a multiple of 2^-24
+    const float value = static_cast<float>(low) * 5.9604644775390625e-8f;
+    return std::bit_cast<float>(std::bit_cast<uint32_t>(value) | sign);
+  }
+  const uint32_t wide = exponent == 31 ? 255 : exponent + 112;
+  return std::bit_cast<float>(sign | wide << 23 | low << 13);
 }
 
-// Calls visit(k, u) for every position of group g of one output, k counted in its padded row.
-template <int Bits, class Visit>
-void for_codes(const Weight& w, int64_t output, int64_t g, Visit visit) {
-  constexpr uint64_t kStep = 4 * (8 / Bits);
-  const uint8_t* bytes = w.panel_codes(output / kLanes) + output % kLanes * 4;
-  const uint64_t first = g * w.group_steps * kStep, last = first + w.group_size(g);
-  for (uint64_t k = first; k < last; ++k) {
-    const uint8_t byte = bytes[k / kStep * kStepBytes + k % 4];
-    visit(k, decode<Bits>(byte, static_cast<int>(k % kStep / 4)));
+// Entry `lane` of a table of the type.
+inline float entry_of(const uint8_t* table, int64_t lane, Float type) {
+  if (type == Float::f32) {
+    float value;
+    std::memcpy(&value, table + 4 * lane, 4);
+    return value;
+  }
+  uint16_t bits;
+  std::memcpy(&bits, table + 2 * lane, 2);
+  return widened(bits, type);
+}
+
+// What belongs to the 16 * panel + lane-th output of a block in one group.
+struct Entry {
+  float scale, shift;
+  int32_t centre;
+};
+
+inline Entry entry(const Weight& w, int64_t block, int64_t g, int64_t lane) {
+  Entry e{entry_of(w.scales(block, g), lane, w.scale), 0, w.centre};
+  if (w.half) e.scale *= 0.5f;
+  if (w.zero == Zero::floating) e.shift = entry_of(w.zeros(block, g), lane, w.shift);
+  if (w.zero == Zero::integer) e.centre = w.zeros(block, g)[lane];
+  return e;
+}
+
+// The code of quad q, position j of a dense step.
+inline int dense_code(const Weight& w, const uint8_t* step, int64_t lane, int64_t q, int64_t j) {
+  int code = 0, low = 0;
+  for (const int width : {8, 4, 2, 1}) {
+    if (!(w.bits & width)) continue;
+    const int per_byte = 8 / width;
+    const uint8_t byte = step[q / per_byte * kVector + 4 * lane + j];
+    code |= (byte >> q % per_byte * width & ((1 << width) - 1)) << low;
+    low += width;
+    step += width * kVector;
+  }
+  return code;
+}
+
+// Codes of one output of a panel in a step, as they read.
+inline void read_step(const Weight& w, const uint8_t* step, int64_t lane, int centre,
+                      uint8_t* codes) {
+  int64_t before = 0;  // kept codes of the step before this output's
+  for (int64_t q = 0; q < kQuads; ++q) {
+    uint64_t mask = 0;
+    if (w.period) std::memcpy(&mask, step + 8 * q, 8);
+    for (int64_t j = 0; j < 4; ++j) {
+      const int64_t bit = 4 * lane + j;
+      if (!w.period) {
+        const int v = dense_code(w, step, lane, q, j);
+        codes[4 * q + j] = static_cast<uint8_t>(w.bits == 1 ? 2 * v : w.half ? 2 * v + 1 : v);
+      } else if (mask >> bit & 1) {
+        const int64_t i = before + std::popcount(mask & ((uint64_t{1} << bit) - 1));
+        const uint8_t* kept = step + kVector;
+        codes[4 * q + j] = w.bits > 4
+                               ? kept[i]
+                               : kept[i / 128 * kVector + i % kVector] >> i % 128 / 64 * 4 & 15;
+      } else {
+        codes[4 * q + j] = static_cast<uint8_t>(centre);
+      }
+    }
+    before += std::popcount(mask);
   }
 }
 
-inline int centre_of(const Weight& w, int64_t entry) {
-  return w.centres ? w.centres[entry] : w.centre;
+// Codes of one output in one group, [padded to steps].
+inline void read_group(const Weight& w, int64_t output, int64_t g, int centre, uint8_t* codes) {
+  const int64_t block = output / kBlock, panel = output % kBlock / kLanes;
+  const int64_t panels = w.panels_of(block);
+  const uint8_t* at = w.codes(block, g) + panel * w.step_bytes;
+  for (int64_t s = 0; s < w.steps_of(g); ++s, at += panels * w.step_bytes)
+    read_step(w, at, output % kLanes, centre, codes + s * kStep);
 }
 
+}  // namespace
 }  // namespace qdsl
