@@ -36,9 +36,19 @@ QDSL_INLINE int64_t shifted(int64_t x, Shift s) {
   return (x + s.below + ((x >> s.by) & s.odd)) >> s.by;
 }
 
+// The same of what is not negative.
 template <int kBy>
-QDSL_INLINE int64_t shifted(int64_t x) {
-  return (x + ((int64_t{1} << (kBy - 1)) - 1) + ((x >> kBy) & 1)) >> kBy;
+QDSL_INLINE uint64_t rounded(uint64_t x) {
+  return (x + ((uint64_t{1} << (kBy - 1)) - 1) + ((x >> kBy) & 1)) >> kBy;
+}
+
+// The same for |x| < 2^60, of loops in which `by` varies: vectors have no 1 << by. What is shifted out
+// leaves a mark behind two bits of a fraction.
+QDSL_INLINE int64_t shifted(int64_t x, int64_t by) {
+  const int64_t quarters = x << 2;
+  const int64_t lost = (quarters << (63 - by)) << 1;
+  const int64_t found = (quarters >> by) | (lost != 0);
+  return (found + 1 + ((found >> 2) & 1)) >> 2;
 }
 
 // mantissa / 2^shift.
@@ -74,6 +84,9 @@ constexpr int64_t kMagicBits = 0x4338000000000000;
 QDSL_INLINE double to_double(int64_t x) { return std::bit_cast<double>(x + kMagicBits) - kMagic; }
 
 QDSL_INLINE Divisor divisor(int64_t by) { return {by, 1.0 / static_cast<double>(by)}; }
+
+// Of less than 2^51.
+QDSL_INLINE Divisor small_divisor(int64_t by) { return {by, 1.0 / to_double(by)}; }
 
 // x / by for |x| < 2^51. A product in floats finds the quotient to within one, integers settle it.
 QDSL_INLINE int64_t divided(int64_t x, Divisor d) {

@@ -37,7 +37,7 @@ inline void softmax_polynomial(const int16_t* x, int64_t rows, int64_t n, const 
   const Factor by = factor(c.argument);
   for (int64_t row = 0; row < rows; ++row)
     shares(x + row * n, n, scratch, y + row * n, [&](int32_t d) {
-      return static_cast<int32_t>(decay(static_cast<uint32_t>(fixed_point(d, by))));
+      return static_cast<int32_t>(decay(fixed_point(d, by)));
     });
 }
 
@@ -54,7 +54,7 @@ inline void layer_norm(const int16_t* __restrict x, int64_t rows, int64_t n, con
     const Divisor by = divisor(root > 1 ? root : 1);
     for (int64_t i = 0; i < n; ++i) {
       const int64_t z = divided((n * x[i] - total) << 16, by);
-      y[i] = wide(scaled(z, factor(c.by, i)) + c.offset[i]);
+      y[i] = wide(shifted(z * c.by.mantissa[i], int64_t{c.by.shift[i]}) + c.offset[i]);
     }
   }
 }
@@ -63,7 +63,7 @@ inline void scale_and_shift(const int16_t* __restrict x, int64_t rows, int64_t n
                             const Constants& c, int32_t*, int16_t* __restrict y) {
   for (int64_t row = 0; row < rows; ++row, x += n, y += n)
     for (int64_t i = 0; i < n; ++i)
-      y[i] = wide(scaled(x[i], factor(c.by, i)) + c.offset[i]);
+      y[i] = wide(shifted(x[i] * int64_t{c.by.mantissa[i]}, int64_t{c.by.shift[i]}) + c.offset[i]);
 }
 
 // ---- along an axis -------------------------------------------------------------------------------
