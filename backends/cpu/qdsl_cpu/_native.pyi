@@ -181,3 +181,25 @@ def round(
     isa: str | None = None,
     threads: int = 0,
 ) -> None: ...
+def matmul_operation(
+    x: Tensor,
+    y: Tensor,
+    equation: str,
+    activations: str,
+    left_scale: Tensor | None = None,
+    left_zero: Tensor | None = None,
+    right_scale: Tensor | None = None,
+    right_zero: Tensor | None = None,
+) -> Tensor:
+    """Float32 einsum of x and y, of any strides, rounded to integers; the sums are exact.
+
+    activations: int8 with a dynamic scale for every position that is not summed over
+    ("int8_token") or for each entry of the first axis ("int8_tensor"), or the word of a static
+    range, whose scales and zeros are given. Raises ValueError where shapes, dtypes or the equation
+    do not fit, among them an axis that occurs twice in a term, and KeyError for unknown words.
+    """
+
+def round_operation(
+    x: Tensor, activations: str, scale: Tensor | None = None, zero: Tensor | None = None
+) -> Tensor:
+    """x float32 rounded, as float32 again: codes · s, or s·(q - z) in a static range."""

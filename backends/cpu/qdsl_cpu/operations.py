@@ -7,7 +7,7 @@ add to a call is as long as a small product. What they compute is said where the
 
 import torch
 
-from qdsl_cpu import _native, integers, values
+from qdsl_cpu import _native, integers
 
 _native.exchange_with(torch.Tensor)
 
@@ -15,8 +15,17 @@ linear = _native.linear_operation
 embedding = _native.embedding
 dequantize = _native.dequantize
 lstm = _native.lstm_operation
+matmul = _native.matmul_operation
+round = _native.round_operation
 
-OPERATIONS = {"linear": linear, "embedding": embedding, "dequantize": dequantize, "lstm": lstm}
+OPERATIONS = {
+    "linear": linear,
+    "embedding": embedding,
+    "dequantize": dequantize,
+    "lstm": lstm,
+    "matmul": matmul,
+    "round": round,
+}
 
 
 def register(library: torch.library.Library) -> None:
@@ -24,4 +33,3 @@ def register(library: torch.library.Library) -> None:
     for name, function in OPERATIONS.items():
         library.impl(name, function, "CPU")  # type: ignore[no-untyped-call]
     integers.register(library)
-    values.register(library)

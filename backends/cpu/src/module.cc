@@ -13,4 +13,5 @@ NB_MODULE(_native, m) {
   bind_dequantize(m);
   bind_integer(m);
   bind_values(m);
+  bind_values_operation(m);
 }

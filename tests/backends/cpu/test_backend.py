@@ -14,7 +14,7 @@ import torch
 import qdsl_cpu
 from qdsl.ir.format import ActivationFormat, IntegerGrid, PerTensor, WeightFormat
 from qdsl.target import find_kernel
-from qdsl_cpu import BACKEND, _native, operations, values
+from qdsl_cpu import BACKEND, _native, operations
 
 Make = Callable[..., Any]
 
@@ -110,10 +110,10 @@ def test_operations_run_through_torch(make_format: Make, make_weight: Make) -> N
         (ops.embedding(ids, packed, 8), operations.embedding(ids, packed, 8)),
         (ops.dequantize(packed, 32, 8), operations.dequantize(packed, 32, 8)),
         (ops.lstm(*sequence)[0], operations.lstm(*sequence)[0]),
-        (ops.round(x, "int8_token"), values.round(x, "int8_token")),
+        (ops.round(x, "int8_token"), operations.round(x, "int8_token")),
         (
             ops.matmul(x, x, "ik,jk->ij", "int8_token"),
-            values.matmul(x, x, "ik,jk->ij", "int8_token"),
+            operations.matmul(x, x, "ik,jk->ij", "int8_token"),
         ),
     ):
         assert torch.equal(called, direct)

@@ -11,7 +11,7 @@ from torch import Tensor
 from qdsl.fx.activations import code_range, round_values
 from qdsl.fx.ops import backend, operation
 from qdsl.fx.products import matmul
-from qdsl_cpu import _native, values
+from qdsl_cpu import _native, operations
 
 ISAS = _native.isas()
 STATIC = [f"{u}int{b}_static" for u in ("", "u") for b in (2, 4, 8)] + ["int8_static_full"]
@@ -24,6 +24,15 @@ def same(a: Tensor, b: Tensor) -> bool:
     return a.shape == b.shape and bool(((a == b) | (a.isnan() & b.isnan())).all())
 
 
+def fixed_range(
+    word: str, scale: Tensor | None, zero: Tensor | None
+) -> tuple[float, float, float, float] | None:
+    if scale is None:
+        return None
+    lowest, highest = code_range(word)
+    return scale.item(), 0.0 if zero is None else zero.item(), lowest, highest
+
+
 def product(
     equation: str,
     x: Tensor,
@@ -34,7 +43,7 @@ def product(
     isa: str | None = None,
     threads: int = 1,
 ) -> Tensor:
-    """As `values.matmul`, by one instruction set and a number of threads."""
+    """As `operations.matmul`, by one instruction set and a number of threads."""
     out = torch.full(torch.einsum(equation, x, y).shape, -7.0)
     _native.matmul(
         (x.data_ptr(), x.shape, x.stride()),
@@ -42,8 +51,8 @@ def product(
         equation,
         out.data_ptr(),
         word == "int8_tensor",
-        values.fixed_range(word, *left),
-        values.fixed_range(word, *right),
+        fixed_range(word, *left),
+        fixed_range(word, *right),
         isa,
         threads,
     )
@@ -154,17 +163,31 @@ def test_nothing_to_do():
     [
         ("ii,ij->j", "occurs twice"),
         ("ij,jk", "is written"),
-        ("ij,kl->il", "two sizes|takes|axis"),
-        ("i,jk->ik", "of shapes"),
+        ("ij,ik->jk", "two sizes"),
+        ("i,jk->ik", "names the axes"),
         ("ij,jk->iz", "in neither operand"),
     ],
 )
-def test_equations_that_fit_nothing(equation, message):
-    x, y = torch.randn(3, 3), torch.randn(3, 2)
-    if equation == "ij,kl->il":
-        equation, y = "ij,jk->ik", torch.randn(2, 2)
+def test_equations_that_do_not_fit(equation, message):
+    x, y = torch.randn(3, 3), torch.randn(2, 3)
     with pytest.raises(ValueError, match=message):
-        values.matmul(x, y, equation, "int8_token")
+        operations.matmul(x, y, equation, "int8_token")
+
+
+@pytest.mark.parametrize("word", ["f32", "int9_static", "uint8_static_full", "int8", "uint_static"])
+def test_words_that_say_no_rounding(word):
+    with pytest.raises(KeyError, match=word):
+        operations.round(torch.randn(3), word)
+
+
+def test_ranges_that_are_none():
+    x, scale = torch.randn(3), torch.ones(1)
+    with pytest.raises(ValueError, match="needs its scale"):
+        operations.round(x, "int8_static")
+    with pytest.raises(ValueError, match="holds its zero"):
+        operations.round(x, "int4_static", scale, torch.tensor([9.0]))
+    with pytest.raises(ValueError, match="`x` is torch"):
+        operations.round(x.double(), "int8_token")
 
 
 @settings(max_examples=60, deadline=None)
@@ -189,7 +212,7 @@ def test_every_instruction_set_rounds_alike(word, isa):
     scale, zero = NONE
     if "static" in word:
         scale, zero = torch.tensor([0.03]), torch.tensor([1.0])
-    range, shared = values.fixed_range(word, scale, zero), word == "int8_tensor"
+    range, shared = fixed_range(word, scale, zero), word == "int8_tensor"
     expected = round_values(x, word, scale, zero)
     for threads in (1, 3):
         y = torch.empty_like(x)

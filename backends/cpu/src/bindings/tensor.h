@@ -27,6 +27,7 @@ class Tensor {
   int64_t elements() const { return elements_before(view_.ndim); }
   int64_t elements_before(int dim) const;  // of the first `dim` dimensions
   const int64_t* shape() const { return view_.shape; }
+  const int64_t* strides() const { return view_.strides; }  // in elements
 
   // Elements from one row, which is the last dimension, to the next where all rows are equally far
   // apart and each lies in consecutive elements; -1 otherwise.

@@ -1,4 +1,4 @@
-// Binds products of rounded tensors and the rounding of values.
+// Binds products of rounded tensors and the rounding of values, by addresses.
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/tuple.h>
@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "bindings/bindings.h"
+#include "bindings/rounding.h"
 #include "values/product.h"
 #include "values/round.h"
 
@@ -15,11 +16,11 @@ namespace qdsl {
 namespace {
 
 // Address, sizes, strides in elements.
-using Tensor = std::tuple<Address, std::vector<int64_t>, std::vector<int64_t>>;
+using Given = std::tuple<Address, std::vector<int64_t>, std::vector<int64_t>>;
 // Scale, zero, lowest and highest code.
 using Range = std::tuple<float, float, float, float>;
 
-Strided strided(const Tensor& tensor) {
+Strided strided(const Given& tensor) {
   const auto& [address, sizes, strides] = tensor;
   expect(sizes.size() == strides.size(), "a tensor has a stride for every axis");
   return {pointer<float>(address), sizes, strides};
@@ -28,13 +29,10 @@ Strided strided(const Tensor& tensor) {
 std::optional<FixedRange> fixed(const std::optional<Range>& range) {
   if (!range) return std::nullopt;
   const auto& [scale, zero, lowest, highest] = *range;
-  expect(lowest >= -128 && highest <= 255 && lowest <= zero && zero <= highest &&
-             highest - lowest <= 255,
-         "a range of codes is one of at most 8 bits that holds its zero");
-  return FixedRange{scale, zero, lowest, highest};
+  return fixed_range(scale, zero, lowest, highest);
 }
 
-void bound_matmul(const Tensor& x, const Tensor& y, const std::string& equation, Address out,
+void bound_matmul(const Given& x, const Given& y, const std::string& equation, Address out,
                   bool shared, const std::optional<Range>& left,
                   const std::optional<Range>& right, const Name& isa, int threads) {
   const std::optional<FixedRange> a = fixed(left), b = fixed(right);

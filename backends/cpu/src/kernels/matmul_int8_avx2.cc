@@ -26,27 +26,32 @@ Pairs signed_pairs(const int8_t* codes) {
   return {_mm256_srai_epi16(_mm256_slli_epi16(bytes, 8), 8), _mm256_srai_epi16(bytes, 8)};
 }
 
-// One panel, as halves of 8 columns.
+// One panel, as halves of 8 columns. Loops over sums are unrolled early, so that they stay in
+// registers.
 template <int Rows>
 void panel(const TileOperands& of, const uint8_t* codes, int32_t* sums) {
-  __m256i totals[Rows][2];
-  for (auto& row : totals) row[0] = row[1] = _mm256_setzero_si256();
+  __m256i totals[2 * Rows];
+#pragma GCC unroll 6
+  for (int i = 0; i < 2 * Rows; ++i) totals[i] = _mm256_setzero_si256();
   const int8_t* x = of.rows;
   for (int64_t s = 0; s < of.steps; ++s, codes += kPanelStep, x += kPositions) {
     const Pairs w[2] = {unsigned_pairs(codes), unsigned_pairs(codes + 32)};
+#pragma GCC unroll 3
     for (int r = 0; r < Rows; ++r) {
       const Pairs own = signed_pairs(x + r * of.row_stride);
+#pragma GCC unroll 2
       for (int h = 0; h < 2; ++h) {
         const __m256i even = _mm256_madd_epi16(w[h].even, own.even);
         const __m256i odd = _mm256_madd_epi16(w[h].odd, own.odd);
-        totals[r][h] = _mm256_add_epi32(totals[r][h], _mm256_add_epi32(even, odd));
+        totals[2 * r + h] = _mm256_add_epi32(totals[2 * r + h], _mm256_add_epi32(even, odd));
       }
     }
   }
-  for (int r = 0; r < Rows; ++r)
-    for (int h = 0; h < 2; ++h)
-      _mm256_storeu_si256(reinterpret_cast<__m256i*>(sums + r * kTileColumns + h * 8),
-                          totals[r][h]);
+#pragma GCC unroll 6
+  for (int i = 0; i < 2 * Rows; ++i)
+    _mm256_storeu_si256(
+        reinterpret_cast<__m256i*>(sums + i / 2 * kTileColumns + i % 2 * (kColumns / 2)),
+        totals[i]);
 }
 
 template <int Rows>

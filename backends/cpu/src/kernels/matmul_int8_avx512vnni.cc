@@ -8,26 +8,31 @@
 namespace qdsl {
 namespace {
 
+// Loops over sums are unrolled early: else the compiler stores every sum in every step.
 template <int Rows, int Panels>
 void tile(const TileOperands& of, int32_t* sums) {
-  __m512i totals[Rows][Panels];
-  for (auto& row : totals)
-    for (auto& total : row) total = _mm512_setzero_si512();
+  __m512i totals[Rows * Panels];
+#pragma GCC unroll 24
+  for (int i = 0; i < Rows * Panels; ++i) totals[i] = _mm512_setzero_si512();
   const uint8_t* panels = of.panels;
   const int8_t* x = of.rows;
   for (int64_t s = 0; s < of.steps; ++s, panels += kPanelStep, x += kPositions) {
     __m512i w[Panels];
+#pragma GCC unroll 4
     for (int p = 0; p < Panels; ++p) w[p] = _mm512_loadu_si512(panels + p * of.panel_stride);
+#pragma GCC unroll 6
     for (int r = 0; r < Rows; ++r) {
       int32_t four;
       std::memcpy(&four, x + r * of.row_stride, sizeof(four));
       const __m512i codes = _mm512_set1_epi32(four);
-      for (int p = 0; p < Panels; ++p) totals[r][p] = _mm512_dpbusd_epi32(totals[r][p], w[p], codes);
+#pragma GCC unroll 4
+      for (int p = 0; p < Panels; ++p)
+        totals[r * Panels + p] = _mm512_dpbusd_epi32(totals[r * Panels + p], w[p], codes);
     }
   }
-  for (int r = 0; r < Rows; ++r)
-    for (int p = 0; p < Panels; ++p)
-      _mm512_storeu_si512(sums + r * kTileColumns + p * kColumns, totals[r][p]);
+#pragma GCC unroll 24
+  for (int i = 0; i < Rows * Panels; ++i)
+    _mm512_storeu_si512(sums + i / Panels * kTileColumns + i % Panels * kColumns, totals[i]);
 }
 
 template <int Rows>

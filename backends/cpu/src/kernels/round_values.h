@@ -4,6 +4,7 @@
 
 #include <bit>
 #include <cstdint>
+#include <cstring>
 
 #include "values/kernel.h"
 
@@ -27,13 +28,29 @@ inline float position(float x, const FixedRange& range) {
   return p < range.lowest ? range.lowest : p;
 }
 
+// Calls body(values, at, valid) for blocks of 16 values, the last padded with zeros, so that loops
+// over a block have no remainder.
+template <class Body>
+void in_blocks(const float* x, int64_t count, Body body) {
+  int64_t at = 0;
+  for (; at + kColumns <= count; at += kColumns) body(x + at, at, kColumns);
+  if (at == count) return;
+  float last[kColumns] = {};
+  std::memcpy(last, x + at, (count - at) * sizeof(float));
+  body(last, at, count - at);
+}
+
 inline uint32_t largest(const float* x, int64_t count) {
-  int32_t top = 0;  // without the sign, bits of floats are ordered as the floats are, NaN on top
-  for (int64_t i = 0; i < count; ++i) {
-    const int32_t magnitude = magnitude_bits(x[i]);
-    top = magnitude > top ? magnitude : top;
-  }
-  return static_cast<uint32_t>(top);
+  int32_t top[kColumns] = {};  // bits of magnitudes are ordered as the floats are, NaN on top
+  in_blocks(x, count, [&](const float* values, int64_t, int64_t) {
+    for (int64_t j = 0; j < kColumns; ++j) {
+      const int32_t magnitude = magnitude_bits(values[j]);
+      top[j] = magnitude > top[j] ? magnitude : top[j];
+    }
+  });
+  int32_t found = 0;
+  for (int64_t j = 0; j < kColumns; ++j) found = top[j] > found ? top[j] : found;
+  return static_cast<uint32_t>(found);
 }
 
 inline void largest_of_columns(const Columns& x, uint32_t* largest) {
@@ -48,29 +65,42 @@ inline void largest_of_columns(const Columns& x, uint32_t* largest) {
   for (int64_t j = 0; j < kColumns; ++j) largest[j] = static_cast<uint32_t>(top[j]);
 }
 
-inline Encoded encode(const float* __restrict x, int64_t count, float multiplier, int32_t offset,
-                      uint8_t* __restrict codes) {
-  int32_t sum = 0;
-  for (int64_t i = 0; i < count; ++i) {
-    const int32_t code = nearest(x[i] * multiplier) - offset;
-    codes[i] = static_cast<uint8_t>(code);
-    sum += code;
-  }
-  return {sum, false};
+// Bytes of the codes of `count` values and their sum; `code` takes a value.
+template <class Code>
+int64_t encode_values(const float* x, int64_t count, uint8_t* codes, Code code) {
+  int32_t sums[kColumns] = {};
+  in_blocks(x, count, [&](const float* values, int64_t at, int64_t valid) {
+    uint8_t bytes[kColumns];
+    for (int64_t j = 0; j < kColumns; ++j) {
+      const int32_t found = code(values[j]);
+      bytes[j] = static_cast<uint8_t>(found);
+      sums[j] += found;
+    }
+    if (valid == kColumns) std::memcpy(codes + at, bytes, kColumns);
+    else std::memcpy(codes + at, bytes, valid);
+  });
+  int64_t sum = 0;
+  for (int64_t j = 0; j < kColumns; ++j) sum += sums[j];
+  const int64_t padding = (kColumns - count % kColumns) % kColumns;
+  return sum - padding * code(0.0f);
 }
 
-inline Encoded encode_fixed(const float* __restrict x, int64_t count, const FixedRange& range,
-                            int32_t offset, uint8_t* __restrict codes) {
+inline Encoded encode(const float* x, int64_t count, float multiplier, int32_t offset,
+                      uint8_t* codes) {
+  const auto code = [=](float value) { return nearest(value * multiplier) - offset; };
+  return {encode_values(x, count, codes, code), false};
+}
+
+inline Encoded encode_fixed(const float* x, int64_t count, const FixedRange& range, int32_t offset,
+                            uint8_t* codes) {
   const FixedRange own = range;
-  int32_t sum = 0, nan = 0;
-  for (int64_t i = 0; i < count; ++i) {
-    const float p = position(x[i], own);
-    const int32_t code = (nearest(p) - offset) & (p == p ? -1 : 0);
-    codes[i] = static_cast<uint8_t>(code);
-    sum += code;
-    nan |= p == p ? 0 : 1;
-  }
-  return {sum, nan != 0};
+  // NaN is above every infinity
+  const bool nan = largest(x, count) > 0x7f800000u;
+  const auto code = [=](float value) {
+    const float p = position(value, own);
+    return (nearest(p) - offset) & (p == p ? -1 : 0);
+  };
+  return {encode_values(x, count, codes, code), nan};
 }
 
 // `code(value, column)` is what a value becomes.
@@ -135,14 +165,15 @@ inline void round_values_fixed(const float* __restrict x, int64_t count, const F
     y[i] = own.scale * (__builtin_rintf(position(x[i], own)) - own.zero);
 }
 
-inline void scale_sums(const int32_t* __restrict sums, int32_t term,
-                       const int32_t* __restrict terms, float scale, const float* __restrict scales,
-                       int64_t count, float* __restrict y) {
-  for (int64_t i = 0; i < count; ++i) {
-    // the terms may wrap, their sum does not
-    const auto sum = static_cast<uint32_t>(sums[i]) + static_cast<uint32_t>(term) +
-                     static_cast<uint32_t>(terms[i]);
-    y[i] = static_cast<float>(static_cast<int32_t>(sum)) * (scale * scales[i]);
+inline void scale_sums(const int32_t* sums, int32_t term, const int32_t* terms, float scale,
+                       const float* scales, int64_t panels, float* y) {
+  for (int64_t p = 0; p < panels; ++p) {
+    for (int64_t j = p * kColumns; j < (p + 1) * kColumns; ++j) {
+      // the terms may wrap, their sum does not
+      const auto sum = static_cast<uint32_t>(sums[j]) + static_cast<uint32_t>(term) +
+                       static_cast<uint32_t>(terms[j]);
+      y[j] = static_cast<float>(static_cast<int32_t>(sum)) * (scale * scales[j]);
+    }
   }
 }
 

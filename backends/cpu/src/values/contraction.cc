@@ -33,6 +33,18 @@ Axis axis_of(char letter, const Equation& e, const Strided& x, const Strided& y,
           .x_scales = entries && in_x == 0, .y_scales = entries && in_y == 0};
 }
 
+// The equation, every letter of which is an axis of those tensors.
+Equation fitting(std::string_view equation, const Strided& x, const Strided& y) {
+  const Equation e = parse(equation);
+  expect(e.x.size() == x.sizes.size() && e.y.size() == y.sizes.size(),
+         "an equation names the axes of its operands");
+  expect(e.result.size() <= 2 * kMostAxes, "a product of tensors has too many axes");
+  for (char letter : e.result)
+    expect(e.x.find(letter) != kAbsent || e.y.find(letter) != kAbsent,
+           "an axis of the result is in neither operand");
+  return e;
+}
+
 bool continues(const Axis& outer, const Axis& inner) {
   for (auto of : {&Axis::x, &Axis::y, &Axis::out, &Axis::x_scales, &Axis::y_scales})
     if (outer.*of != inner.*of * inner.size) return false;
@@ -84,23 +96,23 @@ Equation parse(std::string_view equation) {
   return e;
 }
 
+int result_shape(std::string_view equation, const Strided& x, const Strided& y, int64_t* shape) {
+  const Equation e = fitting(equation, x, y);
+  for (size_t i = 0; i < e.result.size(); ++i) shape[i] = axis_of(e.result[i], e, x, y, false).size;
+  return static_cast<int>(e.result.size());
+}
+
 int64_t entries(const Strided& operand, std::string_view letters, std::string_view result) {
   return !letters.empty() && result.find(letters[0]) != kAbsent ? operand.sizes[0] : 1;
 }
 
 Contraction contraction(std::string_view equation, const Strided& x, const Strided& y,
                         bool entries) {
-  const Equation e = parse(equation);
-  expect(e.x.size() == x.sizes.size() && e.y.size() == y.sizes.size(),
-         "an equation names the axes of its operands");
+  const Equation e = fitting(equation, x, y);
   Axis kept[2 * kMostAxes];
-  expect(e.result.size() <= std::size(kept), "a product of tensors has too many axes");
   int64_t out = 1;
   for (size_t i = e.result.size(); i-- > 0;) {
-    const char letter = e.result[i];
-    expect(e.x.find(letter) != kAbsent || e.y.find(letter) != kAbsent,
-           "an axis of the result is in neither operand");
-    kept[i] = axis_of(letter, e, x, y, entries);
+    kept[i] = axis_of(e.result[i], e, x, y, entries);
     kept[i].out = out;
     out *= kept[i].size;
   }

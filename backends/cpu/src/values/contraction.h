@@ -48,6 +48,9 @@ struct Contraction {
 Contraction contraction(std::string_view equation, const Strided& x, const Strided& y,
                         bool entries);
 
+// Writes the sizes of the result to `shape` and returns their number, at most 2 * kMostAxes.
+int result_shape(std::string_view equation, const Strided& x, const Strided& y, int64_t* shape);
+
 struct Equation {
   std::string_view x, y, result;
 };

@@ -61,9 +61,9 @@ struct ValueKernels {
 
   // sums [rows, kTileColumns] of products of codes; at most kTileRows rows, kTilePanels panels.
   void (*tile)(const TileOperands& of, int64_t rows, int64_t panels, int32_t* sums) = nullptr;
-  // y = float(sums + term + terms) * (scale * scales)
+  // y = float(sums + term + terms) * (scale * scales) of whole panels
   void (*scale)(const int32_t* sums, int32_t term, const int32_t* terms, float scale,
-                const float* scales, int64_t count, float* y) = nullptr;
+                const float* scales, int64_t panels, float* y) = nullptr;
 };
 
 // A kernel file holds one of these, given the functions that it defines and null for the others.

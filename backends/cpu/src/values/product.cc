@@ -100,15 +100,15 @@ void Job::narrow_tile(const TileOperands& of, const Rows& of_rows, int64_t row, 
   alignas(64) int32_t sums[kTileRows * kTileColumns];
   const int64_t column = panel * kColumns, taken = std::min(kTilePanels, panels - panel);
   const int64_t valid = std::min(taken * kColumns, columns - column);
-  const bool contiguous = axes.columns.contiguous(&Axis::out);
+  const bool whole = axes.columns.contiguous(&Axis::out) && valid == taken * kColumns;
   k.tile(of, count, taken, sums);
   for (int64_t r = 0; r < count; ++r) {
     alignas(64) float values[kTileColumns];
     const auto term = static_cast<int32_t>(-right.zero() * of_rows.sums[row + r]);
-    float* y = contiguous ? to[r] + column : values;
+    float* y = whole ? to[r] + column : values;
     k.scale(sums + r * kTileColumns, term, from.terms.data() + column, of_rows.scales[row + r],
-            from.scales.data() + column, valid, y);
-    if (!contiguous) store(values, valid, to[r], column);
+            from.scales.data() + column, taken, y);
+    if (!whole) store(values, valid, to[r], column);
   }
 }
 
