@@ -9,9 +9,8 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from qdsl.diagnostic.model import QdslError, error
-from qdsl.ir import op
-from qdsl.ir.flat import graphs
 from qdsl.ir.model import Entry, Model, TensorType
+from qdsl.ir.tables import table_rows
 
 DTYPES = {"f32": torch.float32, "i64": torch.int64, "bool": torch.bool}
 
@@ -37,7 +36,7 @@ def read_inputs(
     if not every:
         some = [e for e in wanted if any(k.startswith(f"{e.name}.") for k in tensors)]
         wanted = some or wanted  # with none recorded, what lacks is told of the first
-    rows = _table_rows(model)
+    rows = table_rows(model)
     return [(e.name, _given(e, tensors, path, rows)) for e in wanted]
 
 
@@ -76,22 +75,3 @@ def _fits(tensor: Tensor, type: TensorType, sizes: dict[str, int]) -> bool:
 
 def _within(ids: Tensor, rows: int) -> bool:
     return ids.numel() == 0 or bool((ids.min() >= 0) & (ids.max() < rows))
-
-
-def _table_rows(model: Model) -> dict[str, int]:
-    """`entry.input` → rows of the smallest table in which its ids are looked up."""
-    sizes = {s.path: s.parameter.shape[0] for s in model.storages}
-    found: dict[str, int] = {}
-    for graph in graphs(model):
-        # values that are ids of an input, moved or padded
-        ids = {n: f"{graph.entry}.{i.name}" for n, i in enumerate(graph.inputs)}
-        for node in (flat.node for flat in graph.nodes):
-            key = ids.get(node.inputs[0]) if node.inputs else None
-            if key is None:
-                continue
-            if isinstance(node.op, op.Reshape | op.Transpose | op.Expand | op.Pad):
-                ids[node.outputs[0]] = key
-            elif isinstance(node.op, op.Embedding):
-                table = sizes[model.ties.get(node.parameters[0], node.parameters[0])]
-                found[key] = min(table, found.get(key, table))
-    return found

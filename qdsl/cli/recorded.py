@@ -1,7 +1,11 @@
-"""Adds the options of commands that run a packed file on recorded inputs."""
+"""Offers what commands that run a packed file have in common: options, and entries by name."""
 
 from argparse import ArgumentParser
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from qdsl.fx import Program
 
 
 def add_inputs(parser: ArgumentParser) -> None:
@@ -16,3 +20,14 @@ def add_inputs(parser: ArgumentParser) -> None:
 
 def add_backend(parser: ArgumentParser) -> None:
     parser.add_argument("--backend", metavar="NAME", default="cpu", help="whose kernels run")
+
+
+def check_entry(program: "Program", name: str | None) -> None:
+    """Raises QdslError (Q712) where the file has no such entry."""
+    from qdsl.diagnostic.model import QdslError, error
+    from qdsl.diagnostic.suggest import suggestion
+
+    names = [entry.name for entry in program.ir.entries]
+    if name is not None and name not in names:
+        help = suggestion(name, names) or f"it has {', '.join(f'`{n}`' for n in names)}"
+        raise QdslError([error("Q712", f"the packed model has no entry `{name}`", help=help)])

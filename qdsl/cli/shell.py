@@ -13,7 +13,8 @@ SPECS, FILES, WORDS, NOTHING = "specs", "files", "words", "nothing"
 """What a value may be beside one of a few words: a spec and its variant, a file, a word that
 `explain` knows, or what nobody can know."""
 
-_KINDS = {"SPEC": SPECS, "OLD": SPECS, "NEW": SPECS, "FILE": FILES, "PACKED": FILES, "WORD": WORDS}
+_KINDS = {"SPEC": SPECS, "OLD": SPECS, "NEW": SPECS, "FILE": FILES, "PACKED": FILES}
+_KINDS |= {"MODEL": FILES, "WORD": WORDS}
 
 
 @record

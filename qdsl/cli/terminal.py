@@ -1,21 +1,26 @@
 """Shows tables and pages: drawn with rich on a terminal, else as plain text."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from qdsl.cli.output import use_color
 
 Row = Sequence[str]
 
 
-def print_table(title: str, headings: Row, rows: Sequence[Row]) -> None:
-    """A table on stdout; plain text has one line for each row, which is never cut."""
+def print_table(
+    title: str, headings: Row, rows: Sequence[Row], right: Collection[int] = ()
+) -> None:
+    """A table on stdout; plain text has one line for each row, which is never cut.
+
+    Columns in `right` are aligned so.
+    """
     if use_color(sys.stdout):
-        _draw_table(title, headings, rows)
+        _draw_table(title, headings, rows, right)
         return
     from qdsl.size.table import table
 
-    print("\n".join(table([headings, *rows], right=())))
+    print("\n".join(table([headings, *rows], right=right)))
 
 
 def print_page(markdown: str) -> None:
@@ -29,7 +34,7 @@ def print_page(markdown: str) -> None:
     Console(file=sys.stdout).print(Markdown(markdown))
 
 
-def _draw_table(title: str, headings: Row, rows: Sequence[Row]) -> None:
+def _draw_table(title: str, headings: Row, rows: Sequence[Row], right: Collection[int]) -> None:
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table
@@ -37,7 +42,14 @@ def _draw_table(title: str, headings: Row, rows: Sequence[Row]) -> None:
 
     drawn = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
     for i, heading in enumerate(headings):
-        drawn.add_column(heading, style="bold" if i == 0 else "", no_wrap=i == 0, overflow="fold")
+        number = i in right
+        drawn.add_column(
+            heading,
+            style="bold" if i == 0 else "",
+            justify="right" if number else "left",
+            no_wrap=number or i == 0,
+            overflow="fold",
+        )
     for row in rows:
         drawn.add_row(*map(Text, row))
     Console(file=sys.stdout).print(drawn)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qdsl.cli.command import Command
-from qdsl.cli.recorded import add_backend, add_inputs
+from qdsl.cli.recorded import add_backend, add_inputs, check_entry
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -29,24 +29,13 @@ def run(arguments: Namespace) -> int:
     from qdsl.fx import load
 
     program = load(arguments.packed, arguments.backend)
-    _check_entry(program, arguments.entry)
+    check_entry(program, arguments.entry)
     inputs = read_inputs(program.ir, arguments.inputs, every=False, entry=arguments.entry)
     results = {k: tensor for given in inputs for k, tensor in _results(program, given)}
     if arguments.output:
         _write(results, arguments.output)
     print("\n".join(f"{key}  {_text(tensor)}" for key, tensor in results.items()))
     return 0
-
-
-def _check_entry(program: "Program", name: str | None) -> None:
-    """Raises QdslError (Q712) where the file has no such entry."""
-    from qdsl.diagnostic.model import QdslError, error
-    from qdsl.diagnostic.suggest import suggestion
-
-    names = [entry.name for entry in program.ir.entries]
-    if name is not None and name not in names:
-        help = suggestion(name, names) or f"it has {', '.join(f'`{n}`' for n in names)}"
-        raise QdslError([error("Q712", f"the packed model has no entry `{name}`", help=help)])
 
 
 def _results(program: "Program", given: "Given") -> "Iterator[tuple[str, Tensor]]":

@@ -1,0 +1,1 @@
+"""Measures programs and kernels beside what the machine can do at most."""
