@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 DEFAULT_BACKEND = "cpu"
 
+COMPOSED = {"gru": "linear"}
+"""What the operations of `qdsl::` that a back end may leave out are made of."""
+
 _OR_SLOWLY = "`target = reference` (`--backend reference` of a packed file), slowly"
 
 
@@ -92,7 +95,10 @@ def _served(model: Model, backend: Backend) -> Iterator[tuple[Need, Capability |
     # layers are many, what they need is of few kinds
     find = cache(partial(find_kernel, backend))
     for need in needs(model):
-        yield need, find(need.operation, need.storage.format, need.activations)
+        found = find(need.operation, need.storage.format, need.activations)
+        if found is None and need.operation in COMPOSED:
+            found = find(COMPOSED[need.operation], need.storage.format, need.activations)
+        yield need, found
 
 
 def _diagnostic(needs: Sequence[Need], backend: str) -> Diagnostic:

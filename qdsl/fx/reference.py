@@ -199,7 +199,7 @@ class Reference:
     def capabilities(self) -> tuple[Capability, ...]:
         integer, every = ("int8_token", "int8_tensor", *STATIC), tuple(range(1, 9))
         words = {
-            **dict.fromkeys(("linear", "grouped", "lstm"), (*FLOATS, *integer)),
+            **dict.fromkeys(("linear", "grouped", "lstm", "gru"), (*FLOATS, *integer)),
             "embedding": ("f32",),
             "dequantize": ("f32",),
         }

@@ -78,8 +78,7 @@ def _recurrent(
         yield from _reads(path, storages)
         return
     rounded = not plain
-    # `qdsl::gru` is steps of `qdsl::linear`
-    product = "lstm" if isinstance(flat.node.op, op.Lstm) else "linear"
+    product = "lstm" if isinstance(flat.node.op, op.Lstm) else "gru"
     for storage, operation, format in (
         (weight_ih, "linear", activations),
         *((s, product, states) for s in recurrent),

@@ -10,7 +10,7 @@ from torch import Tensor
 Description: TypeAlias = tuple[int, int, int, int, int, bool, bool, int, int, int, int, int]
 Table: TypeAlias = tuple[int, int]  # address, size
 Strided: TypeAlias = tuple[int, Sequence[int], Sequence[int]]  # address, sizes, strides in elements
-Range: TypeAlias = tuple[float, float, float, float]  # scale, zero, lowest and highest code
+Word: TypeAlias = tuple[int, int, int, int, int]  # activations, scale, zero, lowest, highest
 Integers: TypeAlias = tuple[int, int, int, int, int, int, int]  # `Given` of bindings/integer.cc
 
 def isa() -> str: ...
@@ -164,9 +164,8 @@ def matmul(
     y: Strided,
     equation: str,
     out: int,
-    shared: bool,
-    left: Range | None = None,
-    right: Range | None = None,
+    left: Word,
+    right: Word,
     isa: str | None = None,
     threads: int = 0,
 ) -> None: ...
@@ -176,8 +175,7 @@ def round(
     rows: int,
     width: int,
     y: int,
-    shared: bool,
-    range: Range | None = None,
+    word: Word,
     isa: str | None = None,
     threads: int = 0,
 ) -> None: ...
@@ -203,3 +201,37 @@ def round_operation(
     x: Tensor, activations: str, scale: Tensor | None = None, zero: Tensor | None = None
 ) -> Tensor:
     """x float32 rounded, as float32 again: codes · s, or s·(q - z) in a static range."""
+
+def gru(
+    gates: int,
+    time: int,
+    batch: int,
+    hidden: int,
+    h: int,
+    recurrent: int,
+    size: int,
+    bias: int,
+    outputs: int,
+    activations: int,
+    scale: int = 0,
+    zero: int = 0,
+    lowest: int = 0,
+    highest: int = 0,
+    isa: str | None = None,
+    threads: int = 0,
+) -> None: ...
+def gru_operation(
+    gates: Tensor,
+    h0: Tensor,
+    weight_hh: Tensor,
+    bias: Tensor,
+    state: str,
+    scale: Tensor | None = None,
+    zero: Tensor | None = None,
+) -> tuple[Tensor, Tensor]:
+    """The recurrence of a GRU layer: outputs [T, B, H] and the last h [B, H].
+
+    gates: float32 [T, B, 3H], the input's share with its bias, in the order r, z, n. h0: float32
+    [B, H]. weight_hh: packed [3H, H]. bias: float32 [3H], of the recurrent product. A step
+    computes exactly what `linear` does for it.
+    """

@@ -38,6 +38,7 @@ class Processor:
             ("linear", _kernel("linear_int8"), _INTEGER),
             ("linear", _kernel("linear_f32"), ("f32",)),
             ("lstm", _kernel("lstm_f32"), ("f32", "int8_token", *STATIC)),
+            ("gru", _kernel("gru_f32"), ("f32", "int8_token", *STATIC)),
             ("embedding", "embedding_scalar", ("f32",)),
             ("dequantize", "dequantize_scalar", ("f32",)),
         )
@@ -48,7 +49,7 @@ class Processor:
                 for grid, bits in _GRIDS.items()
             ),
             *(
-                Capability(_value_kernel(value, isa()), value, "integer", (), _INTEGER)
+                Capability(_value_kernel(value), value, "integer", (), _INTEGER)
                 for value in SIDES
             ),
             # values of a codebook are no integers
@@ -108,9 +109,9 @@ class Processor:
 BACKEND = Processor()
 
 
-def _value_kernel(value: str, isa: str) -> str:
+def _value_kernel(value: str) -> str:
     """The kernel that rounds a value, or multiplies two rounded ones."""
-    return f"matmul_int8_{isa}" if value == "matmul" else f"round_values_{isa}"
+    return _kernel("matmul_int8" if value == "matmul" else "round_values")
 
 
 def isa() -> str:

@@ -15,6 +15,7 @@ linear = _native.linear_operation
 embedding = _native.embedding
 dequantize = _native.dequantize
 lstm = _native.lstm_operation
+gru = _native.gru_operation
 matmul = _native.matmul_operation
 round = _native.round_operation
 
@@ -23,6 +24,7 @@ OPERATIONS = {
     "embedding": embedding,
     "dequantize": dequantize,
     "lstm": lstm,
+    "gru": gru,
     "matmul": matmul,
     "round": round,
 }

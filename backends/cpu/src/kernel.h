@@ -69,6 +69,11 @@ using FixKernel = int32_t (*)(const float* x, int64_t count, const Fixed&, int8_
 // One step of LSTM cells: gates [4 * hidden] in the order i, f, g, o; c is updated, h written.
 using CellKernel = void (*)(const float* gates, int64_t hidden, float* c, float* h);
 
+// One step of GRU cells: shares of the input and of h [3 * hidden] in the order r, z, n; h is
+// updated.
+using GruCellKernel = void (*)(const float* given, const float* recurrent, int64_t hidden,
+                               float* h);
+
 struct Kernels {
   LinearKernel linear_int8 = nullptr;  // integer activations
   LinearKernel linear_f32 = nullptr;   // float activations
@@ -77,6 +82,7 @@ struct Kernels {
   RoundKernel round = nullptr;
   FixKernel fix = nullptr;
   CellKernel cell = nullptr;
+  GruCellKernel gru_cell = nullptr;
 };
 
 // A kernel file holds one of these, given the functions that it defines and null for the others.

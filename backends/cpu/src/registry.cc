@@ -27,6 +27,7 @@ void merge(Kernels& to, const Kernels& from) {
   take(to.round, from.round);
   take(to.fix, from.fix);
   take(to.cell, from.cell);
+  take(to.gru_cell, from.gru_cell);
 }
 
 Table resolve() {
@@ -59,6 +60,7 @@ std::vector<std::string> registered(Isa isa) {
   if (k.decode) names.push_back("decode" + suffix);
   if (k.largest && k.round && k.fix) names.push_back("quantize_int8" + suffix);
   if (k.cell) names.push_back("lstm_f32" + suffix);
+  if (k.gru_cell) names.push_back("gru_f32" + suffix);
   return names;
 }
 

@@ -1,23 +1,22 @@
-// Declares how operations read the way in which values are rounded.
+// Declares how operations on values read the way in which they are rounded.
 #pragma once
-
-#include <nanobind/nanobind.h>
 
 #include <optional>
 
+#include "bindings/operation.h"
 #include "values/rounding.h"
 
 namespace qdsl {
 
-// std::invalid_argument unless it has at most 8 bits and holds its zero.
-FixedRange fixed_range(float scale, float zero, float lowest, float highest);
-
-// Dynamic int8 or a fixed range; points into itself.
+// Dynamic int8 or a static range; points into itself.
 class GivenRounding {
  public:
-  // `activations`: int8_token, int8_tensor, or a word of a static range, for which scale and zero
-  // are float32 tensors of one element, the zero or None. KeyError for other words.
-  GivenRounding(nanobind::str activations, nanobind::handle scale, nanobind::handle zero);
+  explicit GivenRounding(const Activations& given) : shared_(given.kind == ActivationKind::int8_tensor) {
+    expect(given.kind != ActivationKind::f32, "`f32` is no rounding");
+    if (given.kind != ActivationKind::fixed) return;
+    range_ = {given.scale, static_cast<float>(given.zero), static_cast<float>(given.lowest),
+              static_cast<float>(given.highest)};
+  }
   GivenRounding(const GivenRounding&) = delete;
 
   Rounding value() const { return {range_ ? &*range_ : nullptr, shared_}; }

@@ -2,9 +2,7 @@
 #include <array>
 #include <string_view>
 
-#include "bindings/bindings.h"
 #include "bindings/rounding.h"
-#include "bindings/tensor.h"
 #include "values/product.h"
 #include "values/round.h"
 
@@ -28,8 +26,8 @@ nb::object matmul_operation(nb::handle x, nb::handle y, nb::str equation, nb::st
                             nb::handle left_scale, nb::handle left_zero, nb::handle right_scale,
                             nb::handle right_zero) {
   const Tensor a(x, Dtype::float32, "x"), b(y, Dtype::float32, "y");
-  const GivenRounding left(activations, left_scale, left_zero);
-  const GivenRounding right(activations, right_scale, right_zero);
+  const GivenRounding left(activations_of(activations, left_scale, left_zero));
+  const GivenRounding right(activations_of(activations, right_scale, right_zero));
   const std::string_view text = equation.c_str();
   Made out = make_result(text, strided(a), strided(b));
   nb::gil_scoped_release release;
@@ -40,7 +38,7 @@ nb::object matmul_operation(nb::handle x, nb::handle y, nb::str equation, nb::st
 nb::object round_operation(nb::handle x, nb::str activations, nb::handle scale, nb::handle zero) {
   nb::object kept;
   const Tensor given = Tensor(x, Dtype::float32, "x").contiguous(kept);
-  const GivenRounding rounding(activations, scale, zero);
+  const GivenRounding rounding(activations_of(activations, scale, zero));
   Made y = make_tensor(given.shape(), given.dims());
   const int dims = given.dims();
   const int64_t width = dims ? given.size(-1) : 1;
