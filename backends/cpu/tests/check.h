@@ -25,10 +25,16 @@ void run_linear(const Case& c, Isa isa, Tally& tally);
 void run_lstm(const Case& c, Isa isa, Tally& tally);
 void run_embedding(const Case& c, Isa isa, Tally& tally);
 void run_integer(const Case& c, Isa isa, Tally& tally);
+void run_matmul(const Case& c, Isa isa, Tally& tally);
+void run_round(const Case& c, Isa isa, Tally& tally);
 
 // The weight in the arrays prefix.{numbers, codes, index, zeros, scales, shifts}, as kernels read
 // it; numbers are those of `Canonical`, in its order.
 std::vector<uint8_t> packed(const Case& c, const std::string& prefix);
+
+inline std::string described(Isa isa, int threads) {
+  return std::string(name(isa)) + ", " + std::to_string(threads) + " threads";
+}
 
 template <class T>
 bool same(T actual, T wanted, const float* bound) {

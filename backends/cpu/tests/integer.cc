@@ -59,7 +59,7 @@ void run_integer(const Case& c, Isa isa, Tally& tally) {
   for (int threads : kThreads) {
     std::vector<int16_t> y(c["y"].count, -7);
     compute(c, {isa, threads}, y.data());
-    compare(c, "y", y, std::string(name(isa)) + ", " + std::to_string(threads) + " threads", tally);
+    compare(c, "y", y, described(isa, threads), tally);
   }
 }
 

@@ -43,9 +43,8 @@ void run_linear(const Case& c, Isa isa, Tally& tally) {
         std::vector<float> y(some * w.outputs, -7.0f);
         const Output out{.values = y.data(), .bias = c.data<float>("bias")};
         linear(w, {c["x"].as<float>(), some, w.in_features}, activations, out, isa, threads);
-        const std::string how = std::string(kNames[mode]) + " " + name(isa) + " of " +
-                                std::to_string(some) + " rows, " + std::to_string(threads) +
-                                " threads";
+        const std::string how = std::string(kNames[mode]) + " of " + std::to_string(some) +
+                                " rows, " + described(isa, threads);
         compare(c, kNames[mode], y, how, tally);
       }
     }

@@ -26,7 +26,7 @@ void run_lstm(const Case& c, Isa isa, Tally& tally) {
                             c["gates"].as<float>(), outputs.data(), h.data(), cells.data()};
     lstm(sequence, recurrent, more.empty() ? nullptr : &projection,
          {static_cast<ActivationKind>(*c["state"].as<int64_t>())}, isa, threads);
-    const std::string how = std::string(name(isa)) + ", " + std::to_string(threads) + " threads";
+    const std::string how = described(isa, threads);
     compare(c, "outputs", outputs, how, tally);
     compare(c, "last_h", h, how, tally);
     compare(c, "last_c", cells, how, tally);

@@ -21,7 +21,9 @@ using Run = void (*)(const Case&, Isa, Tally&);
 const std::map<std::string, Run> kRuns = {{"linear", run_linear},
                                           {"lstm", run_lstm},
                                           {"embedding", run_embedding},
-                                          {"integer", run_integer}};
+                                          {"integer", run_integer},
+                                          {"matmul", run_matmul},
+                                          {"round", run_round}};
 
 int main(const std::vector<std::string>& paths) {
   std::printf("runs %s, by default %s\n", [] {

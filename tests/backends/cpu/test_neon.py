@@ -47,6 +47,7 @@ CROSS = (
     "-DCMAKE_SYSTEM_NAME=Linux",
     "-DCMAKE_SYSTEM_PROCESSOR=aarch64",
     "-DCMAKE_CXX_COMPILER=aarch64-linux-gnu-g++",
+    *(("-DCMAKE_CXX_COMPILER_LAUNCHER=ccache",) if shutil.which("ccache") else ()),
 )
 
 
@@ -103,7 +104,13 @@ def test_the_environment_chooses_among_what_the_processor_runs(program: Path) ->
 @emulated
 @pytest.mark.parametrize(
     ("file", "array"),
-    [("linear", "int8_token"), ("lstm", "last_c"), ("embedding", "dense"), ("integer", "y")],
+    [
+        ("linear", "int8_token"),
+        ("lstm", "last_c"),
+        ("embedding", "dense"),
+        ("integer", "y"),
+        ("matmul", "out"),
+    ],
 )
 def test_a_difference_of_one_bit_is_found(
     program: Path, file: str, array: str, tmp_path: Path

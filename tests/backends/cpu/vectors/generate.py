@@ -13,12 +13,15 @@ from pathlib import Path
 
 from arithmetic import integer_cases
 from products import Arrays, embedding_cases, linear_cases, recurrent_cases
+from rounding import matmul_cases, round_cases
 
 FAMILIES = {
     "linear": linear_cases,
     "lstm": recurrent_cases,
     "embedding": embedding_cases,
     "integer": integer_cases,
+    "matmul": matmul_cases,
+    "round": round_cases,
 }
 
 

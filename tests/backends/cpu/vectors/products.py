@@ -18,7 +18,7 @@ Random = np.random.RandomState  # its numbers are the same for ever
 
 KINDS = ("integer", "ternary", "binary")
 ZEROS = ("none", "int", "float")
-SHAPE = (33, 67)  # neither is a multiple of anything that a kernel takes at once
+SHAPE = (21, 67)  # neither is a multiple of anything that a kernel takes at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +190,7 @@ def product(w: Weight, x: Array, bias: Array, modes: tuple[Mode, ...]) -> Arrays
 
 def special(in_features: int) -> Array:
     """Rows of ties, zeros, NaN, infinities, denormals, the largest numbers, and halves of both."""
-    x = np.tile(np.arange(in_features, dtype=np.float32) - 20.5, (8, 1))
+    x = np.tile(np.arange(in_features, dtype=np.float32) - 20.5, (7, 1))
     x[0, 0] = 127.0  # so that the scale is 1 and all others are ties
     x[1] = 0.0
     x[2, 5] = np.nan
@@ -223,8 +223,8 @@ def linear_cases() -> Iterator[tuple[str, Arrays]]:
             yield name, product(w, x, floats(rng, outputs), ("int8_token",))
     for format in (*SEVERAL, *FORMATS[2:14:2], Format(bits=8, signed=False, zero="int", group=32)):
         rng = Random(200)
-        w = weight(rng, format, 18, 67, extreme=True)
-        x = special(67)
+        w = weight(rng, format, 18, 39, extreme=True)
+        x = special(39)
         yield f"{format} extremes", product(w, x, floats(rng, 18), ("int8_token",))
 
 
