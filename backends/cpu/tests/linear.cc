@@ -8,22 +8,21 @@ namespace qdsl {
 
 std::vector<uint8_t> packed(const Case& c, const std::string& prefix) {
   const auto* n = c[prefix + ".numbers"].as<int64_t>();
-  const auto bytes = [&](const char* name) {
-    return Span<uint8_t>{c.data<uint8_t>(prefix + name), c.count(prefix + name)};
+  const auto table = [&](const char* name, int64_t element) {
+    const std::string array = prefix + name;
+    return Span<uint8_t>{c.data<uint8_t>(array), element * c.count(array)};
   };
-  const auto floats = [&](const char* name) {
-    return Span<uint8_t>{reinterpret_cast<const uint8_t*>(c.data<float>(prefix + name)),
-                         4 * c.count(prefix + name)};
-  };
+  const auto scale = static_cast<Float>(n[10]), shift = static_cast<Float>(n[11]);
   const Canonical from{.outputs = n[0], .in_features = n[1], .group = n[2],
                        .kind = static_cast<Kind>(n[3]), .bits = static_cast<int>(n[4]),
                        .is_signed = n[5] != 0, .half = n[6] != 0, .zero = static_cast<Zero>(n[7]),
-                       .kept = n[8], .period = n[9], .scale = Float::f32, .shift = Float::f32,
-                       .codes = bytes(".codes"),
-                       .index = bytes(".index"), .zeros = bytes(".zeros"),
-                       .scales = floats(".scales"), .shifts = floats(".shifts")};
-  std::vector<uint8_t> to(packed_shape(from).bytes);
-  repack(from, to.data());
+                       .kept = n[8], .period = n[9], .scale = scale, .shift = shift,
+                       .codes = table(".codes", 1), .index = table(".index", 1),
+                       .zeros = table(".zeros", 1), .scales = table(".scales", bytes_of(scale)),
+                       .shifts = table(".shifts", bytes_of(shift)),
+                       .values = {c.data<float>(prefix + ".values"), c.count(prefix + ".values")}};
+  std::vector<uint8_t> to(shape_of(packed_layout(from)).bytes);
+  repack(from, to.data(), 2);
   return to;
 }
 

@@ -137,7 +137,7 @@ def weight(
     if format.zero == "float":
         tables["shifts"] = shifts
     numbers = (outputs, in_features, format.group, KINDS.index(format.kind), format.bits)
-    more = (format.signed, format.half, ZEROS.index(format.zero), *(format.pattern or (0, 0)))
+    more = (format.signed, format.half, ZEROS.index(format.zero), *(format.pattern or (0, 0)), 0, 0)
     packed = packed_weight(format, outputs, in_features, tables, format.zero)
     plain = "none" if format.zero == "float" else format.zero
     unshifted = packed_weight(format, outputs, in_features, tables, plain)

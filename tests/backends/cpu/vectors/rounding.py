@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from qdsl_cpu import values
+from qdsl_cpu import operations
 
 Array = npt.NDArray[Any]
 Arrays = dict[str, Array]
@@ -16,7 +16,8 @@ PRODUCTS = (  # equation, sizes of x, of y, whose axes may lie in another order
     ("bhqk,bkhd->bqhd", (1, 2, 5, 9), (1, 9, 2, 17)),
     ("ij,jk->ik", (3, 30), (30, 35)),
 )
-WORDS = ("int8_token", "int8_tensor", "uint8_static", "int8_static_full", "int4_static")
+CODES = {"uint8_static": (0, 255), "int8_static_full": (-128, 127), "int4_static": (-7, 7)}
+WORDS = ("int8_token", "int8_tensor", *CODES)
 
 
 def floats(rng: np.random.RandomState, *shape: int) -> Array:
@@ -25,9 +26,9 @@ def floats(rng: np.random.RandomState, *shape: int) -> Array:
 
 def static(word: str, seed: int) -> dict[str, Array]:
     """Scale, zero, lowest and highest code; nothing of a dynamic word."""
-    if "static" not in word:
+    if word not in CODES:
         return {}
-    low, high = values.code_range(word)
+    low, high = CODES[word]
     scale = 1.5 / (high - low)
     return {"range": np.array([scale, low + seed if low == 0 else 0.0, low, high], np.float32)}
 
@@ -49,12 +50,12 @@ def matmul_cases() -> Iterator[tuple[str, Arrays]]:
         for word in WORDS if seed == 0 else WORDS[:3]:
             rng = np.random.RandomState(seed)
             x, y = floats(rng, *left), floats(rng, *right)
-            if "static" not in word:
+            if word not in CODES:
                 x.reshape(-1, left[-1])[1, 3] = np.nan
             x.reshape(-1, left[-1])[-1] = 1.0  # all codes are the largest
             y[-1] = -1.0
             ranges = [static(word, zero).get("range") for zero in (100, 7)]
-            out = values.matmul(
+            out = operations.matmul(
                 torch.from_numpy(x),
                 torch.from_numpy(y),
                 equation,
@@ -75,5 +76,5 @@ def round_cases() -> Iterator[tuple[str, Arrays]]:
         x[1, 0] = 127.0
         x[2, 7] = np.nan if word != "int8_tensor" else 0.25
         given = static(word, 20)
-        y = values.round(torch.from_numpy(x)[None], word, *tensors(given.get("range")))
+        y = operations.round(torch.from_numpy(x)[None], word, *tensors(given.get("range")))
         yield word, {"x": x, **given, **shared(word), "y": y[0].numpy()}
