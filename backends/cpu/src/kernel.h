@@ -47,7 +47,7 @@ struct Output {
 using LinearKernel = void (*)(const Weight&, const Tokens&, int64_t first, int64_t last,
                               const Output&, const Workspace&);
 
-// Codes of a group of a block as they read: [steps, panels, 8 quads, 64 bytes].
+// Codes of a group of a block as they read, in the layout of 8 bits: [steps, 8, panels, 64].
 using DecodeKernel = void (*)(const Weight&, int64_t block, int64_t group, uint8_t* to);
 
 // Bits of the largest |x|: those of a NaN or an infinity are at least 0x7f800000.

@@ -48,11 +48,12 @@ class Packer {
     for (int64_t g = 0; g < s_.groups; ++g) {
       uint8_t* segment = to_ + s_.segment_at(block, g);
       std::memset(segment, 0, s_.code_bytes(block, g));
-      for (int64_t step = 0; step < s_.steps_of(g); ++step) {
+      apart_ = s_.panels_of(block) * kVector;
+      for (int64_t step = 0; step < s_.steps_of(g); ++step, segment += s_.vectors * apart_) {
         for (int panel = 0; panel < s_.panels_of(block); ++panel) {
-          if (s_.period) write_masked(block, g, step, panel, segment);
-          else write_dense(block, g, step, panel, segment);
-          segment += s_.step_bytes;
+          uint8_t* to = segment + panel * kVector;
+          if (s_.period) write_masked(block, g, step, panel, to);
+          else write_dense(block, g, step, panel, to);
         }
       }
       write_entries(block, g, segment);
@@ -117,7 +118,7 @@ class Packer {
         });
       }
       for (int vector = 0; vector < s_.bits; ++vector)
-        std::memcpy(to + vector * kVector + 4 * lane, &words[vector], 4);
+        std::memcpy(to + vector * apart_ + 4 * lane, &words[vector], 4);
     }
   }
 
@@ -140,7 +141,7 @@ class Packer {
   }
 
   void write_masked(int64_t block, int64_t g, int64_t step, int panel, uint8_t* to) {
-    uint8_t* kept = to + kVector;
+    uint8_t* kept = to + apart_;
     const int field = s_.bits <= 4 ? 4 : 8;
     int64_t count = 0;
     for (int64_t q = 0; q < kQuads; ++q) {
@@ -152,8 +153,8 @@ class Packer {
         masks |= bits << 4 * lane;
         for (int j = 0; j < 4; ++j) {
           if (!(bits >> j & 1)) continue;
-          const int64_t at = field == 8 ? count : count / 128 * kVector + count % kVector;
-          kept[at] |= (codes >> 8 * j & 0xff) << (field == 8 ? 0 : count % 128 / 64 * 4);
+          const int64_t vector = count * field / (8 * kVector);
+          kept[vector * apart_ + count % kVector] |= (codes >> 8 * j & 0xff) << (field == 8 ? 0 : count % 128 / 64 * 4);
           ++count;
         }
       }
@@ -184,6 +185,7 @@ class Packer {
   uint8_t* const to_;
   std::vector<uint8_t> centres_;       // [64, groups]
   std::vector<uint8_t> codes_, kept_;  // of a sparse block, [64, in_features]
+  int64_t apart_ = 0;  // bytes between vectors of a panel
   bool bad_ = false;
 };
 

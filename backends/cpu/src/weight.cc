@@ -17,9 +17,9 @@ int64_t divide_up(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 int field_of(int bits) { return bits <= 4 ? 4 : 8; }
 
-int64_t step_bytes_of(const Layout& l) {
-  if (!l.period) return l.bits * kVector;
-  return kVector + kLanes * kStep * l.kept / l.period * field_of(l.bits) / 8;
+int64_t vectors_of(const Layout& l) {
+  if (!l.period) return l.bits;
+  return 1 + kLanes * kStep * l.kept / l.period * field_of(l.bits) / (8 * kVector);
 }
 
 // Largest |u - centre| that a group can hold.
@@ -66,12 +66,12 @@ Shape shape_of(const Layout& layout) {
   s.group_steps = divide_up(s.full_group, kStep);
   s.last_steps = s.groups ? divide_up(s.group_size(s.groups - 1), kStep) : 0;
   s.steps = s.groups ? (s.groups - 1) * s.group_steps + s.last_steps : 0;
-  s.step_bytes = step_bytes_of(layout);
+  s.vectors = vectors_of(layout);
 
   const int64_t zero = s.zero == Zero::integer ? 1 : bytes_of(s.shift);
   s.entry_bytes = kBlock * (bytes_of(s.scale) + (s.zero == Zero::none ? 0 : zero));
-  s.block_bytes = kPanels * s.steps * s.step_bytes + s.groups * s.entry_bytes;
-  s.bytes = int64_t{sizeof(Header)} + s.panels * s.steps * s.step_bytes +
+  s.block_bytes = kPanels * s.steps * s.vectors * kVector + s.groups * s.entry_bytes;
+  s.bytes = int64_t{sizeof(Header)} + s.panels * s.steps * s.vectors * kVector +
             s.blocks * s.groups * s.entry_bytes;
   return s;
 }

@@ -10,21 +10,22 @@
 //
 // A panel is 16 outputs, a block 4 panels (the last block has those that are left), a step 32
 // positions of the inputs, a quad 4. Segments follow each other, for each block each group:
-//     codes    [steps, panels, step bytes]
+//     codes    [steps, vectors, panels, 64 bytes]
 //     scales   [64] of the stored type
 //     zeros    [64] of bytes (integer) or of the stored type (floating)
 // Each group begins on a step of its own. What pads a group meets activations of 0, what pads a
 // block is not stored.
 //
-// The codes of a step and a panel, dense: vectors of 64 bytes whose byte 4 * output + j belongs to
-// position j of quads. A field of 8, 4, 2 or 1 bits of vector i is that of quad i * (8 / field) + f,
+// The codes of a step and a panel, dense: as many vectors as a code has bits, of whose 64 bytes byte
+// 4 * output + j belongs to position j of quads. A field of 8, 4, 2 or 1 bits of vector i is that of quad i * (8 / field) + f,
 // f being its place in the byte, low bits first: the operand order of a four-way byte dot product.
 // Codes of 3 bits are a field of 2, then one of 1; of 5, 6 and 7 bits one of 4, then 2, then 1.
 //
-// Sparse: 8 masks of 64 bits, one per quad, bit 4 * output + j set where a code is kept; then the
-// kept codes in the order of the masks' bits, in fields of 4 bits (of codes up to 4) or 8: code i in
-// byte i / 128 * 64 + i % 64, at bit i % 128 / 64 * 4, or in byte i. A pruned position reads as the
-// centre. Only what gets smaller by it is stored so, see `compressed`.
+// Sparse: the first vector is 8 masks of 64 bits, one per quad, bit 4 * output + j set where a code
+// is kept; the others are the kept codes in the order of the masks' bits, in fields of 4 bits (of
+// codes up to 4) or 8: code i in byte i % 64 of vector 1 + i / 128 at bit i % 128 / 64 * 4, or of
+// vector 1 + i / 64. A pruned position reads as the centre. Only what gets smaller by it is stored
+// so, see `compressed`.
 #pragma once
 
 #include <cstddef>
@@ -85,7 +86,7 @@ struct Shape : Layout {
   int64_t full_group;               // positions in a full one
   int64_t group_steps, last_steps;  // steps of a full group, of the last one
   int64_t steps;                    // of a whole row
-  int64_t step_bytes;               // of a panel
+  int64_t vectors;                  // of a step and a panel
   int64_t entry_bytes;              // scales and zeros of a segment
   int64_t block_bytes;              // of a full block
   int64_t bytes;                    // of the buffer
@@ -102,11 +103,14 @@ struct Shape : Layout {
   }
   // Where the segment of a group begins in the buffer.
   QDSL_INLINE int64_t segment_at(int64_t block, int64_t g) const {
-    const int64_t group_bytes = panels_of(block) * group_steps * step_bytes + entry_bytes;
+    const int64_t group_bytes = group_steps * step_bytes(block) + entry_bytes;
     return int64_t{sizeof(Header)} + block * block_bytes + g * group_bytes;
   }
+  QDSL_INLINE int64_t step_bytes(int64_t block) const {
+    return vectors * panels_of(block) * kVector;
+  }
   QDSL_INLINE int64_t code_bytes(int64_t block, int64_t g) const {
-    return panels_of(block) * steps_of(g) * step_bytes;
+    return steps_of(g) * step_bytes(block);
   }
 };
 

@@ -11,15 +11,16 @@
 
 #include "kernel.h"
 #include "kernels/entries_avx512.h"
+#include "kernels/unrolled.h"
 
 namespace qdsl {
 namespace {
 
-// Quad q of a panel's step: 16 outputs x 4 positions.
-template <int Bits>
-QDSL_INLINE __m512i unpack(const uint8_t* step, int q) {
+// Quad q of panel p: 16 outputs x 4 positions.
+template <int Bits, int Panels>
+QDSL_INLINE __m512i unpack(const uint8_t* step, int q, int p) {
   constexpr int kPerByte = 8 / Bits;
-  const __m512i vector = _mm512_loadu_si512(step + q / kPerByte * kVector);
+  const __m512i vector = _mm512_loadu_si512(step + (q / kPerByte * Panels + p) * kVector);
   if constexpr (Bits == 8) return vector;
   const int f = q % kPerByte;
   const __m512i mask = _mm512_set1_epi8(Bits == 1 ? 2 : (1 << Bits) - 1);
@@ -42,30 +43,25 @@ inline constexpr int kSets = Rows == 1 ? 2 : 1;
 template <int Bits, int Rows, int Panels>
 QDSL_INLINE void accumulate(const uint8_t* codes, const int8_t* x, int64_t stride, int64_t steps,
                             __m512i (&sums)[Rows][Panels]) {
-  constexpr int kSet = kSets<Rows>;
-  __m512i more[kSet][Rows][Panels];
-  for (int s = 0; s < kSet; ++s)
-    for (int r = 0; r < Rows; ++r)
-      for (int p = 0; p < Panels; ++p) more[s][r][p] = s ? _mm512_setzero_si512() : sums[r][p];
+  __m512i second[Rows][Panels];
+  if constexpr (kSets<Rows> == 2)
+    each<Rows, Panels>([&](int r, int p) QDSL_LAMBDA { second[r][p] = _mm512_setzero_si512(); });
   for (int64_t step = 0; step < steps; ++step) {
 #pragma GCC unroll 8
     for (int q = 0; q < kQuads; ++q) {
+      auto& to = kSets<Rows> == 2 && q % 2 ? second : sums;
       __m512i u[Panels];
-      for (int p = 0; p < Panels; ++p) u[p] = unpack<Bits>(codes + p * Bits * kVector, q);
-      for (int r = 0; r < Rows; ++r) {
+      each<Panels>([&](int p) QDSL_LAMBDA { u[p] = unpack<Bits, Panels>(codes, q, p); });
+      each<Rows>([&](int r) QDSL_LAMBDA {
         const __m512i four = four_activations(x + r * stride + 4 * q);
-        for (int p = 0; p < Panels; ++p)
-          more[q % kSet][r][p] = _mm512_dpbusd_epi32(more[q % kSet][r][p], u[p], four);
-      }
+        each<Panels>([&](int p) QDSL_LAMBDA { to[r][p] = _mm512_dpbusd_epi32(to[r][p], u[p], four); });
+      });
     }
     codes += Panels * Bits * kVector;
     x += kStep;
   }
-  for (int r = 0; r < Rows; ++r)
-    for (int p = 0; p < Panels; ++p) {
-      sums[r][p] = more[0][r][p];
-      for (int s = 1; s < kSet; ++s) sums[r][p] = _mm512_add_epi32(sums[r][p], more[s][r][p]);
-    }
+  if constexpr (kSets<Rows> == 2)
+    each<Rows, Panels>([&](int r, int p) QDSL_LAMBDA { sums[r][p] = _mm512_add_epi32(sums[r][p], second[r][p]); });
 }
 
 // Some groups of a block, decoded to bytes or, with null, as they are.
@@ -91,73 +87,85 @@ void sum_codes(const Weight& w, const Tokens& t, int64_t block, const Part& part
   }
 }
 
-template <int Bits, int Rows, int Panels>
+template <int Bits, int Rows, int Panels, bool Floats>
 void tile(const Weight& w, const Tokens& t, int64_t row, int64_t block, const Part& part,
           const Output& out, const Workspace& work) {
   __m512 totals[Rows][Panels];
-  for (int r = 0; r < Rows; ++r)
-    for (int p = 0; p < Panels; ++p)
-      totals[r][p] = part.first ? _mm512_loadu_ps(work.totals + (row + r) * kBlock + p * kLanes)
-                                : _mm512_setzero_ps();
+  float* const kept = work.totals + row * kBlock;
+  each<Rows, Panels>([&](int r, int p) QDSL_LAMBDA {
+    totals[r][p] = part.first ? _mm512_loadu_ps(kept + r * kBlock + p * kLanes)
+                              : _mm512_setzero_ps();
+  });
   const int8_t* x = t.codes + row * t.stride + part.first * w.group_steps * kStep;
   const uint8_t* segment = w.codes(block, part.first);
   const uint8_t* decoded = part.decoded;
 
   for (int64_t g = part.first; g < part.last; ++g) {
     const int64_t steps = w.steps_of(g);
-    const uint8_t* scales = segment + Panels * steps * w.step_bytes;
+    const uint8_t* scales = segment + Panels * steps * w.vectors * kVector;
     const uint8_t* zeros = scales + kBlock * bytes_of(w.scale);
     const int32_t* activations = t.sums + row * w.groups + g;  // of row r at r * groups
     __m512i sums[Rows][Panels];
-    for (int r = 0; r < Rows; ++r)
-      for (int p = 0; p < Panels; ++p) {
-        sums[r][p] = start(w, zeros, p, activations[r * w.groups]);
-        if (t.offset) sums[r][p] = moved(sums[r][p], t.offset, work.code_sums, g, p);
-      }
+    each<Rows, Panels>([&](int r, int p) QDSL_LAMBDA {
+      sums[r][p] = start(w, zeros, p, activations[r * w.groups]);
+    });
+    if (t.offset)
+      each<Rows, Panels>([&](int r, int p) QDSL_LAMBDA {
+        sums[r][p] = moved(sums[r][p], t.offset, work.code_sums, g, p);
+      });
     accumulate<Bits, Rows, Panels>(decoded ? decoded : segment, x, t.stride, steps, sums);
-    if (out.sums) {
-      for (int r = 0; r < Rows; ++r)
-        for (int p = 0; p < Panels; ++p) store_sums(w, out, row + r, g, block, p, sums[r][p]);
+    if constexpr (!Floats) {
+      each<Rows, Panels>([&](int r, int p) QDSL_LAMBDA {
+        store_sums(w, out, row + r, g, block, p, sums[r][p]);
+      });
+    } else if (w.zero == Zero::floating) {
+      each<Rows, Panels>([&](int r, int p) QDSL_LAMBDA {
+        const __m512 term = _mm512_mul_ps(_mm512_cvtepi32_ps(sums[r][p]), scales_of(w, scales, p));
+        totals[r][p] = _mm512_add_ps(
+            totals[r][p], shifted(w, term, zeros, p, activations[r * w.groups]));
+      });
     } else {
-      __m512 scale[Panels];
-      for (int p = 0; p < Panels; ++p) scale[p] = scales_of(w, scales, p);
-      for (int r = 0; r < Rows; ++r)
-        for (int p = 0; p < Panels; ++p) {
-          __m512 term = _mm512_mul_ps(_mm512_cvtepi32_ps(sums[r][p]), scale[p]);
-          if (w.zero == Zero::floating)
-            term = shifted(w, term, zeros, p, activations[r * w.groups]);
+      each<Panels>([&](int p) QDSL_LAMBDA {
+        const __m512 scale = scales_of(w, scales, p);
+        each<Rows>([&](int r) QDSL_LAMBDA {
+          const __m512 term = _mm512_mul_ps(_mm512_cvtepi32_ps(sums[r][p]), scale);
           totals[r][p] = _mm512_add_ps(totals[r][p], term);
-        }
+        });
+      });
     }
     x += steps * kStep;
     if (decoded) decoded += Panels * steps * kQuads * kVector;
     segment = scales + w.entry_bytes;
   }
-  for (int r = 0; r < Rows; ++r)
-    for (int p = 0; p < Panels; ++p) {
-      if (part.last < w.groups)
-        _mm512_storeu_ps(work.totals + (row + r) * kBlock + p * kLanes, totals[r][p]);
-      else if (!out.sums)
-        finish(w, out, row + r, block, p, _mm512_mul_ps(totals[r][p],
-                                                        _mm512_set1_ps(t.scales[row + r])));
-    }
+  if constexpr (!Floats) return;
+  if (part.last < w.groups) {
+    each<Rows, Panels>([&](int r, int p) QDSL_LAMBDA {
+      _mm512_storeu_ps(kept + r * kBlock + p * kLanes, totals[r][p]);
+    });
+  } else {
+    each<Rows, Panels>([&](int r, int p) QDSL_LAMBDA {
+      const __m512 scale = _mm512_set1_ps(t.scales[row + r]);
+      finish(w, out, row + r, block, p, _mm512_mul_ps(totals[r][p], scale));
+    });
+  }
 }
 
 // As many rows at a time as are left, of Rows and then of each of Fewer.
-template <int Bits, int Panels, int Rows, int... Fewer>
+template <int Bits, int Panels, bool Floats, int Rows, int... Fewer>
 void all_rows(const Weight& w, const Tokens& t, int64_t row, int64_t block, const Part& part,
               const Output& out, const Workspace& work) {
   for (; row + Rows <= t.rows; row += Rows)
-    tile<Bits, Rows, Panels>(w, t, row, block, part, out, work);
+    tile<Bits, Rows, Panels, Floats>(w, t, row, block, part, out, work);
   if constexpr (sizeof...(Fewer) > 0)
-    all_rows<Bits, Panels, Fewer...>(w, t, row, block, part, out, work);
+    all_rows<Bits, Panels, Floats, Fewer...>(w, t, row, block, part, out, work);
 }
 
 template <int Bits, int Panels>
 void all_of(const Weight& w, const Tokens& t, int64_t block, const Part& part, const Output& out,
             const Workspace& work) {
   if (t.offset) sum_codes<Bits, Panels>(w, t, block, part, work.code_sums);
-  all_rows<Bits, Panels, 6, 4, 2, 1>(w, t, 0, block, part, out, work);
+  if (out.sums) return all_rows<Bits, Panels, false, 4, 1>(w, t, 0, block, part, out, work);
+  all_rows<Bits, Panels, true, 4, 3, 2, 1>(w, t, 0, block, part, out, work);
 }
 
 // Groups that are decoded at once.

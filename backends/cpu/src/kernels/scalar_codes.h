@@ -47,23 +47,25 @@ inline Entry entry(const Weight& w, int64_t block, int64_t g, int64_t lane) {
   return e;
 }
 
-// The code of quad q, position j of a dense step.
-inline int dense_code(const Weight& w, const uint8_t* step, int64_t lane, int64_t q, int64_t j) {
+// The code of quad q, position j of a dense step, whose vectors are `apart` bytes from each other.
+inline int dense_code(const Weight& w, const uint8_t* step, int64_t apart, int64_t lane, int64_t q,
+                      int64_t j) {
   int code = 0, low = 0;
   for (const int width : {8, 4, 2, 1}) {
     if (!(w.bits & width)) continue;
     const int per_byte = 8 / width;
-    const uint8_t byte = step[q / per_byte * kVector + 4 * lane + j];
+    const uint8_t byte = step[q / per_byte * apart + 4 * lane + j];
     code |= (byte >> q % per_byte * width & ((1 << width) - 1)) << low;
     low += width;
-    step += width * kVector;
+    step += width * apart;
   }
   return code;
 }
 
-// Codes of one output of a panel in a step, as they read.
-inline void read_step(const Weight& w, const uint8_t* step, int64_t lane, int centre,
-                      uint8_t* codes) {
+// Codes of one output of a panel in a step, as they read; its vectors are `apart` bytes from each
+// other.
+inline void read_step(const Weight& w, const uint8_t* step, int64_t apart, int64_t lane,
+                      int centre, uint8_t* codes) {
   int64_t before = 0;  // kept codes of the step before this output's
   for (int64_t q = 0; q < kQuads; ++q) {
     uint64_t mask = 0;
@@ -71,14 +73,13 @@ inline void read_step(const Weight& w, const uint8_t* step, int64_t lane, int ce
     for (int64_t j = 0; j < 4; ++j) {
       const int64_t bit = 4 * lane + j;
       if (!w.period) {
-        const int v = dense_code(w, step, lane, q, j);
+        const int v = dense_code(w, step, apart, lane, q, j);
         codes[4 * q + j] = static_cast<uint8_t>(w.bits == 1 ? 2 * v : w.half ? 2 * v + 1 : v);
       } else if (mask >> bit & 1) {
         const int64_t i = before + std::popcount(mask & ((uint64_t{1} << bit) - 1));
-        const uint8_t* kept = step + kVector;
-        codes[4 * q + j] = w.bits > 4
-                               ? kept[i]
-                               : kept[i / 128 * kVector + i % kVector] >> i % 128 / 64 * 4 & 15;
+        const uint8_t* kept = step + apart + i % kVector;
+        codes[4 * q + j] = w.bits > 4 ? kept[i / kVector * apart]
+                                      : kept[i / 128 * apart] >> i % 128 / 64 * 4 & 15;
       } else {
         codes[4 * q + j] = static_cast<uint8_t>(centre);
       }
@@ -90,10 +91,10 @@ inline void read_step(const Weight& w, const uint8_t* step, int64_t lane, int ce
 // Codes of one output in one group, [padded to steps].
 inline void read_group(const Weight& w, int64_t output, int64_t g, int centre, uint8_t* codes) {
   const int64_t block = output / kBlock, panel = output % kBlock / kLanes;
-  const int64_t panels = w.panels_of(block);
-  const uint8_t* at = w.codes(block, g) + panel * w.step_bytes;
-  for (int64_t s = 0; s < w.steps_of(g); ++s, at += panels * w.step_bytes)
-    read_step(w, at, output % kLanes, centre, codes + s * kStep);
+  const int64_t apart = w.panels_of(block) * kVector;
+  const uint8_t* at = w.codes(block, g) + panel * kVector;
+  for (int64_t s = 0; s < w.steps_of(g); ++s, at += w.vectors * apart)
+    read_step(w, at, apart, output % kLanes, centre, codes + s * kStep);
 }
 
 }  // namespace
