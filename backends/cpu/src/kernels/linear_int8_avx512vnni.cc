@@ -70,15 +70,15 @@ struct Part {
   const uint8_t* decoded;
 };
 
-// Sums of codes less centres, [groups, 64]: what an offset of the activations multiplies.
+// Sums of codes, [groups, 64]: what an offset of the activations multiplies. Centres are not in it:
+// they multiply the sums of activations, which have the offset.
 template <int Bits, int Panels>
 void sum_codes(const Weight& w, const Tokens& t, int64_t block, const Part& part, int32_t* to) {
   const uint8_t* at = part.decoded;
   for (int64_t g = part.first; g < part.last; ++g) {
     const int64_t steps = w.steps_of(g);
     __m512i sums[1][Panels];
-    for (int p = 0; p < Panels; ++p)
-      sums[0][p] = start(w, w.zeros(block, g), p, static_cast<int32_t>(w.group_size(g)));
+    for (int p = 0; p < Panels; ++p) sums[0][p] = _mm512_setzero_si512();
     accumulate<Bits, 1, Panels>(part.decoded ? at : w.codes(block, g),
                                 t.ones + g * w.group_steps * kStep, 0, steps, sums);
     for (int p = 0; p < Panels; ++p)
