@@ -2,7 +2,7 @@
 
 import mmap
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
@@ -87,6 +87,12 @@ class Artifact:
         start = self.layout.header_bytes + placed.begin
         return np.frombuffer(self._data, dtype, count, start).reshape(placed.entry.shape)
 
+    def release(self, keys: Iterable[str]) -> None:
+        """Gives back the memory of these tensors; their views read the file again."""
+        for key in keys:
+            placed, header = self._placed[key], self.layout.header_bytes
+            _give_back(self._data, header + placed.begin, header + placed.end)
+
 
 def read(path: Path) -> Artifact:
     """The packed file at `path`, every digest checked; raises QdslError with Q601 to Q611.
@@ -119,7 +125,15 @@ def _checked(path: Path, data: mmap.mmap) -> Artifact:
     from qdsl.artifact.contents import check_contents
 
     check_contents(model, artifact.tensor)
+    _give_back(data, 0, len(data))
     return artifact
+
+
+def _give_back(data: mmap.mmap, begin: int, end: int) -> None:
+    """Takes pages of the file out of this process, which maps them again when it reads them."""
+    if hasattr(mmap, "MADV_DONTNEED"):
+        first = begin // mmap.PAGESIZE * mmap.PAGESIZE
+        data.madvise(mmap.MADV_DONTNEED, first, end - first)
 
 
 # ---- the header --------------------------------------------------------------------------------
@@ -253,6 +267,7 @@ def _check_tensor_digest(data: mmap.mmap, header: bytes) -> None:
     found, view = sha256(), memoryview(data)
     for start in range(len(header), len(view), _BLOCK):
         found.update(view[start : start + _BLOCK])
+        _give_back(data, start, min(start + _BLOCK, len(data)))
     view.release()
     if found.hexdigest() != header[TENSORS_SHA256].decode("latin-1"):
         raise Refusal(refusal.ALTERED, "its tensors are not as they were written")

@@ -1,5 +1,6 @@
 """Loads a packed file as a program over the operations of a back end."""
 
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -60,8 +61,11 @@ def program_of(artifact: Artifact, name: str) -> Program:
 
 
 def canonical(artifact: Artifact, storage: Storage) -> CanonicalWeight:
-    """A storage of parts as the artifact has it; floats have no scales, [0, 0]."""
-    parts = {e.part: to_torch(artifact, e.key, e.dtype) for e in storage_tensors(storage)}
+    """A storage of parts as the artifact has it; floats have no scales, [0, 0].
+
+    Its tensors are those of the mapped file, which may not be written to.
+    """
+    parts = {e.part: _view(artifact, e.key, e.dtype) for e in storage_tensors(storage)}
     outputs, in_features = storage.parameter.matrix
     return CanonicalWeight(
         format=storage.format,
@@ -84,6 +88,13 @@ def to_torch(artifact: Artifact, key: str, dtype: str) -> Tensor:
     return tensor
 
 
+def _view(artifact: Artifact, key: str, dtype: str) -> Tensor:
+    """A tensor of the file where it lies."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "The given NumPy array is not writable")
+        return torch.from_numpy(artifact.tensor(key)).view(_DTYPES[dtype])
+
+
 def _range(artifact: Artifact, range: Range) -> FixedRange:
     scale, *zeros = (to_torch(artifact, e.key, e.dtype) for e in range_tensors(range))
     codes = [bits.unpack_codes(z.view(1, 1).numpy(), range.format.grid, 1) for z in zeros]
@@ -92,10 +103,13 @@ def _range(artifact: Artifact, range: Range) -> FixedRange:
 
 
 def _buffer(artifact: Artifact, storage: Storage, runner: Backend) -> Tensor:
+    entries = storage_tensors(storage)
     if storage.format.is_one_tensor:
-        (entry,) = storage_tensors(storage)
-        return to_torch(artifact, entry.key, entry.dtype)
-    weight = canonical(artifact, storage)
-    if storage.format.is_float:
-        return decode(weight).quantized.codes.view(storage.parameter.shape)
-    return runner.repack(weight)
+        buffer = to_torch(artifact, entries[0].key, entries[0].dtype)
+    elif storage.format.is_float:
+        weight = decode(canonical(artifact, storage))
+        buffer = weight.quantized.codes.view(storage.parameter.shape)
+    else:
+        buffer = runner.repack(canonical(artifact, storage))
+    artifact.release(e.key for e in entries)  # the pages are not needed again
+    return buffer

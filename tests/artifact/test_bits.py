@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from qdsl.artifact import bits, combination
+from qdsl.artifact import bits, combination, contents
 from qdsl.artifact.contents import check_contents
 from qdsl.artifact.refusal import Refusal
 from qdsl.ir.format import (
@@ -182,3 +182,24 @@ def test_ranks_that_no_packer_writes(rank, sound):
     else:
         with pytest.raises(Refusal):
             check_contents(model, tensors.__getitem__)
+
+
+def test_codes_and_positions_that_no_packer_writes():
+    """Every byte of 2:4, alone and before a half one, and of codes of 2, 3, 4 and 8 bits."""
+    ascends = {a | b << 2 for a in range(4) for b in range(a + 1, 4)}
+    for byte in range(256):
+        row = np.array([[0x84, byte]], np.uint8)  # 0 and 1, 0 and 2
+        sound = {byte & 15, byte >> 4} <= ascends
+        assert contents._names_sets(row, NM(2, 4), 8) == sound, byte
+        half = np.array([[0x84, byte & 15]], np.uint8)
+        assert contents._names_sets(half, NM(2, 4), 6) == (byte & 15 in ascends), byte
+        assert contents._names_sets(np.array([[byte]], np.uint8), NM(3, 4), 3) == (
+            byte & 3 < byte >> 2 & 3 < byte >> 4 & 3
+        )
+    for width in (2, 3, 4, 8):
+        grid = IntegerGrid(width, levels=Levels.NARROW)
+        for byte in range(256):
+            count = 8 // width
+            fields = [byte >> i * width & (1 << width) - 1 for i in range(count)]
+            sound = 1 << (width - 1) not in fields
+            assert contents._in_grid(np.array([[0, byte]], np.uint8)[:, 1:], grid, count) == sound

@@ -1,7 +1,9 @@
 """Packed files: whole or absent, the same bytes each time, and readable as safetensors."""
 
 import os
+import re
 import stat
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -36,6 +38,28 @@ def test_what_is_written_is_read(small_model, tensors, path):
         assert not found.flags.writeable
     with pytest.raises(KeyError):
         artifact.tensor("nothing")
+
+
+def mapped(path) -> int:
+    """KiB of the file that are in memory of this process."""
+    smaps = Path("/proc/self/smaps").read_text()
+    areas = re.split(r"^(?=[0-9a-f]+-[0-9a-f]+ )", smaps, flags=re.MULTILINE)
+    found = [a for a in areas if str(path) in a.partition("\n")[0]]
+    return sum(int(re.search(r"Rss: +(\d+)", a)[1]) for a in found)
+
+
+@pytest.mark.skipif(not Path("/proc/self/smaps").exists(), reason="needs Linux's /proc")
+def test_pages_are_given_back_and_read_again(small_model, tensors, path):
+    write(path, small_model, tensors.__getitem__)
+    artifact = read(path)
+    assert mapped(path) == 0
+    views = {key: artifact.tensor(key) for key in artifact.keys()}
+    for _ in range(2):
+        for key, view in views.items():
+            assert np.array_equal(view, tensors[key])
+        assert mapped(path) > 0
+        artifact.release(artifact.keys())
+        assert mapped(path) == 0
 
 
 def test_tensors_outlive_the_artifact(small_model, tensors, path):

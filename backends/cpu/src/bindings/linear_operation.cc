@@ -7,8 +7,9 @@ namespace {
 nb::object linear_operation(nb::handle x, nb::handle weight, nb::handle bias, int64_t outputs,
                             nb::str activations, nb::handle scale, nb::handle zero) {
   nb::object kept;
-  const Tensor given = Tensor(x, Dtype::float32, "x").contiguous(kept);
+  Tensor given(x, Dtype::float32, "x");
   expect(given.dims() > 0, "the input has no dimension");
+  if (given.row_stride() < 0) given = given.contiguous(kept);
   const Activations kind = activations_of(activations, scale, zero);
   const int64_t in_features = given.size(-1);
   const Weight w = weight_of(weight, outputs, in_features);
@@ -24,10 +25,11 @@ nb::object linear_operation(nb::handle x, nb::handle weight, nb::handle bias, in
   const bool each = kind.kind == ActivationKind::int8_tensor && given.dims() > 1;
   const int64_t examples = each ? given.size(0) : 1;
   const int64_t rows = examples ? all / examples : 0;
+  const int64_t stride = given.row_stride();
   const float* from = given.data<float>();
   nb::gil_scoped_release release;
   for (int64_t i = 0; i < examples; ++i)
-    linear(w, {from + i * rows * in_features, rows, in_features}, kind,
+    linear(w, {from + i * rows * stride, rows, stride}, kind,
            {.values = y.data + i * rows * outputs, .bias = added}, default_isa(), 0);
   return std::move(y.object);
 }
