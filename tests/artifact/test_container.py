@@ -1,5 +1,6 @@
 """Packed files: whole or absent, the same bytes each time, and readable as safetensors."""
 
+import mmap
 import os
 import re
 import stat
@@ -57,9 +58,11 @@ def test_pages_are_given_back_and_read_again(small_model, tensors, path):
     for _ in range(2):
         for key, view in views.items():
             assert np.array_equal(view, tensors[key])
-        assert mapped(path) > 0
+        before = mapped(path)
         artifact.release(artifact.keys())
-        assert mapped(path) == 0
+        # Linux maps pages around one that is read: those of the header stay
+        assert mapped(path) < before
+        assert mapped(path) * 1024 < artifact.layout.header_bytes + mmap.PAGESIZE
 
 
 def test_tensors_outlive_the_artifact(small_model, tensors, path):
