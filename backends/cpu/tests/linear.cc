@@ -26,16 +26,29 @@ std::vector<uint8_t> packed(const Case& c, const std::string& prefix) {
   return to;
 }
 
-// Inputs x, bias, results f32, int8_token, int8_tensor. Any number of the rows gives the same ones,
-// but for int8_tensor, where all have one scale.
+namespace {
+
+constexpr const char* kNames[] = {"f32", "int8_token", "int8_tensor", "fixed"};
+
+Activations activations_of(const Case& c, int mode) {
+  const auto kind = static_cast<ActivationKind>(mode);
+  if (kind != ActivationKind::fixed) return {kind};
+  const float* range = c["range"].as<float>();  // scale, zero, lowest and highest code
+  return {kind, range[0], static_cast<int32_t>(range[1]), static_cast<int32_t>(range[2]),
+          static_cast<int32_t>(range[3])};
+}
+
+}  // namespace
+
+// Inputs x, bias, results f32, int8_token, int8_tensor, fixed. Any number of the rows gives the
+// same ones, but for int8_tensor, where all have one scale.
 void run_linear(const Case& c, Isa isa, Tally& tally) {
-  constexpr const char* kNames[] = {"f32", "int8_token", "int8_tensor"};
   const std::vector<uint8_t> bytes = packed(c, "weight");
   const Weight w = view(bytes.data(), bytes.size());
   const int64_t rows = c["x"].shape[0];
-  for (int mode = 0; mode < 3; ++mode) {
+  for (int mode = 0; mode < 4; ++mode) {
     if (!c.has(kNames[mode])) continue;
-    const Activations activations{static_cast<ActivationKind>(mode)};
+    const Activations activations = activations_of(c, mode);
     const bool whole = activations.kind == ActivationKind::int8_tensor;
     for (int64_t some = whole ? rows : 1; some <= rows; ++some) {
       for (int threads : kThreads) {

@@ -1,5 +1,5 @@
-// Multiplies rows of int8 codes with panels of uint8 codes by products of matrices: two columns x two
-// rows x the eight positions of two steps.
+// Multiplies rows of int8 codes with panels of uint8 codes by products of matrices: two columns x
+// two rows x the eight positions of two steps.
 #include "kernels/neon_panels.h"
 
 namespace qdsl {

@@ -47,7 +47,7 @@ def strides(x: Array) -> Array:
 
 def matmul_cases() -> Iterator[tuple[str, Arrays]]:
     for seed, (equation, left, right) in enumerate(PRODUCTS):
-        for word in WORDS if seed == 0 else WORDS[:3]:
+        for word in WORDS if seed == 0 else WORDS[1:3]:
             rng = np.random.RandomState(seed)
             x, y = floats(rng, *left), floats(rng, *right)
             if word not in CODES:
