@@ -13,43 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from cpu_rows import Cell, cells
-from cpu_run import LIMITS, OURS, RUNTIMES, Runtime, measure, prepare
+from cpu_run import LIMITS, OURS, RUNTIMES, Processes, measure, prepare
 from cpu_show import picture, table
 from machine import RESULTS, write
 from rich.console import Console
 
 CONSOLE = Console(width=150)
 ROUNDS = 15
-
-
-class Processes:
-    """The runtimes that are there, for one number of threads at a time."""
-
-    def __init__(self, names: list[str]) -> None:
-        self.names, self.threads = names, 0
-        self.running: dict[str, Runtime] = {}
-        self.versions: dict[str, str] = {}
-
-    def of(self, threads: int) -> dict[str, Runtime]:
-        if threads != self.threads:
-            self.close()
-            self.threads = threads
-            for name in self.names:
-                self._start(name)
-        return self.running
-
-    def _start(self, name: str) -> None:
-        runtime = Runtime(name, self.threads)
-        if runtime.missing:
-            CONSOLE.print(f"left out {name}: {runtime.missing}", style="yellow")
-            return runtime.close()
-        self.running[name] = runtime
-        self.versions |= runtime.versions
-
-    def close(self) -> None:
-        for runtime in self.running.values():
-            runtime.close()
-        self.running.clear()
 
 
 def run(
@@ -216,7 +186,7 @@ def main() -> None:
         for c in wanted
         if (left := tuple(n for n in c.rows if c.key(n) not in rows))
     ]
-    processes = Processes([LIMITS, OURS, *options.peers])
+    processes = Processes([LIMITS, OURS, *options.peers], CONSOLE)
 
     def save() -> None:
         if out:

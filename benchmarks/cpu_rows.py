@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from peers.problem import Problem, Product, Recurrence
+from peers.problem import Encoder, Problem, Product, Recurrence
 
 Weights = tuple[tuple[str, int], ...]  # format and group; 0: one scale per output
 
@@ -43,6 +43,7 @@ REGIMES = (
     Regime("cache", 4096, 2, (256,)),
 )
 RECURRENT = tuple((hidden, rows) for hidden, rows in ((128, (1,)), (256, (1, 8))))
+PLACES = ("spec", "folder")  # of a machine, and no result
 STEPS = 50  # of an LSTM layer
 
 _BY_BITS = {8: 0, 4: 1, 2: 2, 1: 3}
@@ -70,14 +71,11 @@ class Cell:
     rows: tuple[int, ...]
     threads: int
 
-    @property
-    def weights(self) -> str:
-        group = self.problem.group
-        return f"{self.problem.weights}, {group}" if group else self.problem.weights
-
     def key(self, rows: int) -> str:
         """How `--only` calls a row: `DRAM/8192/int4,128/1t/M=1`."""
         p = self.problem
+        if isinstance(p, Encoder):
+            return f"{self.regime}/{p.frames}/{self.threads}t"
         size = p.outputs if isinstance(p, Product) else p.hidden
         group = f",{p.group}" if p.group else ""
         return f"{self.regime}/{size}/{p.weights}{group}/{self.threads}t/M={rows}"
@@ -101,7 +99,8 @@ class Cell:
     def about(self, rows: int) -> dict[str, Any]:
         """What identifies a row in the results."""
         about = {"key": self.key(rows), "regime": self.regime, "threads": self.threads}
-        return about | {"rows": rows, **asdict(self.problem)}
+        fields = asdict(self.problem)
+        return about | {"rows": rows} | {k: v for k, v in fields.items() if k not in PLACES}
 
 
 def cells() -> Iterator[Cell]:

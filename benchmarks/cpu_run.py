@@ -12,6 +12,7 @@ from typing import Any
 
 from cpu_rows import Cell
 from peers.problem import Product
+from rich.console import Console
 
 HERE = Path(__file__).resolve().parent
 OURS, LIMITS = "ours", "roofline"
@@ -68,6 +69,36 @@ class Runtime:
         line = self.process.stdout.readline()
         answer: dict[str, Any] = json.loads(line) if line else {"error": "the process has ended"}
         return answer
+
+
+class Processes:
+    """The runtimes that are there, for one number of threads at a time."""
+
+    def __init__(self, names: list[str], console: Console) -> None:
+        self.names, self.console, self.threads = names, console, 0
+        self.running: dict[str, Runtime] = {}
+        self.versions: dict[str, str] = {}
+
+    def of(self, threads: int) -> dict[str, Runtime]:
+        if threads != self.threads:
+            self.close()
+            self.threads = threads
+            for name in self.names:
+                self._start(name)
+        return self.running
+
+    def _start(self, name: str) -> None:
+        runtime = Runtime(name, self.threads)
+        if runtime.missing:
+            self.console.print(f"left out {name}: {runtime.missing}", style="yellow")
+            return runtime.close()
+        self.running[name] = runtime
+        self.versions |= runtime.versions
+
+    def close(self) -> None:
+        for runtime in self.running.values():
+            runtime.close()
+        self.running.clear()
 
 
 @dataclass(slots=True)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ import onnx
 import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
 
-from peers.problem import Call, Contender, Problem, Product
+from peers.problem import Call, Contender, Encoder, Problem, Product, Run, network
 
 BITS = (2, 4, 8)
 INT8_ACTIVATIONS = 4  # of `accuracy_level`
@@ -25,6 +26,9 @@ def start(threads: int) -> dict[str, str]:
 
 
 def contenders(problem: Problem, threads: int) -> Iterator[Contender]:
+    if isinstance(problem, Encoder):
+        for name, bits in (("f32", 0), ("int8", 8), ("int4", 4)):
+            yield network(f"ORT {name}", problem, partial(_encoder, problem, bits, threads))
     if not isinstance(problem, Product):
         return
     elements, block = problem.outputs * problem.inputs, problem.group or 128
@@ -37,12 +41,11 @@ def contenders(problem: Problem, threads: int) -> Iterator[Contender]:
         yield _contender("ORT MatMulInteger", problem, elements, part, threads)
 
 
-def session(model: onnx.ModelProto, threads: int) -> onnxruntime.InferenceSession:
-    """On the processor, with so many threads."""
+def session(model: bytes | str, threads: int) -> onnxruntime.InferenceSession:
+    """Of a model or its path, on the processor with so many threads."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
-    text = model.SerializeToString()
-    return onnxruntime.InferenceSession(text, options, providers=["CPUExecutionProvider"])
+    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 
 
 def _contender(
@@ -51,7 +54,8 @@ def _contender(
     copies = problem.copies(size)
 
     def prepare() -> Callable[[int], Call]:
-        made = session(_model(problem.inputs, [part(i) for i in range(copies)]), threads)
+        model = _model(problem.inputs, [part(i) for i in range(copies)])
+        made = session(model.SerializeToString(), threads)
 
         def start(rows: int) -> Call:
             x = RNG.standard_normal((rows, problem.inputs), dtype=np.float32)
@@ -110,3 +114,37 @@ def _integers(problem: Product, i: int) -> Part:
 
 def _tensor(array: Any, name: str) -> onnx.TensorProto:
     return numpy_helper.from_array(array, name)
+
+
+# ---- a network -----------------------------------------------------------------------------------
+
+
+def _encoder(problem: Encoder, bits: int, threads: int) -> Run:
+    """The exported network, quantized by ONNX Runtime's own tools; 0 bits: as it is."""
+    path = Path(problem.folder) / "float.onnx"
+    if bits == 8:
+        path = problem.file("ort-int8.onnx", partial(_dynamic, path))
+    if bits == 4:
+        path = problem.file("ort-int4.onnx", partial(_by_block, path))
+    made = session(str(path), threads)
+    (x,) = (each.name for each in made.get_inputs())
+    return lambda values: made.run(None, {x: values})[0]
+
+
+def _dynamic(source: Path, to: Path) -> None:
+    """Int8 weights per output; activations are rounded to int8 at run time."""
+    from onnxruntime.quantization import QuantType, quantize_dynamic
+
+    settings = {"op_types_to_quantize": ["MatMul"], "weight_type": QuantType.QInt8}
+    quantize_dynamic(source, to, per_channel=True, **settings)
+
+
+def _by_block(source: Path, to: Path) -> None:
+    """Int4 weights by 128; activations are rounded to int8 at run time."""
+    from onnxruntime.quantization.matmul_nbits_quantizer import MatMulNBitsQuantizer
+
+    quantizer = MatMulNBitsQuantizer(
+        onnx.load(source), 128, is_symmetric=True, accuracy_level=INT8_ACTIVATIONS
+    )
+    quantizer.process()
+    onnx.save(quantizer.model.model, to)

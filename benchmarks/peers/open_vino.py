@@ -2,12 +2,14 @@
 
 from collections.abc import Callable, Iterator
 from functools import partial
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import openvino as ov
 from openvino import opset13 as op
 
-from peers.problem import Call, Contender, Problem, Product
+from peers.problem import Call, Contender, Encoder, Problem, Product, Run, network
 
 KINDS = {8: ("i8", "u8"), 4: ("i4", "u4"), 2: ("u2",)}
 ZEROS = {"u8": 128, "u4": 8, "u2": 2}
@@ -19,6 +21,9 @@ def start(threads: int) -> dict[str, str]:
 
 
 def contenders(problem: Problem, threads: int) -> Iterator[Contender]:
+    if isinstance(problem, Encoder):
+        for name in ("f32", *NETWORKS):
+            yield network(f"OpenVINO {name}", problem, partial(_encoder, problem, name, threads))
     if not isinstance(problem, Product):
         return
     group = problem.group or 128
@@ -90,3 +95,41 @@ def weight(codes: np.ndarray, kind: str, shape: list[int], scales: np.ndarray) -
     product = op.multiply(floats, op.constant(scales))
     matrix = np.array([shape[0], shape[1] * shape[2]], np.int64)
     return op.reshape(product, op.constant(matrix), False)
+
+
+# ---- a network -----------------------------------------------------------------------------------
+
+
+def _encoder(problem: Encoder, name: str, threads: int) -> Run:
+    """The exported network, quantized by OpenVINO's own tool, nncf."""
+    path = Path(problem.folder) / "float.onnx"
+    if name in NETWORKS:
+        path = problem.file(f"openvino-{name}.xml", partial(_quantized, path, name, problem))
+    request = compiled(ov.Core().read_model(path), threads, 128).create_infer_request()
+    return lambda x: request.infer([x])[0]
+
+
+def _quantized(source: Path, name: str, problem: Encoder, to: Path) -> None:
+    import nncf
+
+    model = ov.Core().read_model(source)
+    made = NETWORKS[name](nncf, model, problem)
+    ov.save_model(made, to, compress_to_fp16=False)
+
+
+def _int8(nncf: Any, model: ov.Model, problem: Encoder) -> ov.Model:
+    return nncf.compress_weights(model, mode=nncf.CompressWeightsMode.INT8_SYM)
+
+
+def _int4(nncf: Any, model: ov.Model, problem: Encoder) -> ov.Model:
+    mode = nncf.CompressWeightsMode.INT4_SYM
+    return nncf.compress_weights(model, mode=mode, group_size=128, ratio=1.0, all_layers=True)
+
+
+def _int8_static(nncf: Any, model: ov.Model, problem: Encoder) -> ov.Model:
+    """Ranges of activations are those of one input."""
+    kind = nncf.ModelType.TRANSFORMER
+    return nncf.quantize(model, nncf.Dataset([problem.x()]), model_type=kind, subset_size=1)
+
+
+NETWORKS = {"int8": _int8, "int4": _int4, "int8 static": _int8_static}

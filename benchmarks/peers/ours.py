@@ -4,12 +4,14 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from importlib.metadata import version
 from itertools import combinations
+from pathlib import Path
 from typing import assert_never
 
 import torch
 from torch import Tensor
 
-from peers.problem import Call, Contender, Problem, Product, Recurrence
+from peers.problem import Call, Contender, Encoder, Problem, Product, Recurrence, Run, network
+from qdsl import load, load_spec
 from qdsl.fx.ops import backend, operation
 from qdsl.ir.format import (
     BinaryGrid,
@@ -26,6 +28,7 @@ from qdsl.target import CanonicalWeight
 from qdsl_cpu.backend import isa
 
 NAME = "qdsl"
+PACKED = ("int4", "int8")  # variants of the encoder
 GRIDS: dict[str, Grid] = {
     **{f"int{bits}": IntegerGrid(bits) for bits in (2, 3, 4, 8)},
     "ternary": TernaryGrid(),
@@ -51,6 +54,9 @@ def contenders(problem: Problem, threads: int) -> Iterator[Contender]:
                 yield Contender(f"{NAME} {dense.weights}", dense.bytes, prepare, _copies(dense))
         case Recurrence():
             yield Contender(NAME, 0, partial(_lstm, problem))
+        case Encoder():
+            for variant in PACKED:
+                yield network(f"{NAME} {variant}", problem, partial(_packed, problem, variant))
         case _:
             assert_never(problem)
 
@@ -108,6 +114,17 @@ def _lstm(problem: Recurrence) -> Callable[[int], Call]:
         return call
 
     return prepare
+
+
+def _packed(problem: Encoder, variant: str) -> Run:
+    """The program of the packed variant."""
+
+    def make(path: Path) -> None:
+        program = load_spec(problem.spec).variants[variant].program(seed=0)
+        program.to_qat().freeze().pack(path)
+
+    program = load(problem.file(f"{variant}.qpack", make))
+    return lambda x: program(torch.from_numpy(x)).numpy()
 
 
 def weight(problem: Product) -> CanonicalWeight:

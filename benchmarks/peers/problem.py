@@ -1,9 +1,12 @@
-"""Says what is timed: products with a packed weight, and recurrent layers."""
+"""Says what is timed: products with a packed weight, recurrent layers, a Conformer encoder."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import ceil
+from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 ROTATED = 128e6  # bytes of distinct weights that "from DRAM" goes through: no cache keeps them
 BITS = {"int8": 8, "int4": 4, "int4_2:4": 4, "int3": 3, "int2": 2, "ternary": 2, "binary": 1}
@@ -56,7 +59,31 @@ class Recurrence:
     activations: str
 
 
-Problem = Product | Recurrence
+@dataclass(frozen=True, slots=True)
+class Encoder:
+    """The network of a spec on f32 [1, frames, width].
+
+    folder: where it is kept as every runtime wants it: `float.onnx`, and what follows from that.
+    """
+
+    spec: str
+    folder: str
+    frames: int
+    width: int
+
+    def file(self, name: str, make: Callable[[Path], object]) -> Path:
+        """The file of that name, made where there is none."""
+        path = Path(self.folder) / name
+        if not path.exists():
+            make(path)
+        return path
+
+    def x(self) -> np.ndarray:
+        shape = (1, self.frames, self.width)
+        return np.random.default_rng(0).standard_normal(shape, dtype=np.float32)
+
+
+Problem = Product | Recurrence | Encoder
 Call = Callable[[], object]
 
 
@@ -76,6 +103,21 @@ class Contender:
     own_clock: bool = False
 
 
+Run = Callable[[np.ndarray], np.ndarray]
+
+
+def network(name: str, problem: Encoder, load: Callable[[], Run]) -> Contender:
+    """One that runs the network, and writes what it gives to a file of its name."""
+
+    def prepare() -> Callable[[int], Call]:
+        run, x = load(), problem.x()
+        np.save(Path(problem.folder) / f"{name}.npy", run(x))
+        return lambda rows: lambda: run(x)
+
+    return Contender(name, 0, prepare)
+
+
 def of(kind: str, fields: dict[str, Any]) -> Problem:
     """The problem of that class name."""
-    return Product(**fields) if kind == "Product" else Recurrence(**fields)
+    kinds: dict[str, type[Problem]] = {c.__name__: c for c in (Product, Recurrence, Encoder)}
+    return kinds[kind](**fields)

@@ -8,7 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from peers.problem import Call, Contender, Problem, Product, Recurrence
+from peers.problem import Call, Contender, Encoder, Problem, Product, Recurrence, Run, network
+from qdsl import load_spec
 
 ENGINES = ("fbgemm", "onednn")
 
@@ -22,6 +23,9 @@ def start(threads: int) -> dict[str, str]:
 def contenders(problem: Problem, threads: int) -> Iterator[Contender]:
     if isinstance(problem, Recurrence):
         yield Contender("torch f32", 0, partial(_lstm, problem))
+        return
+    if isinstance(problem, Encoder):
+        yield network("torch f32", problem, partial(_encoder, problem))
         return
     elements = problem.outputs * problem.inputs
     for dtype, name in ((torch.float32, "f32"), (torch.bfloat16, "bf16")):
@@ -87,3 +91,9 @@ def _int4(problem: Product) -> Made:
 def _lstm(problem: Recurrence) -> Callable[[int], Call]:
     module = torch.nn.LSTM(problem.hidden, problem.hidden)
     return lambda rows: partial(module, torch.randn(problem.steps, rows, problem.hidden))
+
+
+def _encoder(problem: Encoder) -> Run:
+    """The float variant, as modules and functions of torch, without packing or compiling."""
+    program = load_spec(problem.spec).variants["float"].program(seed=0).eval()
+    return lambda x: program(torch.from_numpy(x)).numpy()
