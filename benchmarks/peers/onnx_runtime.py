@@ -144,7 +144,11 @@ def _by_block(source: Path, to: Path) -> None:
     from onnxruntime.quantization.matmul_nbits_quantizer import MatMulNBitsQuantizer
 
     quantizer = MatMulNBitsQuantizer(
-        onnx.load(source), 128, is_symmetric=True, accuracy_level=INT8_ACTIVATIONS
+        onnx.load(source),
+        bits=4,
+        block_size=128,
+        is_symmetric=True,
+        accuracy_level=INT8_ACTIVATIONS,
     )
     quantizer.process()
     onnx.save(quantizer.model.model, to)
