@@ -9,7 +9,17 @@ from qdsl.ir.integer_check import integer_findings
 from qdsl.ir.model import Arithmetic, Model, Storage
 from qdsl.ir.need import Need, needs
 from qdsl.source import no_span
-from qdsl.target import REFERENCE, Backend, Capability, activation_word, backends, find_kernel
+from qdsl.target import (
+    CODES,
+    INTEGER,
+    REFERENCE,
+    Backend,
+    Capability,
+    activation_word,
+    backends,
+    find_kernel,
+    input_word,
+)
 
 if TYPE_CHECKING:
     from qdsl.devices import Profile
@@ -36,8 +46,6 @@ def kernels(model: Model, target: "Profile | None" = None) -> Callable[[Storage]
     def kernel_of(storage: Storage) -> str:
         if storage.format.is_float:
             return "float"
-        if model.arithmetic is Arithmetic.INTEGER:
-            return REFERENCE
         return found.get(storage.path, "unused") if backend else absent
 
     return kernel_of
@@ -55,10 +63,10 @@ def _found(model: Model, backend: Backend) -> dict[str, str]:
 
 def check_kernels(model: Model, target: "Profile | None" = None) -> Iterator[Diagnostic]:
     """An error for every quantized storage that no kernel serves; none where nothing is built."""
-    if model.arithmetic is Arithmetic.INTEGER:
-        yield from integer_findings(model)
-    elif backend := _backend(target):
+    if backend := _backend(target):
         yield from unserved(model, backend)
+    elif model.arithmetic is Arithmetic.INTEGER:
+        yield from integer_findings(model)
 
 
 def unserved(model: Model, backend: Backend) -> list[Diagnostic]:
@@ -66,8 +74,8 @@ def unserved(model: Model, backend: Backend) -> list[Diagnostic]:
 
     Q530 and Q531 for what integer arithmetic cannot compute.
     """
-    if model.arithmetic is Arithmetic.INTEGER:
-        return integer_findings(model)
+    if model.arithmetic is Arithmetic.INTEGER and (found := integer_findings(model)):
+        return found
     alike: dict[tuple[object, ...], list[Need]] = {}
     for need, kernel in _served(model, backend):
         if kernel is None:
@@ -79,8 +87,11 @@ def unserved(model: Model, backend: Backend) -> list[Diagnostic]:
 
 
 def _unserved_values(model: Model, backend: Backend) -> Iterator[Diagnostic]:
-    """Rounded products, softmaxes and outputs that no kernel computes."""
+    """Rounded products, softmaxes and outputs that no kernel computes, operations on integers."""
     served = {(c.operation, word) for c in backend.capabilities() for word in c.activations}
+    if model.arithmetic is Arithmetic.INTEGER and (INTEGER, CODES) not in served:
+        help = f"leave `arithmetic` out: it is float; or all by {_OR_SLOWLY}"
+        yield error("Q510", f"back end `{backend.name}` has no kernels for integers", help=help)
     for property, formats in model.roundings.items():
         for format in dict.fromkeys(formats.values()):
             if (property, activation_word(format)) not in served:
@@ -103,11 +114,12 @@ def _served(model: Model, backend: Backend) -> Iterator[tuple[Need, Capability |
 
 def _diagnostic(needs: Sequence[Need], backend: str) -> Diagnostic:
     need = needs[0]
-    word, span = activation_word(need.activations), need.storage.assigned.span
+    word, span = input_word(need.operation, need.activations), need.storage.assigned.span
     what = f"{need.operation} of {need.storage.format} with {word} activations"
     paths = list(dict.fromkeys(n.path for n in needs))
     message = f"back end `{backend}` has no kernel for {_listed(paths)}: {what}"
-    help = f"give `{need.path}` another weight format, or f32 activations; or all by {_OR_SLOWLY}"
+    other = "another weight format" + ("" if word == CODES else ", or f32 activations")
+    help = f"give `{need.path}` {other}; or all by {_OR_SLOWLY}"
     # a packed file does not know the text it came from
     return error("Q510", message, None if span == no_span() else span, help=help)
 

@@ -26,6 +26,10 @@ if TYPE_CHECKING:
     from torch.library import Library
 
 GROUP = "qdsl.backends"  # entry points: name = module:BACKEND
+INTEGER = "integer"
+"""The operations on integers that take no weight; those that take one are `integer_linear` ..."""
+CODES = "int16"
+"""The word of what operations on integers are given."""
 REFERENCE = "reference"
 """The back end that every format runs on, exactly and slowly: a target has to ask for it."""
 
@@ -55,8 +59,8 @@ class Survey:
 class Capability:
     """One kernel family: what it computes, from which weights and activations.
 
-    operation is an operation of `qdsl::` (linear, embedding, lstm, dequantize); grid is
-    `integer`, `ternary`, `binary` or `codebook`; activations are words of `activation_word`.
+    operation is an operation of `qdsl::` (linear, embedding, lstm, dequantize) or INTEGER; grid is
+    `integer`, `ternary`, `binary` or `codebook`; activations are words of `input_word`.
     """
 
     kernel: str
@@ -207,6 +211,11 @@ def activation_word(format: Activations | None) -> str:
             assert_never(format)
 
 
+def input_word(operation: str, activations: Activations | None) -> str:
+    """The word of what an operation of `qdsl::` is given."""
+    return CODES if operation.startswith(INTEGER) else activation_word(activations)
+
+
 def find_kernel(
     backend: Backend, operation: str, weight: WeightFormat, activations: Activations | None
 ) -> Capability | None:
@@ -215,7 +224,7 @@ def find_kernel(
 
     if isinstance(weight.grid, FloatGrid):
         return None
-    wanted = (operation, grid_word(weight), activation_word(activations))
+    wanted = (operation, grid_word(weight), input_word(operation, activations))
     for capability in backend.capabilities():
         served = (capability.operation, capability.grid) == wanted[:2]
         if served and code_bits(weight.grid) in capability.bits:

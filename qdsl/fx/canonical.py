@@ -1,5 +1,6 @@
 """Converts between codes and the bytes an artifact stores for a weight."""
 
+import warnings
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,11 +10,19 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from qdsl.artifact import bits
+from qdsl.artifact.container import Artifact
 from qdsl.fx.numerics import Quantized
 from qdsl.fx.numerics.gradient import DTYPES
 from qdsl.ir.format import FloatGrid, FloatZero, Grid, IntegerGrid, IntegerZero, WeightFormat
 from qdsl.ir.pattern import NM
 from qdsl.target import CanonicalWeight
+
+_DTYPES = {
+    "F32": torch.float32,
+    "F16": torch.float16,
+    "BF16": torch.bfloat16,
+    "U8": torch.uint8,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +111,22 @@ def _zeros(zero: Tensor | None, format: WeightFormat) -> Tensor | None:
         return values.to(DTYPES[format.zero.type])
     assert isinstance(format.grid, IntegerGrid)
     return torch.from_numpy(bits.pack_codes(values.numpy().astype(np.int16), format.grid))
+
+
+def stored_tensor(artifact: Artifact, key: str, dtype: str) -> Tensor:
+    """A copy of a tensor of the file; `dtype` in the words of the container."""
+    array = artifact.tensor(key)
+    # in memory of torch, whose alignment decides how some float products are summed
+    tensor = torch.empty(array.shape, dtype=_DTYPES[dtype])
+    to_numpy(tensor)[...] = array
+    return tensor
+
+
+def stored_view(artifact: Artifact, key: str, dtype: str) -> Tensor:
+    """The same where it lies in the mapped file, which may not be written to."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "The given NumPy array is not writable")
+        return torch.from_numpy(artifact.tensor(key)).view(_DTYPES[dtype])
 
 
 def to_numpy(tensor: Tensor) -> NDArray[np.generic]:

@@ -7,10 +7,10 @@ from torch import Tensor
 
 from qdsl.artifact.container import Artifact
 from qdsl.artifact.layout import range_tensors, storage_tensors
-from qdsl.fx.canonical import decode
+from qdsl.fx.canonical import decode, stored_tensor
 from qdsl.fx.numerics.gradient import DTYPES
 from qdsl.fx.pack import range_constants
-from qdsl.fx.packed import canonical, to_torch
+from qdsl.fx.packed import canonical
 from qdsl.fx.program import Program
 from qdsl.fx.quantizer import QUANTIZER, Quantizer
 from qdsl.ir.format import F32, FloatGrid
@@ -72,7 +72,7 @@ def _float_equal(program: Program, artifact: Artifact, storage: Storage) -> bool
         own: Tensor = getattr(owner, storage.parameter.name)
     else:
         own = _quantizer(program, storage).quantized().codes.view(storage.parameter.shape)
-    return _equal(own.to(DTYPES[grid.type]), to_torch(artifact, entry.key, entry.dtype))
+    return _equal(own.to(DTYPES[grid.type]), stored_tensor(artifact, entry.key, entry.dtype))
 
 
 def _quantizer(program: Program, storage: Storage) -> Quantizer:

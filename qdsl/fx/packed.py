@@ -1,6 +1,5 @@
 """Loads a packed file as a program over the operations of a back end."""
 
-import warnings
 from pathlib import Path
 
 import numpy as np
@@ -11,27 +10,19 @@ from qdsl.artifact import bits, container
 from qdsl.artifact.container import Artifact
 from qdsl.artifact.layout import Part, range_tensors, storage_tensors
 from qdsl.diagnostic.model import QdslError
-from qdsl.fx.canonical import decode, to_numpy
+from qdsl.fx.canonical import decode, stored_tensor, stored_view
 from qdsl.fx.integer.stored import add_integers
 from qdsl.fx.observer import FixedRange
 from qdsl.fx.ops import backend
 from qdsl.fx.packed_layers import PackedLayers
 from qdsl.fx.program import Program
 from qdsl.fx.ranges import places
-from qdsl.fx.reference import BACKEND
 from qdsl.fx.storages import Storages
 from qdsl.fx.tree import build_tree
-from qdsl.ir.model import Arithmetic, Storage
+from qdsl.ir.model import Storage
 from qdsl.ir.ranges import Range, ranges
 from qdsl.plan import unserved
 from qdsl.target import REFERENCE, Backend, CanonicalWeight
-
-_DTYPES = {
-    "F32": torch.float32,
-    "F16": torch.float16,
-    "BF16": torch.bfloat16,
-    "U8": torch.uint8,
-}
 
 
 def load(path: Path | str, backend: str = "cpu") -> Program:
@@ -46,8 +37,6 @@ def load(path: Path | str, backend: str = "cpu") -> Program:
 def program_of(artifact: Artifact, name: str) -> Program:
     """The program of an artifact on the back end of that name."""
     runner = backend(name)
-    if artifact.model.arithmetic is Arithmetic.INTEGER:
-        runner = BACKEND  # its layout is what the operations on integers read
     if found := unserved(artifact.model, runner):
         raise QdslError(found)
     tree = build_tree(artifact.model, lambda storage: _buffer(artifact, storage, runner))
@@ -65,7 +54,7 @@ def canonical(artifact: Artifact, storage: Storage) -> CanonicalWeight:
 
     Its tensors are those of the mapped file, which may not be written to.
     """
-    parts = {e.part: _view(artifact, e.key, e.dtype) for e in storage_tensors(storage)}
+    parts = {e.part: stored_view(artifact, e.key, e.dtype) for e in storage_tensors(storage)}
     outputs, in_features = storage.parameter.matrix
     return CanonicalWeight(
         format=storage.format,
@@ -79,24 +68,8 @@ def canonical(artifact: Artifact, storage: Storage) -> CanonicalWeight:
     )
 
 
-def to_torch(artifact: Artifact, key: str, dtype: str) -> Tensor:
-    """A copy of a tensor of the file."""
-    array = artifact.tensor(key)
-    # in memory of torch, whose alignment decides how some float products are summed
-    tensor = torch.empty(array.shape, dtype=_DTYPES[dtype])
-    to_numpy(tensor)[...] = array
-    return tensor
-
-
-def _view(artifact: Artifact, key: str, dtype: str) -> Tensor:
-    """A tensor of the file where it lies."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "The given NumPy array is not writable")
-        return torch.from_numpy(artifact.tensor(key)).view(_DTYPES[dtype])
-
-
 def _range(artifact: Artifact, range: Range) -> FixedRange:
-    scale, *zeros = (to_torch(artifact, e.key, e.dtype) for e in range_tensors(range))
+    scale, *zeros = (stored_tensor(artifact, e.key, e.dtype) for e in range_tensors(range))
     codes = [bits.unpack_codes(z.view(1, 1).numpy(), range.format.grid, 1) for z in zeros]
     zero = torch.from_numpy(codes[0].astype(np.float32)).view(1) if codes else None
     return FixedRange(scale, zero)
@@ -105,7 +78,7 @@ def _range(artifact: Artifact, range: Range) -> FixedRange:
 def _buffer(artifact: Artifact, storage: Storage, runner: Backend) -> Tensor:
     entries = storage_tensors(storage)
     if storage.format.is_one_tensor:
-        buffer = to_torch(artifact, entries[0].key, entries[0].dtype)
+        buffer = stored_tensor(artifact, entries[0].key, entries[0].dtype)
     elif storage.format.is_float:
         weight = decode(canonical(artifact, storage))
         buffer = weight.quantized.codes.view(storage.parameter.shape)

@@ -21,7 +21,7 @@ from qdsl.fx.numerics.static import centred
 from qdsl.fx.recurrence import packed_gru
 from qdsl.fx.reference_weight import Weight, read, repack
 from qdsl.ir.ranges import SIDES
-from qdsl.target import REFERENCE, Availability, CanonicalWeight, Capability
+from qdsl.target import CODES, INTEGER, REFERENCE, Availability, CanonicalWeight, Capability
 
 FLOATS = ("f32", rounding.BF16)
 """The words of activations whose products are sums of floats."""
@@ -220,6 +220,12 @@ class Reference:
                 Capability(f"{v}_reference", v, "integer", every, (rounding.BF16, *integer))
                 for v in values
             ),
+            *(
+                Capability("integer_reference", f"integer_{layer}", grid, every, (CODES,))
+                for layer in ("linear", "conv", "embedding", "lstm", "gru")
+                for grid in grids
+            ),
+            Capability("integer_reference", INTEGER, "integer", (), (CODES,)),
         )
 
     def repack(self, weight: CanonicalWeight) -> Tensor:

@@ -27,8 +27,7 @@ class Need:
 @lru_cache(maxsize=2)
 def needs(model: Model) -> tuple[Need, ...]:
     """What all entries need, each once, in the order of use; parameters in f32 need nothing."""
-    if model.arithmetic is Arithmetic.INTEGER:
-        return ()  # its operations are those of the reference, until a back end has its own
+    of = _integer_needs if model.arithmetic is Arithmetic.INTEGER else _needs
     owned = {s.path: s for s in model.storages}
     folded = {f.norm for f in model.folds}
     found: dict[tuple[str, str, str], Need] = {}
@@ -37,7 +36,7 @@ def needs(model: Model) -> tuple[Need, ...]:
             if flat.path in folded or not flat.node.parameters:
                 continue
             storages = [owned.get(model.ties.get(p, p)) for p in flat.node.parameters]
-            for need in _needs(model, flat, [s for s in storages if s is not None]):
+            for need in of(model, flat, [s for s in storages if s is not None]):
                 found.setdefault((need.path, need.operation, need.storage.path), need)
     return tuple(found.values())
 
@@ -61,6 +60,18 @@ def _needs(model: Model, flat: FlatNode, storages: list[Storage]) -> Iterator[Ne
             yield from _recurrent(model, flat, storages, activations)
         case _:
             yield from _reads(flat.path, storages)
+
+
+def _integer_needs(model: Model, flat: FlatNode, storages: list[Storage]) -> Iterator[Need]:
+    """Of the weights; all else that stays a float in the file becomes constants."""
+    match flat.node.op:
+        case op.Linear() | op.Conv() | op.Embedding() | op.Lstm() | op.Gru() as layer:
+            operation = f"integer_{type(layer).__name__.lower()}"
+            for storage in storages:
+                if storage.parameter.role is Role.WEIGHT:
+                    yield Need(flat.path, operation, storage)
+        case _:
+            return
 
 
 def _recurrent(

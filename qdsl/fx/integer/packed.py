@@ -16,12 +16,11 @@ from qdsl.fx.integer.constants import Given
 from qdsl.fx.integer.library import OPERATIONS
 from qdsl.fx.integer.lowering import Plain, Steps
 from qdsl.fx.integer.training import times
-from qdsl.fx.integer.weights import packed_scales
 from qdsl.fx.storages import Storages
 from qdsl.ir import op
 from qdsl.ir.flat import FlatNode
 from qdsl.ir.integer import Fixed, Kind, Number, Observed, Plan, Scale, Table, Times, plans
-from qdsl.ir.model import Model, join, state_key
+from qdsl.ir.model import Model, Storage, join, state_key
 
 Find = Callable[[str], object]  # an operation of `qdsl::` by name
 
@@ -106,15 +105,20 @@ class PackedSteps(Steps):
 # ---- constants ---------------------------------------------------------------------------------
 
 
-def add_constants(tree: nn.Module, model: Model, scale_of: Callable[[Observed], Tensor]) -> None:
+def add_constants(
+    tree: nn.Module,
+    model: Model,
+    scale_of: Callable[[Observed], Tensor],
+    scales_of: Callable[[Storage], Tensor],
+) -> None:
     """Registers the constants of all entries as buffers that are no state.
 
-    The tree has weights as the reference back end repacks them, parameters that are floats, and
-    tables. `scale_of` gives the stored scales f32 [].
+    The tree has the parameters that are floats, and tables. `scale_of` gives the stored scales
+    f32 [] of values, `scales_of` those of a weight, f64 [N, G].
     """
     storages = Storages(model)
     for plan in plans(model).entries.values():
-        maker = _Maker(tree, plan, storages, scale_of)
+        maker = _Maker(tree, plan, storages, scale_of, scales_of)
         for name, value in maker.all():
             tree.register_buffer(name, value, persistent=False)
 
@@ -125,6 +129,7 @@ class _Maker:
     plan: Plan
     storages: Storages
     scale_of: Callable[[Observed], Tensor]
+    scales_of: Callable[[Storage], Tensor]
 
     def all(self) -> Iterator[tuple[str, Tensor]]:
         for number, value in enumerate(self.plan.values):
@@ -142,7 +147,7 @@ class _Maker:
         given = Given(
             inputs=tuple(self._scale(n) for n in inputs if self._has_codes(n)),
             results=tuple(self._resolved(s) for s in call.results),
-            weights=tuple(packed_scales(self._parameter(p)) for p in call.weights),
+            weights=tuple(self.scales_of(self.storages.of(p)) for p in call.weights),
             floats=tuple(None if p is None else self._parameter(p).float() for p in call.floats),
             epsilon=call.epsilon,
         )

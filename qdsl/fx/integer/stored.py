@@ -1,20 +1,21 @@
 """Says what files hold of integer arithmetic beside weights and ranges, and reads it back."""
 
 from collections.abc import Iterator
+from functools import partial
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
 from qdsl.artifact.container import Artifact
-from qdsl.artifact.layout import table_tensor
-from qdsl.fx.canonical import to_numpy
+from qdsl.artifact.layout import Part, storage_tensors, table_tensor
+from qdsl.fx.canonical import stored_tensor, to_numpy
 from qdsl.fx.integer.packed import add_constants, table_name
 from qdsl.fx.integer.training import make_table, times
 from qdsl.fx.observer import FixedRange, Observer
 from qdsl.fx.ranges import places
 from qdsl.ir.integer import Fixed, Observed, Scale, Times, tables
-from qdsl.ir.model import Arithmetic, Model, join
+from qdsl.ir.model import Arithmetic, Model, Storage, join
 
 if TYPE_CHECKING:
     from qdsl.fx.program import Program
@@ -37,7 +38,15 @@ def add_integers(tree: nn.Module, artifact: Artifact) -> None:
         entries = torch.empty(256, dtype=torch.uint8)
         to_numpy(entries)[...] = artifact.tensor(table_tensor(table).key)
         tree.register_buffer(table_name(table), entries)
-    add_constants(tree, model, lambda scale: _observed(tree, model, scale))
+    observed = partial(_observed, tree, model)
+    add_constants(tree, model, observed, partial(_weight_scales, artifact))
+
+
+def _weight_scales(artifact: Artifact, storage: Storage) -> Tensor:
+    """f64 [N, G] of a weight."""
+    (entry,) = (e for e in storage_tensors(storage) if e.part is Part.SCALES)
+    scales = stored_tensor(artifact, entry.key, entry.dtype).double()
+    return scales.expand(storage.parameter.matrix[0], -1)
 
 
 def _observed(tree: nn.Module, model: Model, scale: Observed) -> Tensor:

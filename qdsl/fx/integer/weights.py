@@ -20,10 +20,3 @@ def weight_parts(quantizer: Quantizer, weight: Tensor) -> tuple[Tensor, Tensor]:
 def packed_codes(buffer: Tensor) -> Tensor:
     """The same codes of a weight that the reference back end repacked."""
     return read(buffer).centred.to(buffer.device)
-
-
-def packed_scales(buffer: Tensor) -> Tensor:
-    """The same scales."""
-    stored = read(buffer)
-    scale = stored.decoded.quantized.scale.double()
-    return scale.expand(stored.decoded.quantized.codes.shape[0], -1).to(buffer.device)

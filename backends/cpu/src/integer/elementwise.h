@@ -6,7 +6,7 @@
 namespace qdsl {
 namespace {
 
-// ---- of one value --------------------------------------------------------------------------------
+// ---- of one value -------------------------------------------------------------------------------
 
 template <class Function>
 QDSL_INLINE void map(const int16_t* __restrict x, int64_t count, int16_t* __restrict y,
@@ -52,7 +52,7 @@ inline void from_integers(const int64_t* __restrict x, int64_t count, const Cons
   for (int64_t i = 0; i < count; ++i) y[i] = wide(scaled(clamped(x[i], -kMost, kMost), by));
 }
 
-// ---- of two values -------------------------------------------------------------------------------
+// ---- of two values ------------------------------------------------------------------------------
 
 template <class Function>
 QDSL_INLINE void map(const int16_t* __restrict a, int64_t stride_a, const int16_t* __restrict b,

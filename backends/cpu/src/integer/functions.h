@@ -7,7 +7,7 @@
 namespace qdsl {
 namespace {
 
-// ---- tables --------------------------------------------------------------------------------------
+// ---- tables -------------------------------------------------------------------------------------
 
 // Entries with the way to the next one, in one word: 2^16 * entry + step, so that a lookup is one
 // gather.
@@ -31,7 +31,7 @@ struct Lines {
   QDSL_INLINE int32_t of_code(int32_t q) const { return at(q + 32768); }
 };
 
-// ---- polynomials ---------------------------------------------------------------------------------
+// ---- polynomials --------------------------------------------------------------------------------
 
 constexpr int kFraction = 20;
 constexpr int64_t kQ = 1 << kFraction;

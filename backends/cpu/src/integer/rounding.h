@@ -19,7 +19,9 @@ QDSL_INLINE int64_t clamped(int64_t x, int64_t least, int64_t most) {
   return x < most ? x : most;
 }
 
-QDSL_INLINE int16_t wide(int64_t x) { return static_cast<int16_t>(clamped(x, -kWideMax, kWideMax)); }
+QDSL_INLINE int16_t wide(int64_t x) {
+  return static_cast<int16_t>(clamped(x, -kWideMax, kWideMax));
+}
 
 struct Shift {
   int64_t by, below, odd;
@@ -42,8 +44,8 @@ QDSL_INLINE uint64_t rounded(uint64_t x) {
   return (x + ((uint64_t{1} << (kBy - 1)) - 1) + ((x >> kBy) & 1)) >> kBy;
 }
 
-// The same for |x| < 2^60, of loops in which `by` varies: vectors have no 1 << by. What is shifted out
-// leaves a mark behind two bits of a fraction.
+// The same for |x| < 2^60, of loops in which `by` varies: vectors have no 1 << by. What is shifted
+// out leaves a mark behind two bits of a fraction.
 QDSL_INLINE int64_t shifted(int64_t x, int64_t by) {
   const int64_t quarters = x << 2;
   const int64_t lost = (quarters << (63 - by)) << 1;

@@ -66,7 +66,7 @@ inline void scale_and_shift(const int16_t* __restrict x, int64_t rows, int64_t n
       y[i] = wide(shifted(x[i] * int64_t{c.by.mantissa[i]}, int64_t{c.by.shift[i]}) + c.offset[i]);
 }
 
-// ---- along an axis -------------------------------------------------------------------------------
+// ---- along an axis ------------------------------------------------------------------------------
 
 // Sums of `size` rows of `width` numbers that are `step` apart.
 QDSL_INLINE void sum_rows(const int16_t* __restrict x, int64_t size, int64_t step, int64_t width,
