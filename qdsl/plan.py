@@ -74,8 +74,9 @@ def unserved(model: Model, backend: Backend) -> list[Diagnostic]:
 
     Q530 and Q531 for what integer arithmetic cannot compute.
     """
-    if model.arithmetic is Arithmetic.INTEGER and (found := integer_findings(model)):
-        return found
+    if model.arithmetic is Arithmetic.INTEGER:
+        if found := [*integer_findings(model), *_no_integers(backend)]:
+            return found
     alike: dict[tuple[object, ...], list[Need]] = {}
     for need, kernel in _served(model, backend):
         if kernel is None:
@@ -86,12 +87,17 @@ def unserved(model: Model, backend: Backend) -> list[Diagnostic]:
     return [*found, *_unserved_values(model, backend)]
 
 
+def _no_integers(backend: Backend) -> Iterator[Diagnostic]:
+    """Where a back end computes nothing on integers."""
+    if not any(c.operation == INTEGER and CODES in c.activations for c in backend.capabilities()):
+        message = f"back end `{backend.name}` has no kernels for `arithmetic = integer`"
+        help = f"leave `arithmetic` out, which is float; or all by {_OR_SLOWLY}"
+        yield error("Q510", message, help=help)
+
+
 def _unserved_values(model: Model, backend: Backend) -> Iterator[Diagnostic]:
-    """Rounded products, softmaxes and outputs that no kernel computes, operations on integers."""
+    """Rounded products, softmaxes and outputs that no kernel computes."""
     served = {(c.operation, word) for c in backend.capabilities() for word in c.activations}
-    if model.arithmetic is Arithmetic.INTEGER and (INTEGER, CODES) not in served:
-        help = f"leave `arithmetic` out: it is float; or all by {_OR_SLOWLY}"
-        yield error("Q510", f"back end `{backend.name}` has no kernels for integers", help=help)
     for property, formats in model.roundings.items():
         for format in dict.fromkeys(formats.values()):
             if (property, activation_word(format)) not in served:

@@ -2,8 +2,8 @@
 
 Each operation has two overloads: `default`, which back ends implement for their devices, and
 `reference`, plain torch on any device, which the others are held to. `gru` is composed of `linear`
-where a back end has none of its own, and `integer_*` is the reference until it has. A `weight` is
-the u8 tensor that the back end's `repack` made.
+where a back end has none of its own. A `weight` is the u8 tensor that the back end's `repack` made,
+for `integer_*` too, which is the reference where a back end has none of its own.
 """
 
 from collections.abc import Callable

@@ -10,13 +10,13 @@ from qdsl.diagnostic.model import Diagnostic, QdslError
 from qdsl.fit import fit
 from qdsl.plan import unserved
 from qdsl.spec import Variant, check_spec
-from qdsl.target import Availability, Capability
+from qdsl.target import CODES, INTEGER, Availability, Capability
 
 Find = Callable[..., tuple[Diagnostic, ...]]
 
 
 class Bare:
-    """A back end whose kernels multiply int8 weights, and nothing else."""
+    """A back end whose kernels multiply int8 weights, and compute on integers."""
 
     name = "bare"
 
@@ -24,7 +24,11 @@ class Bare:
         return Availability(True)
 
     def capabilities(self) -> tuple[Capability, ...]:
-        return (Capability("int8", "linear", "integer", (8,), ("f32", "int8_token")),)
+        return (
+            Capability("int8", "linear", "integer", (8,), ("f32", "int8_token")),
+            Capability("codes", "integer_linear", "integer", (8,), (CODES,)),
+            Capability("codes", INTEGER, "integer", (), (CODES,)),
+        )
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 """Checks which operations layers ask of back ends, and what is said when one is missing."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 
@@ -9,6 +9,7 @@ from qdsl.fx import build, load
 from qdsl.fx.ops import backend
 from qdsl.fx.reference import BACKEND
 from qdsl.ir.format import F32, ActivationFormat
+from qdsl.ir.model import Arithmetic
 from qdsl.ir.need import needs
 from qdsl.layers.conv1d import Conv1d
 from qdsl.layers.embedding import Embedding
@@ -18,6 +19,7 @@ from qdsl.layers.lstm import LSTM
 from qdsl.plan import unserved
 from qdsl.target import Availability, activation_word
 
+INTEGER = Arithmetic.INTEGER
 MEMBERS = {
     "lin": Linear(8, 8),
     "conv": Conv1d(8, 8, 3),
@@ -83,6 +85,24 @@ def test_float_weights_cannot_round_their_activations(make):
     (finding,) = unserved(model(make, lambda path: F32, ["lin"]), BACKEND)
     assert finding.code == "Q510"
     assert "`lin`" in finding.message
+
+
+def test_integer_layers_need_kernels_of_integers(make):
+    integers = replace(model(make, lambda path: make.format("int8")), arithmetic=INTEGER)
+    found = [(n.storage.path, n.operation) for n in needs(integers)]
+    assert found == [
+        ("lin.weight", "integer_linear"),
+        ("conv.weight", "integer_conv"),
+        ("grouped.weight", "integer_conv"),
+        ("rnn.weight_ih", "integer_lstm"),
+        ("rnn.weight_hh", "integer_lstm"),
+        ("rnn.weight_hr", "integer_lstm"),
+        ("emb.weight", "integer_embedding"),
+    ]
+    assert not unserved(integers, BACKEND)
+    (finding,) = unserved(integers, Poor())
+    assert finding.code == "Q510"
+    assert "no kernels for `arithmetic = integer`" in finding.message
 
 
 @dataclass(frozen=True)

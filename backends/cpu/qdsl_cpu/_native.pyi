@@ -11,6 +11,10 @@ Description: TypeAlias = tuple[int, int, int, int, int, bool, bool, int, int, in
 Table: TypeAlias = tuple[int, int]  # address, size
 Strided: TypeAlias = tuple[int, Sequence[int], Sequence[int]]  # address, sizes, strides in elements
 Word: TypeAlias = tuple[int, int, int, int, int]  # activations, scale, zero, lowest, highest
+# Of bindings/integer_products.cc: address, bytes, outputs, in_features; mantissa, shift, groups
+Packed: TypeAlias = tuple[int, int, int, int]
+By: TypeAlias = tuple[int, int, int]
+Pair: TypeAlias = tuple[int, int]
 Integers: TypeAlias = tuple[int, int, int, int, int, int, int]  # `Given` of bindings/integer.cc
 
 def isa() -> str: ...
@@ -235,3 +239,71 @@ def gru_operation(
     [B, H]. weight_hh: packed [3H, H]. bias: float32 [3H], of the recurrent product. A step
     computes exactly what `linear` does for it.
     """
+
+def integer_linear(
+    x: int,
+    rows: int,
+    weight: Packed,
+    bias: int,
+    by: By,
+    y: int,
+    isa: str | None = None,
+    threads: int = 0,
+) -> None: ...
+def integer_conv(
+    x: int,
+    sizes: Sequence[int],
+    weight: Packed,
+    bias: int,
+    by: By,
+    y: int,
+    isa: str | None = None,
+    threads: int = 0,
+) -> None: ...
+def integer_einsum(
+    equation: str,
+    a: int,
+    sizes_a: Sequence[int],
+    strides_a: Sequence[int],
+    b: int,
+    sizes_b: Sequence[int],
+    strides_b: Sequence[int],
+    by: Pair,
+    y: int,
+    isa: str | None = None,
+    threads: int = 0,
+) -> None: ...
+def integer_embedding(ids: int, count: int, weight: Packed, by: By, y: int) -> None: ...
+def integer_lstm(
+    shape: Pair,
+    x: int,
+    y: int,
+    h: int,
+    c: int,
+    input: Packed,
+    recurrent: Packed,
+    projection: Packed | None,
+    bias: int,
+    by: By,
+    of_projection: By,
+    tables: Pair,
+    update: Pair,
+    argument: Pair,
+    isa: str | None = None,
+    threads: int = 0,
+) -> None: ...
+def integer_gru(
+    shape: Pair,
+    x: int,
+    y: int,
+    h: int,
+    input: Packed,
+    recurrent: Packed,
+    bias: int,
+    recurrent_bias: int,
+    by: By,
+    of_recurrent: By,
+    tables: Pair,
+    isa: str | None = None,
+    threads: int = 0,
+) -> None: ...

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from qdsl.ir.ranges import SIDES
-from qdsl.target import Availability, CanonicalWeight, Capability, Peak, Survey
+from qdsl.target import CODES, INTEGER, Availability, CanonicalWeight, Capability, Peak, Survey
 from qdsl_cpu.activations import STATIC
 
 if TYPE_CHECKING:
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from torch.library import Library
 
 _INTEGER = ("int8_token", "int8_tensor", *STATIC)
+_INTEGER_LAYERS = ("linear", "conv", "embedding", "lstm", "gru")
 _GRIDS = {"integer": (2, 3, 4, 5, 6, 7, 8), "ternary": (2,), "binary": (1,)}
 
 
@@ -41,6 +42,7 @@ class Processor:
             ("gru", _kernel("gru_f32"), ("f32", "int8_token", *STATIC)),
             ("embedding", "embedding_scalar", ("f32",)),
             ("dequantize", "dequantize_scalar", ("f32",)),
+            *((f"integer_{layer}", _kernel("integer"), (CODES,)) for layer in _INTEGER_LAYERS),
         )
         return (
             *(
@@ -48,10 +50,8 @@ class Processor:
                 for operation, kernel, activations in families
                 for grid, bits in _GRIDS.items()
             ),
-            *(
-                Capability(_value_kernel(value), value, "integer", (), _INTEGER)
-                for value in SIDES
-            ),
+            *(Capability(_value_kernel(value), value, "integer", (), _INTEGER) for value in SIDES),
+            Capability(_kernel("integer"), INTEGER, "integer", (), (CODES,)),
             # values of a codebook are no integers
             *(
                 Capability(kernel, operation, "codebook", (2, 3, 4), ("f32",))

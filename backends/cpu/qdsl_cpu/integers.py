@@ -141,12 +141,6 @@ OPERATIONS: Mapping[str, Operation] = {
 """By name behind `qdsl::integer_`. `from_truth` is torch's own product of int16."""
 
 
-def register(library: torch.library.Library) -> None:
-    """Makes these the implementations of the operations that `library` defines."""
-    for name, function in OPERATIONS.items():
-        library.impl(f"integer_{name}", function, "CPU")  # type: ignore[no-untyped-call]
-
-
 # ---- parts -------------------------------------------------------------------------------------
 
 _Pair = tuple[Tensor, Tensor]
@@ -154,7 +148,7 @@ _Constants = tuple[int, int, int, int, int, int, int]
 
 
 def _unary(name: str, x: Tensor, **constants: Any) -> Tensor:
-    x = _codes(x).contiguous()
+    x = codes(x).contiguous()
     y = torch.empty(x.shape, dtype=_INT16)
     given = _constants(**constants)
     _native.integer_unary(_UNARY[name], x.data_ptr(), x.numel(), given, y.data_ptr())
@@ -162,7 +156,7 @@ def _unary(name: str, x: Tensor, **constants: Any) -> Tensor:
 
 
 def _binary(name: str, a: Tensor, b: Tensor, **constants: Any) -> Tensor:
-    a, b = torch.broadcast_tensors(_codes(a), _codes(b))  # type: ignore[no-untyped-call]
+    a, b = torch.broadcast_tensors(codes(a), codes(b))  # type: ignore[no-untyped-call]
     y = torch.empty(a.shape, dtype=_INT16)
     first, second = (a.data_ptr(), a.stride()), (b.data_ptr(), b.stride())
     given = _constants(**constants)
@@ -171,7 +165,7 @@ def _binary(name: str, a: Tensor, b: Tensor, **constants: Any) -> Tensor:
 
 
 def _rows(name: str, x: Tensor, **constants: Any) -> Tensor:
-    x = _codes(x).contiguous()
+    x = codes(x).contiguous()
     y = torch.empty(x.shape, dtype=_INT16)
     n = x.shape[-1]
     rows, given = x.numel() // max(n, 1), _constants(**constants)
@@ -195,7 +189,7 @@ def _along(axis: int, name: str, x: Tensor, **constants: Any) -> Tensor:
 
 def _reduced(x: Tensor, axis: int, size: int, stride: int, **constants: Any) -> Tensor:
     """Sums times a number, or means, of windows of an axis, which is kept."""
-    x = _codes(x).contiguous()
+    x = codes(x).contiguous()
     axis %= x.dim()
     n = x.shape[axis]
     count = (n - size) // stride + 1
@@ -214,25 +208,27 @@ def _constants(
     number: int = 0,
 ) -> _Constants:
     return (
-        *_address(by),
-        *_address(argument),
+        *_addresses(by),
+        *_addresses(argument),
         0 if table is None else table.data_ptr(),
-        0 if offset is None else _whole(offset),
+        0 if offset is None else address(offset),
         number,
     )
 
 
-def _address(pair: _Pair | None) -> tuple[int, int]:
-    return (_whole(pair[0]), _whole(pair[1])) if pair else (0, 0)
+def _addresses(pair: _Pair | None) -> tuple[int, int]:
+    return (address(pair[0]), address(pair[1])) if pair else (0, 0)
 
 
-def _whole(constant: Tensor) -> int:
+def address(constant: Tensor) -> int:
+    """Of the data of an int32 tensor; ValueError for another."""
     if constant.dtype is not _INT32 or not constant.is_contiguous():
         raise ValueError("a constant is a contiguous int32 tensor")
     return constant.data_ptr()
 
 
-def _codes(x: Tensor) -> Tensor:
+def codes(x: Tensor) -> Tensor:
+    """The same tensor; ValueError where it is not int16."""
     if x.dtype is not _INT16:
         raise ValueError(f"codes are int16, not {x.dtype}")
     return x

@@ -7,7 +7,7 @@ add to a call is as long as a small product. What they compute is said where the
 
 import torch
 
-from qdsl_cpu import _native, integers
+from qdsl_cpu import _native, integer_products, integers
 
 _native.exchange_with(torch.Tensor)
 
@@ -34,4 +34,5 @@ def register(library: torch.library.Library) -> None:
     """Makes these the implementations of the operations that `library` defines."""
     for name, function in OPERATIONS.items():
         library.impl(name, function, "CPU")  # type: ignore[no-untyped-call]
-    integers.register(library)
+    for name, function in {**integers.OPERATIONS, **integer_products.OPERATIONS}.items():
+        library.impl(f"integer_{name}", function, "CPU")  # type: ignore[no-untyped-call]

@@ -22,17 +22,21 @@ def _results(program: Program, inputs: Mapping[str, tuple[Tensor, ...]]) -> list
 def test_packed_equals_trained(variant: str, trained: Train, tmp_path: Path) -> None:
     _, quantized, inputs, size = trained(variant)
     assert quantized.pack(tmp_path / "packed") == size
-    packed = load(tmp_path / "packed", "reference")
     with torch.no_grad():
-        pairs = zip(_results(quantized.eval(), inputs), _results(packed, inputs), strict=True)
-    for number, (expected, found) in enumerate(pairs):
-        assert torch.equal(expected, found), f"result {number}"
+        expected = _results(quantized.eval(), inputs)
+    for backend in ("reference", "cpu"):
+        packed = load(tmp_path / "packed", backend)
+        with torch.no_grad():
+            pairs = zip(expected, _results(packed, inputs), strict=True)
+        for number, (wanted, found) in enumerate(pairs):
+            assert torch.equal(wanted, found), f"{backend}: result {number}"
 
 
-def test_verify_compares_every_operation(trained: Train, tmp_path: Path) -> None:
+@pytest.mark.parametrize("backend", ["reference", "cpu"])
+def test_verify_compares_every_operation(backend: str, trained: Train, tmp_path: Path) -> None:
     _, quantized, inputs, _ = trained("attention")
     quantized.eval().pack(tmp_path / "packed")
-    report = verify(quantized, tmp_path / "packed", inputs.items(), "reference")
+    report = verify(quantized, tmp_path / "packed", inputs.items(), backend)
     assert report.ok, str(report)
     assert len(report.layers) > 20
     assert {r.bound for r in report.layers} == {0}

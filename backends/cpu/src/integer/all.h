@@ -2,6 +2,8 @@
 #pragma once
 
 #include "integer/elementwise.h"
+#include "integer/gates.h"
+#include "integer/parts.h"
 #include "integer/rows.h"
 
 namespace qdsl {
@@ -13,6 +15,14 @@ inline constexpr IntegerKernels kIntegers{
     .rows = {softmax, softmax_polynomial, layer_norm, scale_and_shift},
     .from_integers = from_integers,
     .reduce = reduce,
+    .narrow = narrow_codes,
+    .sum = sum_codes,
+    .add_products = add_products,
+    .round_off = round_off,
+    .multiply_add = multiply_add,
+    .scale_sums = scale_sums,
+    .lstm = lstm_step,
+    .gru = gru_step,
 };
 
 }  // namespace

@@ -45,6 +45,51 @@ struct Windows {
 using ReduceKernel = void (*)(const int16_t* x, int64_t outer, const Windows&, const Constants&,
                               int16_t* y);
 
+// ---- products -----------------------------------------------------------------------------------
+
+// int8 codes of int16 ones.
+using NarrowKernel = void (*)(const int16_t* x, int64_t count, int8_t* codes);
+
+using SumKernel = int32_t (*)(const int8_t* codes, int64_t count);
+
+// totals[i] += sums[i] * mantissa[i]
+using AddKernel = void (*)(const int32_t* sums, const int32_t* mantissa, int64_t count,
+                           int64_t* totals);
+
+// y[i] = round(totals[i] / 2^shift[i])
+using RoundOffKernel = void (*)(const int64_t* totals, const int32_t* shift, int64_t count,
+                                int16_t* y);
+
+// sums[i] += x[i] * w[i]
+using MultiplyAddKernel = void (*)(const int16_t* x, const int16_t* w, int64_t count,
+                                   int32_t* sums);
+
+// y[i] = round((sums[i] + term) * by)
+using ScaleSumsKernel = void (*)(const int32_t* sums, int32_t term, int64_t count,
+                                 const Multiplier& by, int16_t* y);
+
+// ---- recurrent layers ---------------------------------------------------------------------------
+
+// Functions of gates, whose arguments have scale 8/127: tables, or where they are null polynomials.
+struct GateFunctions {
+  const uint8_t* sigmoid = nullptr;
+  const uint8_t* tanh = nullptr;
+  Multiplier polynomial{};  // takes an argument to 20 fraction bits
+};
+
+struct CellConstants {
+  Multiplier update;    // of f c and of i g, with one shift
+  Multiplier argument;  // of c as the argument of a gate
+};
+
+// gates [4 * hidden] in the order i, f, g, o; c [hidden] is updated, h [hidden] written.
+using IntegerLstmKernel = void (*)(const int16_t* gates, int64_t hidden, const GateFunctions&,
+                                   const CellConstants&, int16_t* c, int16_t* h);
+
+// Products of the input and of h [3 * hidden] in the order r, z, n; h [hidden] is updated.
+using IntegerGruKernel = void (*)(const int16_t* given, const int16_t* recurrent, int64_t hidden,
+                                  const GateFunctions&, int16_t* h);
+
 enum class Unary { requantize, table, sigmoid, tanh, silu, gelu };
 enum class Binary { add, multiply, divide, glu, glu_polynomial };
 enum class Rows { softmax, softmax_polynomial, layer_norm, scale_and_shift };
@@ -55,6 +100,14 @@ struct IntegerKernels {
   RowsKernel rows[4];
   ConvertKernel from_integers;
   ReduceKernel reduce;
+  NarrowKernel narrow;
+  SumKernel sum;
+  AddKernel add_products;
+  RoundOffKernel round_off;
+  MultiplyAddKernel multiply_add;
+  ScaleSumsKernel scale_sums;
+  IntegerLstmKernel lstm;
+  IntegerGruKernel gru;
 };
 
 // A kernel file holds one of these.

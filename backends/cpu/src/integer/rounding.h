@@ -44,13 +44,14 @@ QDSL_INLINE uint64_t rounded(uint64_t x) {
   return (x + ((uint64_t{1} << (kBy - 1)) - 1) + ((x >> kBy) & 1)) >> kBy;
 }
 
-// The same for |x| < 2^60, of loops in which `by` varies: vectors have no 1 << by. What is shifted
-// out leaves a mark behind two bits of a fraction.
+// The same for any x, of loops in which `by` varies: vectors have no 1 << by. The fraction is moved
+// to the top, where half is the bit of the sign.
 QDSL_INLINE int64_t shifted(int64_t x, int64_t by) {
-  const int64_t quarters = x << 2;
-  const int64_t lost = (quarters << (63 - by)) << 1;
-  const int64_t found = (quarters >> by) | (lost != 0);
-  return (found + 1 + ((found >> 2) & 1)) >> 2;
+  constexpr uint64_t kHalf = uint64_t{1} << 63;
+  const int64_t floor = x >> by;
+  const uint64_t fraction = (static_cast<uint64_t>(x) << (63 - by)) << 1;
+  const uint64_t odd = static_cast<uint64_t>(floor & 1);
+  return floor + (static_cast<int64_t>((fraction + odd) ^ kHalf) > 0);
 }
 
 // mantissa / 2^shift.

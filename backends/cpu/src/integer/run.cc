@@ -24,7 +24,7 @@ void drop(Sizes& sizes, size_t axis) { sizes.erase(sizes.begin() + static_cast<i
 // Two operands over one shape with as few axes as they allow, at least one.
 struct Walk {
   Sizes shape;
-  Strided a, b;
+  Repeated a, b;
 
   void simplify() {
     for (size_t axis = shape.size(); axis-- > 0;)
@@ -62,7 +62,7 @@ void unary(Unary kind, const int16_t* x, int64_t count, const Constants& c, int1
         [&](int64_t first, int64_t last) { kernel(x + first, last - first, c, y + first); });
 }
 
-void binary(Binary kind, Sizes shape, Strided a, Strided b, const Constants& c, int16_t* y,
+void binary(Binary kind, Sizes shape, Repeated a, Repeated b, const Constants& c, int16_t* y,
             Running running) {
   if (a.strides.size() != shape.size() || b.strides.size() != shape.size())
     throw std::invalid_argument("an operand has a stride for each axis");

@@ -10,7 +10,7 @@
 namespace qdsl {
 
 // A tensor of codes that is read with strides, in elements; 0 repeats.
-struct Strided {
+struct Repeated {
   const int16_t* data;
   std::vector<int64_t> strides;
 };
@@ -23,7 +23,7 @@ struct Running {
 void unary(Unary, const int16_t* x, int64_t count, const Constants&, int16_t* y, Running);
 
 // y is contiguous and of `shape`; std::invalid_argument where the strides are not as many.
-void binary(Binary, std::vector<int64_t> shape, Strided a, Strided b, const Constants&,
+void binary(Binary, std::vector<int64_t> shape, Repeated a, Repeated b, const Constants&,
             int16_t* y, Running);
 
 void on_rows(Rows, const int16_t* x, int64_t rows, int64_t n, const Constants&, int16_t* y,
