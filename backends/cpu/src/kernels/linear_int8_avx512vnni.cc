@@ -35,39 +35,81 @@ QDSL_INLINE __m512i four_activations(const int8_t* x) {
   return _mm512_set1_epi32(four);
 }
 
-// Few rows have more than one set of sums: each waits for the one before it.
-template <int Rows>
-inline constexpr int kSets = Rows == 1 ? 2 : 1;
+// What the next block holds, fetched while this one is multiplied: `lines` a step.
+struct Ahead {
+  const uint8_t* at;
+  int64_t lines;
+
+  QDSL_INLINE void fetch() {
+    for (int64_t i = 0; i < lines; ++i, at += kVector) _mm_prefetch(at, _MM_HINT_T1);
+  }
+};
 
 // sums += the products of a group. Inlined, so that they stay in registers.
 template <int Bits, int Rows, int Panels>
 QDSL_INLINE void accumulate(const uint8_t* codes, const int8_t* x, int64_t stride, int64_t steps,
-                            __m512i (&sums)[Rows][Panels]) {
-  __m512i second[Rows][Panels];
-  if constexpr (kSets<Rows> == 2)
-    each<Rows, Panels>([&](int r, int p) QDSL_LAMBDA { second[r][p] = _mm512_setzero_si512(); });
+                            Ahead& ahead, __m512i (&sums)[Rows][Panels]) {
   for (int64_t step = 0; step < steps; ++step) {
+    ahead.fetch();
 #pragma GCC unroll 8
     for (int q = 0; q < kQuads; ++q) {
-      auto& to = kSets<Rows> == 2 && q % 2 ? second : sums;
       __m512i u[Panels];
       each<Panels>([&](int p) QDSL_LAMBDA { u[p] = unpack<Bits, Panels>(codes, q, p); });
       each<Rows>([&](int r) QDSL_LAMBDA {
         const __m512i four = four_activations(x + r * stride + 4 * q);
-        each<Panels>([&](int p) QDSL_LAMBDA { to[r][p] = _mm512_dpbusd_epi32(to[r][p], u[p], four); });
+        each<Panels>([&](int p) QDSL_LAMBDA {
+          sums[r][p] = _mm512_dpbusd_epi32(sums[r][p], u[p], four);
+        });
       });
     }
     codes += Panels * Bits * kVector;
     x += kStep;
   }
-  if constexpr (kSets<Rows> == 2)
-    each<Rows, Panels>([&](int r, int p) QDSL_LAMBDA { sums[r][p] = _mm512_add_epi32(sums[r][p], second[r][p]); });
+}
+
+// The same for one row, whose unpacking nothing hides: fields of a byte are multiplied where they
+// are, each place with sums of its own that are shifted at the end. One row's sums also wait less
+// for each other that way. Groups up to kLongestInPlace do not leave 32 bits.
+inline constexpr int64_t kLongestInPlace = 1 << 17;
+
+template <int Bits, int Panels>
+QDSL_INLINE void accumulate_in_place(const uint8_t* codes, const int8_t* x, int64_t steps,
+                                     __m512i (&sums)[1][Panels]) {
+  constexpr int kPerByte = 8 / Bits, kPlaces = Bits == 1 ? 4 : Bits == 8 ? 2 : kPerByte;
+  __m512i places[kPlaces][Panels];
+  each<kPlaces, Panels>([&](int f, int p) QDSL_LAMBDA { places[f][p] = _mm512_setzero_si512(); });
+  for (int64_t step = 0; step < steps; ++step) {
+#pragma GCC unroll 8
+    for (int q = 0; q < kQuads; ++q) {
+      const int place = q % kPlaces;
+      const __m512i four = four_activations(x + 4 * q);
+      const __m512i mask = _mm512_set1_epi8(static_cast<char>(((1 << Bits) - 1) << place * Bits));
+      each<Panels>([&](int p) QDSL_LAMBDA {
+        __m512i u = _mm512_loadu_si512(codes + (q / kPerByte * Panels + p) * kVector);
+        if (q % kPerByte >= kPlaces) u = _mm512_srli_epi16(u, 4);
+        if (Bits < 8) u = _mm512_and_si512(u, mask);
+        places[place][p] = _mm512_dpbusd_epi32(places[place][p], u, four);
+      });
+    }
+    codes += Panels * Bits * kVector;
+    x += kStep;
+  }
+  each<Panels>([&](int p) QDSL_LAMBDA {
+    __m512i sum = places[0][p];
+    each<kPlaces - 1>([&](int f) QDSL_LAMBDA {
+      const int shift = Bits == 8 ? 0 : (f + 1) * Bits;
+      sum = _mm512_add_epi32(sum, _mm512_srai_epi32(places[f + 1][p], shift));
+    });
+    if (Bits == 1) sum = _mm512_add_epi32(sum, sum);  // codes of 1 bit read as 0 or 2
+    sums[0][p] = _mm512_add_epi32(sums[0][p], sum);
+  });
 }
 
 // Some groups of a block, decoded to bytes or, with null, as they are.
 struct Part {
   int64_t first, last;
   const uint8_t* decoded;
+  Ahead ahead = {nullptr, 0};
 };
 
 // Sums of codes, [groups, 64]: what an offset of the activations multiplies. Centres are not in it:
@@ -75,19 +117,20 @@ struct Part {
 template <int Bits, int Panels>
 void sum_codes(const Weight& w, const Tokens& t, int64_t block, const Part& part, int32_t* to) {
   const uint8_t* at = part.decoded;
+  Ahead none{nullptr, 0};
   for (int64_t g = part.first; g < part.last; ++g) {
     const int64_t steps = w.steps_of(g);
     __m512i sums[1][Panels];
     for (int p = 0; p < Panels; ++p) sums[0][p] = _mm512_setzero_si512();
     accumulate<Bits, 1, Panels>(part.decoded ? at : w.codes(block, g),
-                                t.ones + g * w.group_steps * kStep, 0, steps, sums);
+                                t.ones + g * w.group_steps * kStep, 0, steps, none, sums);
     for (int p = 0; p < Panels; ++p)
       _mm512_storeu_si512(to + g * kBlock + p * kLanes, sums[0][p]);
     at += Panels * steps * kQuads * kVector;
   }
 }
 
-template <int Bits, int Rows, int Panels, bool Floats>
+template <int Bits, int Rows, int Panels, bool Floats, bool InPlace = false>
 void tile(const Weight& w, const Tokens& t, int64_t row, int64_t block, const Part& part,
           const Output& out, const Workspace& work) {
   __m512 totals[Rows][Panels];
@@ -99,6 +142,7 @@ void tile(const Weight& w, const Tokens& t, int64_t row, int64_t block, const Pa
   const int8_t* x = t.codes + row * t.stride + part.first * w.group_steps * kStep;
   const uint8_t* segment = w.codes(block, part.first);
   const uint8_t* decoded = part.decoded;
+  Ahead ahead = part.ahead;
 
   for (int64_t g = part.first; g < part.last; ++g) {
     const int64_t steps = w.steps_of(g);
@@ -113,7 +157,9 @@ void tile(const Weight& w, const Tokens& t, int64_t row, int64_t block, const Pa
       each<Rows, Panels>([&](int r, int p) QDSL_LAMBDA {
         sums[r][p] = moved(sums[r][p], t.offset, work.code_sums, g, p);
       });
-    accumulate<Bits, Rows, Panels>(decoded ? decoded : segment, x, t.stride, steps, sums);
+    const uint8_t* codes = decoded ? decoded : segment;
+    if constexpr (Rows == 1 && InPlace) accumulate_in_place<Bits, Panels>(codes, x, steps, sums);
+    else accumulate<Bits, Rows, Panels>(codes, x, t.stride, steps, ahead, sums);
     if constexpr (!Floats) {
       each<Rows, Panels>([&](int r, int p) QDSL_LAMBDA {
         store_sums(w, out, row + r, g, block, p, sums[r][p]);
@@ -152,19 +198,23 @@ void tile(const Weight& w, const Tokens& t, int64_t row, int64_t block, const Pa
 
 // As many rows at a time as are left, of Rows and then of each of Fewer.
 template <int Bits, int Panels, bool Floats, int Rows, int... Fewer>
-void all_rows(const Weight& w, const Tokens& t, int64_t row, int64_t block, const Part& part,
+void all_rows(const Weight& w, const Tokens& t, int64_t row, int64_t block, Part& part,
               const Output& out, const Workspace& work) {
-  for (; row + Rows <= t.rows; row += Rows)
+  for (; row + Rows <= t.rows; row += Rows) {
     tile<Bits, Rows, Panels, Floats>(w, t, row, block, part, out, work);
+    part.ahead.at += part.ahead.lines * kVector * w.steps;
+  }
   if constexpr (sizeof...(Fewer) > 0)
     all_rows<Bits, Panels, Floats, Fewer...>(w, t, row, block, part, out, work);
 }
 
 template <int Bits, int Panels>
-void all_of(const Weight& w, const Tokens& t, int64_t block, const Part& part, const Output& out,
+void all_of(const Weight& w, const Tokens& t, int64_t block, Part part, const Output& out,
             const Workspace& work) {
   if (t.offset) sum_codes<Bits, Panels>(w, t, block, part, work.code_sums);
   if (out.sums) return all_rows<Bits, Panels, false, 4, 1>(w, t, 0, block, part, out, work);
+  if (t.rows == 1 && w.full_group <= kLongestInPlace)
+    return tile<Bits, 1, Panels, true, true>(w, t, 0, block, part, out, work);
   all_rows<Bits, Panels, true, 4, 3, 2, 1>(w, t, 0, block, part, out, work);
 }
 
@@ -189,7 +239,11 @@ void decoded_block(const Weight& w, const Tokens& t, int64_t block, const Output
 template <int Panels>
 void one_block(const Weight& w, const Tokens& t, int64_t block, const Output& out,
                const Workspace& work) {
-  const Part whole{0, w.groups, nullptr};
+  Part whole{0, w.groups, nullptr};
+  if (t.rows > 4) {
+    const int64_t tiles = t.rows / 4, lines = w.vectors * Panels;
+    whole.ahead = {w.codes(block + 1, 0), (lines + tiles - 1) / tiles};
+  }
   // without any groups, which takes no codes, any kernel does
   switch (!w.groups ? 8 : w.period || w.half ? 0 : w.bits) {
     case 1: return all_of<1, Panels>(w, t, block, whole, out, work);
