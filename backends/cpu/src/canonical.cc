@@ -58,11 +58,13 @@ int64_t kept_per_row(const Canonical& c) {
 Layout packed_layout(const Canonical& c) {
   check(c);
   const int bits = with_nothing(c) ? 2 : c.bits;
-  const bool masks = compressed(bits, c.kept, c.period);
-  return {.outputs = c.outputs, .in_features = c.in_features, .group = c.group, .bits = bits,
-          .centre = centre_of(c), .kept = masks ? static_cast<int32_t>(c.kept) : 0,
-          .period = masks ? static_cast<int32_t>(c.period) : 0, .zero = c.zero, .scale = c.scale,
-          .shift = c.shift, .half = c.half, .codebook = c.kind == Kind::codebook};
+  Layout to{.outputs = c.outputs, .in_features = c.in_features, .group = c.group, .bits = bits,
+            .centre = centre_of(c), .kept = 0, .period = 0, .zero = c.zero, .scale = c.scale,
+            .shift = c.shift, .half = c.half, .codebook = c.kind == Kind::codebook};
+  if (!compressed(to, c.kept, c.period)) return to;
+  to.kept = static_cast<int32_t>(c.kept);
+  to.period = static_cast<int32_t>(c.period);
+  return to;
 }
 
 void check_tables(const Canonical& c, const Shape& s) {

@@ -7,6 +7,7 @@
 #include <array>
 #include <stdexcept>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace qdsl {
@@ -49,12 +50,10 @@ class Packer {
       uint8_t* segment = to_ + s_.segment_at(block, g);
       std::memset(segment, 0, s_.code_bytes(block, g));
       apart_ = s_.panels_of(block) * kVector;
-      for (int64_t step = 0; step < s_.steps_of(g); ++step, segment += s_.vectors * apart_) {
-        for (int panel = 0; panel < s_.panels_of(block); ++panel) {
-          uint8_t* to = segment + panel * kVector;
-          if (s_.period) write_masked(block, g, step, panel, to);
-          else write_dense(block, g, step, panel, to);
-        }
+      for (int64_t step = 0; step < s_.steps_of(g) / s_.spread; ++step) {
+        for (int64_t lane = 0; lane < s_.panels_of(block) * kLanes; ++lane)
+          write_step(block, lane, g, step, segment + lane / kLanes * kVector + lane % kLanes * 4);
+        segment += s_.vectors * apart_;
       }
       write_entries(block, g, segment);
     }
@@ -105,61 +104,50 @@ class Packer {
     for (int64_t i = 0; i < left; ++i) bad_ |= (bytes >> 8 * i & 0xff) == 0;
   }
 
-  void write_dense(int64_t block, int64_t g, int64_t step, int panel, uint8_t* to) {
-    for (int64_t lane = 0; lane < kLanes; ++lane) {
-      std::array<uint32_t, 8> words{};
-      for (int64_t q = 0; q < kQuads; ++q) {
-        const uint32_t codes = quad(block, panel * kLanes + lane, g, step * kStep + 4 * q);
-        for_fields(s_.bits, [&](Field field, int vector) {
-          const uint32_t ones = 0x01010101u * ((1u << field.bits) - 1);
-          const int per_byte = 8 / field.bits;
-          const int shift = static_cast<int>(q) % per_byte * field.bits;
-          words[vector + q / per_byte] |= (codes >> field.low & ones) << shift;
-        });
-      }
-      for (int vector = 0; vector < s_.bits; ++vector)
-        std::memcpy(to + vector * apart_ + 4 * lane, &words[vector], 4);
+  // Kept codes 4 * q to 4 * q + 3 of a group, a byte each, and where they were in their fours.
+  std::pair<uint32_t, uint32_t> kept_quad(int64_t block, int64_t lane, int64_t g, int64_t q) const {
+    uint32_t codes = 0, places = 0;
+    for (int i = 0; i < 4; ++i) {
+      const int64_t four = (4 * q + i) / s_.kept * 4;
+      const int64_t nth = (4 * q + i) % s_.kept;
+      const int64_t place = place_of(block, lane, g, four, nth);
+      places |= static_cast<uint32_t>(place) << 8 * i;
+      const int64_t k = g * s_.full_group + four + place;
+      if (lane < outputs_of(block) && four + place < s_.group_size(g))
+        codes |= uint32_t{codes_[lane * c_.in_features + k]} << 8 * i;
     }
+    return {codes, places};
   }
 
-  // Whether a position counts as kept: beyond the group so many do that each period has its share.
-  uint32_t mask(int64_t block, int64_t lane, int64_t g, int64_t k) const {
-    uint32_t bits = 0;
-    for (int64_t j = 0; j < 4; ++j) bits |= static_cast<uint32_t>(keeps(block, lane, g, k + j)) << j;
-    return bits;
+  // Where the nth kept code of a four is; 3 if there is none, which padding is then.
+  int64_t place_of(int64_t block, int64_t lane, int64_t g, int64_t four, int64_t nth) const {
+    if (lane >= outputs_of(block)) return 3;
+    const uint8_t* kept = kept_.data() + lane * c_.in_features + g * s_.full_group;
+    for (int64_t place = 0; place < 4 && four + place < s_.group_size(g); ++place)
+      if (kept[four + place] && nth-- == 0) return place;
+    return 3;
   }
 
-  bool keeps(int64_t block, int64_t lane, int64_t g, int64_t k) const {
-    const int64_t size = lane < outputs_of(block) ? s_.group_size(g) : 0;
-    const int64_t first = g * s_.full_group;
-    const uint8_t* kept = kept_.data() + lane * c_.in_features + first;
-    if (k < size) return kept[k];
-    const int64_t start = k / s_.period * s_.period;
-    int64_t before = 0;
-    for (int64_t i = start; i < k; ++i) before += i < size ? kept[i] : 1;
-    return before < s_.kept;
-  }
-
-  void write_masked(int64_t block, int64_t g, int64_t step, int panel, uint8_t* to) {
-    uint8_t* kept = to + apart_;
-    const int field = s_.bits <= 4 ? 4 : 8;
-    int64_t count = 0;
-    for (int64_t q = 0; q < kQuads; ++q) {
-      uint64_t masks = 0;
-      for (int64_t lane = 0; lane < kLanes; ++lane) {
-        const int64_t k = step * kStep + 4 * q;
-        const uint64_t bits = mask(block, panel * kLanes + lane, g, k);
-        const uint32_t codes = quad(block, panel * kLanes + lane, g, k);
-        masks |= bits << 4 * lane;
-        for (int j = 0; j < 4; ++j) {
-          if (!(bits >> j & 1)) continue;
-          const int64_t vector = count * field / (8 * kVector);
-          kept[vector * apart_ + count % kVector] |= (codes >> 8 * j & 0xff) << (field == 8 ? 0 : count % 128 / 64 * 4);
-          ++count;
-        }
+  // Codes of one output in a step, at its place in the vectors of a panel.
+  void write_step(int64_t block, int64_t lane, int64_t g, int64_t step, uint8_t* to) {
+    std::array<uint32_t, 10> words{};
+    for (int q = 0; q < kQuads; ++q) {
+      uint32_t codes = 0;
+      if (s_.period) {
+        const auto [kept, places] = kept_quad(block, lane, g, step * kQuads + q);
+        codes = kept;
+        words[s_.bits + q / 4] |= places << q % 4 * 2;
+      } else {
+        codes = quad(block, lane, g, step * kStep + 4 * q);
       }
-      std::memcpy(to + 8 * q, &masks, 8);
+      for_fields(s_.bits, [&](Field field, int vector) {
+        const uint32_t ones = 0x01010101u * ((1u << field.bits) - 1);
+        const int per_byte = 8 / field.bits;
+        words[vector + q / per_byte] |= (codes >> field.low & ones) << q % per_byte * field.bits;
+      });
     }
+    for (int vector = 0; vector < s_.vectors; ++vector)
+      std::memcpy(to + vector * apart_, &words[vector], 4);
   }
 
   void write_entries(int64_t block, int64_t g, uint8_t* to) {

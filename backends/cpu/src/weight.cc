@@ -15,11 +15,10 @@ int64_t divide_up(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 [[noreturn]] void refuse(const char* what) { throw std::invalid_argument(what); }
 
-int field_of(int bits) { return bits <= 4 ? 4 : 8; }
-
-int64_t vectors_of(const Layout& l) {
-  if (!l.period) return l.bits;
-  return 1 + kLanes * kStep * l.kept / l.period * field_of(l.bits) / (8 * kVector);
+// Vectors of 64 codes for positions of one group, padded to whole steps of codes.
+int64_t group_vectors(int64_t positions, int bits, int64_t spread) {
+  const int64_t step = kStep * spread;
+  return (positions + step - 1) / step * (spread == 1 ? bits : bits + 2);
 }
 
 // Largest |u - centre| that a group can hold.
@@ -41,18 +40,16 @@ void check(const Layout& l) {
   if (l.half > 1 || l.codebook > 1) refuse("unknown flags in a packed weight");
   if (l.codebook && (l.bits > 4 || l.zero != Zero::none))
     refuse("a packed codebook has up to 16 values and no zero point");
-  if (!l.period && l.kept) refuse("unknown sparsity in a packed weight");
-  if (l.period && !compressed(l.bits, l.kept, l.period))
+  if ((l.period || l.kept) && !compressed(l, l.kept, l.period))
     refuse("unknown sparsity in a packed weight");
 }
 
 }  // namespace
 
-bool compressed(int bits, int64_t kept, int64_t period) {
-  if (period < 2 || kStep % period || kept < 1 || kept >= period) return false;
-  const int64_t field = field_of(bits), kept_bits = kLanes * kStep * kept / period * field;
-  const bool smaller = field * kept + period < bits * period;
-  return smaller && kept_bits % (8 * kVector) == 0;
+bool compressed(const Layout& l, int64_t kept, int64_t period) {
+  if (period != 4 || kept < 1 || kept > 2) return false;
+  const int64_t positions = l.group ? std::min(l.group, l.in_features) : l.in_features;
+  return group_vectors(positions, l.bits, 4 / kept) < group_vectors(positions, l.bits, 1);
 }
 
 Shape shape_of(const Layout& layout) {
@@ -63,15 +60,16 @@ Shape shape_of(const Layout& layout) {
   s.blocks = divide_up(s.panels, kPanels);
   s.groups = s.group ? divide_up(s.in_features, s.group) : 1;
   s.full_group = s.groups > 1 ? s.group : s.in_features;
-  s.group_steps = divide_up(s.full_group, kStep);
-  s.last_steps = s.groups ? divide_up(s.group_size(s.groups - 1), kStep) : 0;
+  s.spread = s.kept ? s.period / s.kept : 1;
+  s.group_steps = divide_up(s.full_group, kStep * s.spread) * s.spread;
+  if (s.groups) s.last_steps = divide_up(s.group_size(s.groups - 1), kStep * s.spread) * s.spread;
   s.steps = s.groups ? (s.groups - 1) * s.group_steps + s.last_steps : 0;
-  s.vectors = vectors_of(layout);
+  s.vectors = s.kept ? s.bits + 2 : s.bits;
 
   const int64_t zero = s.zero == Zero::integer ? 1 : bytes_of(s.shift);
   s.entry_bytes = kBlock * (bytes_of(s.scale) + (s.zero == Zero::none ? 0 : zero));
-  s.block_bytes = kPanels * s.steps * s.vectors * kVector + s.groups * s.entry_bytes;
-  s.bytes = int64_t{sizeof(Header)} + s.panels * s.steps * s.vectors * kVector +
+  s.block_bytes = kPanels * (s.steps / s.spread) * s.vectors * kVector + s.groups * s.entry_bytes;
+  s.bytes = int64_t{sizeof(Header)} + s.panels * (s.steps / s.spread) * s.vectors * kVector +
             s.blocks * s.groups * s.entry_bytes;
   return s;
 }

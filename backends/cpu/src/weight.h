@@ -21,11 +21,11 @@
 // f being its place in the byte, low bits first: the operand order of a four-way byte dot product.
 // Codes of 3 bits are a field of 2, then one of 1; of 5, 6 and 7 bits one of 4, then 2, then 1.
 //
-// Sparse: the first vector is 8 masks of 64 bits, one per quad, bit 4 * output + j set where a code
-// is kept; the others are the kept codes in the order of the masks' bits, in fields of 4 bits (of
-// codes up to 4) or 8: code i in byte i % 64 of vector 1 + i / 128 at bit i % 128 / 64 * 4, or of
-// vector 1 + i / 64. A pruned position reads as the centre. Only what gets smaller by it is stored
-// so, see `compressed`.
+// Sparse, kept:4 with 1 or 2 kept: the codes that are kept, as if a row had no others, so that a step
+// of codes comes from 2 or 4 steps of positions; and after its vectors two more with fields of 2
+// bits in the order of codes of 2 bits: where in its four a code was. A pruned position reads as the
+// centre. In the four that a row ends in, codes that are missing are 0 at position 3. Only what gets
+// smaller by it is stored so, see `compressed`; other patterns are stored dense.
 #pragma once
 
 #include <cstddef>
@@ -57,7 +57,7 @@ struct Layout {
   int64_t group;          // positions that share a scale; 0: the whole row
   int32_t bits;           // of a code
   int32_t centre;         // of all codes as they read, unless zeros are integers
-  int32_t kept, period;   // of a sparsity that is stored compressed; period 0: dense
+  int32_t kept, period;   // of a sparsity that is stored so; 0: dense
   Zero zero;
   Float scale, shift;     // types of the scales and of floating zeros
   uint8_t half;           // 1: levels between the integers
@@ -76,8 +76,8 @@ struct Header {
 };
 static_assert(sizeof(Header) == 256 && offsetof(Header, codebook) == 128);
 
-// Whether codes that are kept:period get smaller by masks, and fit whole vectors.
-bool compressed(int bits, int64_t kept, int64_t period);
+// Whether codes that are kept:period get smaller by indices, whole steps of a group included.
+bool compressed(const Layout& layout, int64_t kept, int64_t period);
 
 // What follows from a layout.
 struct Shape : Layout {
@@ -86,7 +86,8 @@ struct Shape : Layout {
   int64_t full_group;               // positions in a full one
   int64_t group_steps, last_steps;  // steps of a full group, of the last one
   int64_t steps;                    // of a whole row
-  int64_t vectors;                  // of a step and a panel
+  int64_t spread;                   // steps of positions that a step of codes comes from
+  int64_t vectors;                  // of a step of codes and a panel
   int64_t entry_bytes;              // scales and zeros of a segment
   int64_t block_bytes;              // of a full block
   int64_t bytes;                    // of the buffer
@@ -103,14 +104,15 @@ struct Shape : Layout {
   }
   // Where the segment of a group begins in the buffer.
   QDSL_INLINE int64_t segment_at(int64_t block, int64_t g) const {
-    const int64_t group_bytes = group_steps * step_bytes(block) + entry_bytes;
+    const int64_t group_bytes = group_steps / spread * step_bytes(block) + entry_bytes;
     return int64_t{sizeof(Header)} + block * block_bytes + g * group_bytes;
   }
+  // Of a step of codes.
   QDSL_INLINE int64_t step_bytes(int64_t block) const {
     return vectors * panels_of(block) * kVector;
   }
   QDSL_INLINE int64_t code_bytes(int64_t block, int64_t g) const {
-    return steps_of(g) * step_bytes(block);
+    return steps_of(g) / spread * step_bytes(block);
   }
 };
 

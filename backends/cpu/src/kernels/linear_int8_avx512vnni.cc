@@ -146,7 +146,7 @@ void tile(const Weight& w, const Tokens& t, int64_t row, int64_t block, const Pa
 
   for (int64_t g = part.first; g < part.last; ++g) {
     const int64_t steps = w.steps_of(g);
-    const uint8_t* scales = segment + Panels * steps * w.vectors * kVector;
+    const uint8_t* scales = segment + Panels * (steps / w.spread) * w.vectors * kVector;
     const uint8_t* zeros = scales + kBlock * bytes_of(w.scale);
     const int32_t* activations = t.sums + row * w.groups + g;  // of row r at r * groups
     __m512i sums[Rows][Panels];
@@ -241,7 +241,7 @@ void one_block(const Weight& w, const Tokens& t, int64_t block, const Output& ou
                const Workspace& work) {
   Part whole{0, w.groups, nullptr};
   if (t.rows > 4) {
-    const int64_t tiles = t.rows / 4, lines = w.vectors * Panels;
+    const int64_t tiles = t.rows / 4, lines = w.vectors * Panels;  // of a step
     whole.ahead = {w.codes(block + 1, 0), (lines + tiles - 1) / tiles};
   }
   // without any groups, which takes no codes, any kernel does

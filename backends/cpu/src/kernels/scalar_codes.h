@@ -62,29 +62,25 @@ inline int dense_code(const Weight& w, const uint8_t* step, int64_t apart, int64
   return code;
 }
 
-// Codes of one output of a panel in a step, as they read; its vectors are `apart` bytes from each
-// other.
+// A code as it reads.
+inline uint8_t reading(const Weight& w, int v) {
+  return static_cast<uint8_t>(w.bits == 1 ? 2 * v : w.half ? 2 * v + 1 : v);
+}
+
+// Codes of one output of a panel in a step of codes, for its spread * 32 positions; the vectors are
+// `apart` bytes from each other.
 inline void read_step(const Weight& w, const uint8_t* step, int64_t apart, int64_t lane,
                       int centre, uint8_t* codes) {
-  int64_t before = 0;  // kept codes of the step before this output's
-  for (int64_t q = 0; q < kQuads; ++q) {
-    uint64_t mask = 0;
-    if (w.period) std::memcpy(&mask, step + 8 * q, 8);
-    for (int64_t j = 0; j < 4; ++j) {
-      const int64_t bit = 4 * lane + j;
-      if (!w.period) {
-        const int v = dense_code(w, step, apart, lane, q, j);
-        codes[4 * q + j] = static_cast<uint8_t>(w.bits == 1 ? 2 * v : w.half ? 2 * v + 1 : v);
-      } else if (mask >> bit & 1) {
-        const int64_t i = before + std::popcount(mask & ((uint64_t{1} << bit) - 1));
-        const uint8_t* kept = step + apart + i % kVector;
-        codes[4 * q + j] = w.bits > 4 ? kept[i / kVector * apart]
-                                      : kept[i / 128 * apart] >> i % 128 / 64 * 4 & 15;
-      } else {
-        codes[4 * q + j] = static_cast<uint8_t>(centre);
-      }
+  if (w.period) std::memset(codes, centre, kStep * w.spread);
+  for (int64_t i = 0; i < kStep; ++i) {
+    const int64_t q = i / 4, j = i % 4;
+    const uint8_t code = reading(w, dense_code(w, step, apart, lane, q, j));
+    if (!w.period) {
+      codes[i] = code;
+      continue;
     }
-    before += std::popcount(mask);
+    const uint8_t* places = step + (w.bits + q / 4) * apart + 4 * lane + j;
+    codes[i / w.kept * 4 + (*places >> q % 4 * 2 & 3)] = code;
   }
 }
 
@@ -93,7 +89,7 @@ inline void read_group(const Weight& w, int64_t output, int64_t g, int centre, u
   const int64_t block = output / kBlock, panel = output % kBlock / kLanes;
   const int64_t apart = w.panels_of(block) * kVector;
   const uint8_t* at = w.codes(block, g) + panel * kVector;
-  for (int64_t s = 0; s < w.steps_of(g); ++s, at += w.vectors * apart)
+  for (int64_t s = 0; s < w.steps_of(g); s += w.spread, at += w.vectors * apart)
     read_step(w, at, apart, output % kLanes, centre, codes + s * kStep);
 }
 
