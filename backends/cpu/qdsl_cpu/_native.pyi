@@ -28,6 +28,22 @@ def packed_bytes(description: Description) -> int: ...
 def repack(
     description: Description, tables: list[Table], out: int, size: int, threads: int = 0
 ) -> None: ...
+def fields_of_base3(
+    codes: int, size: int, rows: int, count: int, out: int, threads: int = 0
+) -> None: ...
+def positions_of_ranks(
+    index: int,
+    size: int,
+    rows: int,
+    sets: int,
+    kept: int,
+    period: int,
+    out: int,
+    threads: int = 0,
+) -> None: ...
+def buffer(bytes: int) -> Tensor:
+    """Uint8 [bytes], not initialized; in huge pages where it is large."""
+
 def linear(
     x: int,
     examples: int,

@@ -5,8 +5,7 @@ from typing import Final, Literal, assert_never
 import torch
 from torch import Tensor
 
-from qdsl.artifact.bits import pack_codes, pack_index, unpack_codes, unpack_index
-from qdsl.artifact.layout import kept_per_row
+from qdsl.artifact.layout import kept_per_row, row_bytes
 from qdsl.ir.format import (
     BinaryGrid,
     CodebookGrid,
@@ -23,6 +22,8 @@ from qdsl.ir.format import (
 from qdsl.ir.pattern import NM, Index
 from qdsl.target import CanonicalWeight
 from qdsl_cpu import _native
+
+_native.exchange_with(torch.Tensor)  # as which buffers are made
 
 Kind = Literal["integer", "ternary", "binary", "codebook"]
 ZeroKind = Literal["none", "int", "float"]
@@ -60,8 +61,11 @@ def _codes(weight: CanonicalWeight) -> Tensor:
     if not isinstance(grid, TernaryGrid) or grid.pack == "2bit":
         return weight.codes
     count = kept_per_row(pattern, weight.in_features)[0]
-    codes = unpack_codes(weight.codes.numpy(), grid, count)
-    return torch.from_numpy(pack_codes(codes, TernaryGrid(grid.rule)))
+    given = _bytes(weight.codes)
+    fields = torch.empty(weight.outputs, row_bytes(count, 2), dtype=torch.uint8)
+    where = (given.data_ptr(), given.numel(), weight.outputs, count)
+    _native.fields_of_base3(*where, fields.data_ptr())
+    return fields
 
 
 def _values(weight: CanonicalWeight) -> Tensor | None:
@@ -75,11 +79,15 @@ def _values(weight: CanonicalWeight) -> Tensor | None:
 def _index(weight: CanonicalWeight) -> Tensor | None:
     """The index as positions, which is what the kernels' repacking reads."""
     pattern = weight.format.pattern
-    if not isinstance(pattern, NM) or pattern.index is Index.POSITION or weight.index is None:
+    if not isinstance(pattern, NM) or pattern.index is Index.POSITION:
         return weight.index
     count = kept_per_row(pattern, weight.in_features)[0]
-    positions = unpack_index(weight.index.numpy(), pattern, count)
-    return torch.from_numpy(pack_index(positions, NM(pattern.kept, pattern.group)))
+    width = row_bytes(count, NM(pattern.kept, pattern.group).index_bits)
+    given = _bytes(weight.index)  # there is none where all sets are one
+    positions = torch.empty(weight.outputs, width, dtype=torch.uint8)
+    where = (given.data_ptr(), given.numel(), weight.outputs, count // pattern.kept)
+    _native.positions_of_ranks(*where, pattern.kept, pattern.group, positions.data_ptr())
+    return positions
 
 
 def repack(
@@ -124,7 +132,7 @@ def repack(
     grid = (_KINDS[kind], bits, signed, half, _ZEROS[zero])
     types = (_TYPES[tables[3].dtype], _TYPES[tables[4].dtype])
     description = (outputs, in_features, group, *grid, *(pattern or (0, 0)), *types)
-    packed = torch.empty(_native.packed_bytes(description), dtype=torch.uint8)
+    packed = _native.buffer(_native.packed_bytes(description))
     sizes = [t.nbytes if t is not tables[5] else t.numel() for t in tables]
     addresses = [(t.data_ptr(), size) for t, size in zip(tables, sizes, strict=True)]
     _native.repack(description, addresses, packed.data_ptr(), packed.numel())

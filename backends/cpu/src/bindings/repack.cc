@@ -8,6 +8,8 @@
 #include <vector>
 
 #include "bindings/bindings.h"
+#include "bindings/tensor.h"
+#include "recode.h"
 #include "repack.h"
 
 namespace qdsl {
@@ -61,6 +63,19 @@ void bound_repack(const Description& description, const std::vector<Table>& tabl
   repack(c, pointer<uint8_t>(out), threads);
 }
 
+void bound_fields_of_base3(Address codes, int64_t size, int64_t rows, int64_t count, Address out,
+                           int threads) {
+  nb::gil_scoped_release release;
+  fields_of_base3({pointer<uint8_t>(codes), size}, rows, count, pointer<uint8_t>(out), threads);
+}
+
+void bound_positions_of_ranks(Address index, int64_t size, int64_t rows, int64_t sets, int64_t kept,
+                              int64_t period, Address out, int threads) {
+  nb::gil_scoped_release release;
+  positions_of_ranks({pointer<uint8_t>(index), size}, rows, sets, kept, period,
+                     pointer<uint8_t>(out), threads);
+}
+
 }  // namespace
 
 void bind_repack(nb::module_& m) {
@@ -68,6 +83,11 @@ void bind_repack(nb::module_& m) {
   m.def("packed_bytes", bound_packed_bytes, "description"_a);
   m.def("repack", bound_repack, "description"_a, "tables"_a, "out"_a, "size"_a,
         "threads"_a = 0);
+  m.def("fields_of_base3", bound_fields_of_base3, "codes"_a, "size"_a, "rows"_a, "count"_a, "out"_a,
+        "threads"_a = 0);
+  m.def("positions_of_ranks", bound_positions_of_ranks, "index"_a, "size"_a, "rows"_a, "sets"_a,
+        "kept"_a, "period"_a, "out"_a, "threads"_a = 0);
+  m.def("buffer", make_buffer, "bytes"_a);
 }
 
 }  // namespace qdsl

@@ -3,7 +3,15 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdlib>
+#include <memory>
+#include <new>
 #include <stdexcept>
+#include <type_traits>
+
+#ifdef __linux__
+#include <sys/mman.h>
+#endif
 
 namespace qdsl {
 namespace {
@@ -137,6 +145,59 @@ Made make_like(const Tensor& x, int dims, int64_t last) {
   std::copy_n(x.shape(), dims, shape.begin());
   shape[dims] = last;
   return make_tensor(shape.data(), dims + 1);
+}
+
+namespace {
+
+// A tensor of torch, uint8 [bytes], with its memory.
+struct Buffer {
+  // DLManagedTensorVersioned of dlpack.h
+  struct {
+    uint32_t major = 1, minor = 0;
+    void* owner = nullptr;
+    void (*free)(void* managed) = nullptr;
+    uint64_t flags = 0;
+    dltensor view;
+  } managed;
+  int64_t shape, stride = 1;
+
+  static void free(void* managed) {
+    auto* buffer = reinterpret_cast<Buffer*>(managed);
+    std::free(buffer->managed.view.data);
+    delete buffer;
+  }
+};
+static_assert(std::is_standard_layout_v<Buffer>);
+
+void* advised_memory(int64_t bytes) {
+  constexpr int64_t kHugePage = 1 << 21, kLine = 64;
+  const bool large = bytes >= 2 * kHugePage;
+  const int64_t alignment = large ? kHugePage : kLine;
+  const int64_t whole = bytes / kHugePage * kHugePage;  // what is left stays in small pages
+  void* memory = std::aligned_alloc(alignment, (bytes + alignment) / alignment * alignment);
+  if (!memory) throw std::bad_alloc();
+#ifdef MADV_HUGEPAGE
+  if (large) madvise(memory, whole, MADV_HUGEPAGE);  // which is advice: it may fail
+#endif
+  return memory;
+}
+
+}  // namespace
+
+nb::object make_buffer(int64_t bytes) {
+  if (!exchange) throw std::runtime_error("buffers were made before operations were registered");
+  auto buffer = std::make_unique<Buffer>();
+  buffer->shape = bytes;
+  buffer->managed.free = Buffer::free;
+  buffer->managed.view.device = {kProcessor, 0};
+  buffer->managed.view.ndim = 1;
+  buffer->managed.view.dtype = dlpack_type(Dtype::uint8);
+  buffer->managed.view.shape = &buffer->shape;
+  buffer->managed.view.strides = &buffer->stride;
+  buffer->managed.view.data = advised_memory(bytes);
+  void* object;
+  check(exchange->object_from_managed(buffer.release(), &object));
+  return nb::steal(static_cast<PyObject*>(object));
 }
 
 void exchange_with(nb::handle tensor_class) {

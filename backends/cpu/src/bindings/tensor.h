@@ -61,6 +61,10 @@ Made make_tensor(const int64_t* shape, int dims);
 // The first `dims` dimensions of `x`, then `last`.
 Made make_like(const Tensor& x, int dims, int64_t last);
 
+// A new tensor of torch, uint8 [bytes], in huge pages where it is large: reading it once from memory
+// is half as fast again as from pages of 4 KiB.
+nb::object make_buffer(int64_t bytes);
+
 // Takes the table of the class torch.Tensor; std::invalid_argument for one that it does not know.
 void exchange_with(nb::handle tensor_class);
 
