@@ -35,6 +35,7 @@ lint: $(STAMP)
 bench: $(STAMP)
 	$(BIN)/python benchmarks/frontend.py
 	$(BIN)/python benchmarks/cpu.py
+	$(BIN)/python benchmarks/encoder.py
 
 tables: $(STAMP)
 	$(BIN)/python -m qdsl.syntax.tables

@@ -189,8 +189,7 @@ def _row(
     rates: list[dict[str, float]],
 ) -> dict[str, Any]:
     ours = next((times[name] for runtime, name in field.bytes if runtime == OURS), [])
-    row = cell.about(rows) | {"goal": cell.goal(rows), "goal_us": cell.goal_us(rows)}
-    row["contenders"] = {}
+    row = cell.about(rows) | {"contenders": {}}
     if isinstance(cell.problem, Product):
         row["bytes"] = cell.problem.bytes
     if limits:
