@@ -4,13 +4,13 @@ from collections.abc import Iterator
 
 from qdsl.bench.given import sizes_text
 from qdsl.bench.report import KernelReport, KernelRow, LayerRow, ModelReport
-from qdsl.bench.roofline import Bound, Limits
+from qdsl.bench.roofline import Limits
 from qdsl.bench.sample import Sample, sample
 from qdsl.record import record
 from qdsl.target import Peak
 
 BAR = 8  # characters of a full one
-_EIGHTHS = " ▏▎▍▌▋▊▉"
+_EIGHTHS = " ▏▎▍▌▋▊▉"  # none where none is due
 
 
 @record
@@ -52,11 +52,11 @@ def kernel_text(report: KernelReport) -> Iterator[str | Table]:
         )
         for row in report.rows
     )
-    yield Table("kernels alone", headings, rows, (2, 4, 5, 6, 7, 10))
+    yield Table("kernels alone", headings, rows, (2, 4, 5, 6))
     yield _footer(_alike(report.rows), report)
 
 
-_MEASURED = ("time", "GB/s", "GOPS", "of limit", "", "bound by")
+_MEASURED = ("time", "GB/s", "GOPS", "of limit", "bound")
 
 
 def _measured(row: LayerRow) -> tuple[str, ...]:
@@ -65,39 +65,38 @@ def _measured(row: LayerRow) -> tuple[str, ...]:
         time_text(row.seconds.median),
         f"{row.bytes_per_second / 1e9:.2f}",
         f"{row.operations_per_second / 1e9:.1f}" if row.work.operations else "",
-        f"{fraction.median:.2f}" if fraction else "-",
-        bar(fraction.median) if fraction else "",
-        _bound(row.bound),
+        f"{fraction.median:.2f} {bar(fraction.median)}" if fraction else "-",
+        row.bound.value if row.bound else "",
     )
 
 
 def _layer_table(report: ModelReport) -> Table:
-    headings = ("layer", "kernel", "M x N x K", *_MEASURED, "share", "")
+    headings = ("layer", "kernel", "M x N x K", *_MEASURED, "share")
     rows = tuple(
         (
             row.path,
             row.kernel if row.kernel != "torch" else f"torch {row.operation}",
             _shape(row),
             *_measured(row),
-            *_share(report.share(row.seconds)),
+            _share(report.share(row.seconds)),
         )
         for row in report.layers
     )
-    return Table("operations on weights", headings, rows, (2, 3, 4, 5, 6, 9))
+    return Table("operations on weights", headings, rows, (2, 3, 4, 5))
 
 
 def _rest_table(report: ModelReport) -> Table:
     rows = [
-        (row.operation, str(row.count), time_text(row.seconds.median), *_share(share))
+        (row.operation, str(row.count), time_text(row.seconds.median), _share(share))
         for row in report.rest
         if (share := report.share(row.seconds)) >= 0.0005
     ]
     fast = len(report.rest) - len(rows)
     if fast:
-        rows.append((f"{fast} more", "", "", *_share(0.0)))
+        rows.append((f"{fast} more", "", "", ""))
     between = max(0.0, report.between.median)
-    rows.append(("between operations", "", time_text(between), "", ""))
-    return Table("all else", ("operation", "nodes", "time", "share", ""), tuple(rows), (1, 2, 3))
+    rows.append(("between operations", "", time_text(between), ""))
+    return Table("all else", ("operation", "nodes", "time", "share"), tuple(rows), (1, 2))
 
 
 def limits_table(limits: tuple[Limits, ...], threads: int) -> Table:
@@ -148,8 +147,7 @@ def _footer(limits: tuple[Limits, ...], report: ModelReport | KernelReport) -> s
 def bar(share: float) -> str:
     """Filled up to the share, in eighths of a character."""
     eighths = round(max(0.0, min(share, 1.0)) * BAR * 8)
-    text = "█" * (eighths // 8) + _EIGHTHS[eighths % 8]
-    return text.rstrip().ljust(BAR)
+    return ("█" * (eighths // 8) + _EIGHTHS[eighths % 8]).rstrip()
 
 
 def _half(found: Sample | None) -> str:
@@ -195,9 +193,5 @@ def _shape(row: LayerRow) -> str:
     return " x ".join(map(str, row.work.shape))
 
 
-def _share(share: float) -> tuple[str, str]:
-    return f"{100 * share:.1f} %", bar(share)
-
-
-def _bound(bound: Bound | None) -> str:
-    return bound.value if bound else ""
+def _share(share: float) -> str:
+    return f"{100 * share:4.1f} % {bar(share)}"

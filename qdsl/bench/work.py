@@ -20,7 +20,8 @@ NOT_LAYERS = frozenset({"matmul", "round", "dequantize"})
 FLOAT_LAYERS = frozenset({"linear", "embedding", "convolution", "lstm", "gru"})
 """Functions of weights that are floats."""
 
-RECURRENT = frozenset({"lstm", "gru"})
+_STEPS = {"lstm": 0, "gru": 0, "integer_lstm": 1, "integer_gru": 1}
+"""The axis of time in the outputs of recurrent operations; in functions on floats it is 1."""
 
 
 @record
@@ -119,9 +120,9 @@ def _layer(
         rows = prod(shape[:-1])
         work = Work((rows, width), rows * sizes[0] // max(table, 1), 0, working_set, operands)
     else:
-        work = _product(name, weights, sizes, shape, working_set, operands)
+        work = _product(weights, sizes, shape, _time_axis(node, name), working_set, operands)
     return Layer(
-        path=storage.path.removesuffix(".weight"),
+        path=_path([storage.path for _, storage in weights]),
         operation=name,
         kernel=_kernel(backend, name, storage, word),
         format=str(storage.format),
@@ -129,23 +130,39 @@ def _layer(
     )
 
 
+def _path(paths: list[str]) -> str:
+    """Of the weight without `.weight`, or of the layer that has all of them."""
+    layer, _, name = paths[0].rpartition(".")
+    alike = all(path.startswith(f"{layer}.") for path in paths)
+    return layer if name == "weight" or (len(paths) > 1 and alike) else paths[0]
+
+
 def _product(
-    name: str,
     weights: Weights,
     sizes: list[int],
     shape: tuple[int, ...],
+    time: int | None,
     working_set: int,
     operands: str,
 ) -> Work:
     matrices = [storage.parameter.matrix for _, storage in weights]
     rows = prod(shape[:-1])
     steps = 1
-    if name in RECURRENT:
+    if time is not None:
         # a step needs the one before it: weights are read for each, and soon again
-        steps = shape[0] if len(shape) == 3 else 1
-        working_set = sum(sizes)
+        steps, working_set = shape[time], sum(sizes)
+    # but for those of the input, which waits for nothing
+    often = [1 if storage.path.endswith(".weight_ih") else steps for _, storage in weights]
+    read = sum(size * times for size, times in zip(sizes, often, strict=True))
     operations = 2 * rows * sum(n * k for n, k in matrices)
-    return Work((rows, *matrices[0]), steps * sum(sizes), operations, working_set, operands)
+    return Work((rows, *matrices[0]), read, operations, working_set, operands)
+
+
+def _time_axis(node: fx.Node, name: str) -> int | None:
+    """Of a recurrent operation."""
+    if name not in _STEPS or isinstance(node.target, torch._ops.OpOverload):
+        return _STEPS.get(name)
+    return 1
 
 
 def _word(node: fx.Node) -> str:
@@ -161,7 +178,7 @@ def _operands(name: str, word: str) -> str:
 
 
 def _kernel(backend: Backend, operation: str, storage: Storage, word: str) -> str:
-    """The kernel's name; `torch` for floats, the back end's where it names none."""
+    """The kernel's name; `torch` for floats, the operation's where no capability tells."""
     if isinstance(storage.format.grid, FloatGrid):
         return "torch"
     grid, bits = grid_word(storage.format), code_bits(storage.format.grid)
@@ -169,4 +186,4 @@ def _kernel(backend: Backend, operation: str, storage: Storage, word: str) -> st
         if (c.operation, c.grid) == (operation, grid) and bits in c.bits:
             if word in c.activations:
                 return c.kernel
-    return backend.name
+    return operation

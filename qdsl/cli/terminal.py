@@ -7,6 +7,8 @@ from qdsl.cli.output import use_color
 
 Row = Sequence[str]
 
+_WIDEST = 1000  # characters that a table of numbers may take
+
 
 def print_table(
     title: str, headings: Row, rows: Sequence[Row], right: Collection[int] = ()
@@ -52,4 +54,9 @@ def _draw_table(title: str, headings: Row, rows: Sequence[Row], right: Collectio
         )
     for row in rows:
         drawn.add_row(*map(Text, row))
-    Console(file=sys.stdout).print(drawn)
+    console = Console(file=sys.stdout)
+    if right:
+        # numbers are not cut, and what they are of can be folded by the terminal itself
+        wide = console.options.update(max_width=_WIDEST)
+        console.width = max(console.width, console.measure(drawn, options=wide).maximum)
+    console.print(drawn)

@@ -78,6 +78,19 @@ def test_what_each_layer_does(report, program):
     assert work["up"].working_set > sum(packed.values())
 
 
+def test_a_recurrent_layer_of_floats(spec, tmp_path, known_limits):
+    """The weight of the input is read once, the other one in each step."""
+    path = tmp_path / "float.qpack"
+    pack_untrained(load_spec(spec).variants["fixed"], path)
+    program = load(path, "reference")
+    plan = Plan(backend="reference", rounds=1)
+    found = bench_model(program, "net", entry(program, "run"), {"B": 3, "T": 7}, plan)
+    work = next(row.work for row in found.layers if row.path == "rnn")
+    assert work.shape == (21, 64, 16)
+    assert work.bytes == (1 + 7) * 4 * 64 * 16
+    assert work.operations == 2 * 2 * 21 * 64 * 16
+
+
 def test_rows_and_limits_are_of_the_same_rounds(report, known_limits):
     assert [threads for threads, _ in known_limits] == [1, 1]
     assert all(row.work.working_set in known_limits[0][1] for row in report.layers)
