@@ -114,7 +114,7 @@ def _layer(
     storage, name, shape = weights[0][1], target_name(node), facts[node.name].shape
     sizes = [facts[n.name].bytes for n, _ in weights]
     word = _word(node)
-    operands = _operands(name, word)
+    operands = _operands(word)
     if name.endswith("embedding"):
         table, width = storage.parameter.matrix
         rows = prod(shape[:-1])
@@ -166,13 +166,16 @@ def _time_axis(node: fx.Node, name: str) -> int | None:
 
 
 def _word(node: fx.Node) -> str:
-    """How the node rounds what it is given, as `activation_word` says it."""
+    """How the node rounds what it is given, as a capability says it."""
+    if target_name(node).startswith("integer_"):
+        return "int16"
     words = (a for a in node.args if isinstance(a, str))
     return next((w for w in words if re.fullmatch(r"(u?int\d|bf16|f32).*", w)), "f32")
 
 
-def _operands(name: str, word: str) -> str:
-    if name.startswith("integer_") or "int" in word:
+def _operands(word: str) -> str:
+    """What the peak is of: values of 16 bits are rounded to 8 before they are multiplied."""
+    if "int" in word:
         return "int8"
     return "bf16" if word.startswith("bf16") else "f32"
 
