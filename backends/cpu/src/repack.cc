@@ -10,6 +10,8 @@
 #include <utility>
 #include <vector>
 
+#include "panel.h"
+
 namespace qdsl {
 namespace {
 
@@ -46,13 +48,14 @@ class Packer {
 
   void write(int64_t block) {
     read(block);
+    flip_ = c_.is_signed && c_.kind != Kind::binary ? 1 << (c_.bits - 1) : 0;
     for (int64_t g = 0; g < s_.groups; ++g) {
       uint8_t* segment = to_ + s_.segment_at(block, g);
       std::memset(segment, 0, s_.code_bytes(block, g));
       apart_ = s_.panels_of(block) * kVector;
       for (int64_t step = 0; step < s_.steps_of(g) / s_.spread; ++step) {
-        for (int64_t lane = 0; lane < s_.panels_of(block) * kLanes; ++lane)
-          write_step(block, lane, g, step, segment + lane / kLanes * kVector + lane % kLanes * 4);
+        for (int panel = 0; panel < s_.panels_of(block); ++panel)
+          write_panel(block, panel, g, step, segment + panel * kVector);
         segment += s_.vectors * apart_;
       }
       write_entries(block, g, segment);
@@ -65,12 +68,71 @@ class Packer {
     return std::min(kBlock, s_.outputs - block * kBlock);
   }
 
+  // Whether rows of the table hold the codes of a step as they are, from a byte on.
+  bool whole(int64_t block, int panel, int64_t g, int64_t step) const {
+    const bool rows = (panel + 1) * kLanes <= outputs_of(block);
+    const bool same = s_.period == c_.period && s_.bits == c_.bits;
+    const int64_t first = g * s_.full_group, positions = (step + 1) * kStep * s_.spread;
+    return rows && same && positions <= s_.group_size(g) && first % (8 * s_.spread) == 0;
+  }
+
+  bool whole(int64_t block) const {
+    bool all = true;
+    for (int64_t g = 0; g < s_.groups; ++g)
+      all = all && s_.steps_of(g) * kStep == s_.group_size(g) &&
+            whole(block, s_.panels_of(block) - 1, g, s_.steps_of(g) / s_.spread - 1);
+    return all;
+  }
+
+  // Fields `first`.. of 16 rows that have so many fields each.
+  std::array<const uint8_t*, kLanes> rows_at(const Span<uint8_t>& table, int bits, int64_t output,
+                                             int64_t fields, int64_t first) const {
+    std::array<const uint8_t*, kLanes> rows;
+    for (int64_t lane = 0; lane < kLanes; ++lane)
+      rows[lane] = table.data + (output + lane) * row_bytes(fields * bits) + first * bits / 8;
+    return rows;
+  }
+
+  void write_panel(int64_t block, int panel, int64_t g, int64_t step, uint8_t* to) {
+    if (!whole(block, panel, g, step)) {
+      for (int lane = 0; lane < kLanes; ++lane)
+        write_step(block, panel * kLanes + lane, g, step, to + 4 * lane);
+      return;
+    }
+    const int64_t output = block * kBlock + panel * kLanes, fields = kept_per_row(c_);
+    const int64_t first = g * s_.full_group / s_.spread + step * kStep;
+    const auto codes = rows_at(c_.codes, c_.bits, output, fields, first);
+    const bool sound = qdsl::write_panel(c_.bits, codes.data(), flip_, to, apart_);
+    bad_ |= c_.kind == Kind::ternary && !sound;
+    if (!c_.period) return;
+    const auto places = rows_at(c_.index, 2, output, fields, first);
+    qdsl::write_panel(2, places.data(), 0, to + c_.bits * apart_, apart_);
+  }
+
+  // Of an index of positions in fours, one or two of each.
+  void check_index(int64_t output) const {
+    if (s_.kept == 1) return;
+    const int64_t width = row_bytes(2 * kept_per_row(c_)), groups = kept_per_row(c_) / 2;
+    const uint8_t* row = c_.index.data + output * width;
+    bool ascends = true;
+    for (int64_t i = 0; i < width; ++i) {
+      const int low = row[i] & 15, high = 2 * i + 1 < groups ? row[i] >> 4 : 4;
+      ascends = ascends && (low & 3) < low >> 2 && (high & 3) < high >> 2;
+    }
+    if (!ascends) throw std::invalid_argument("an index of kept codes does not ascend");
+  }
+
   void read(int64_t block) {
+    const bool as_it_is = whole(block);
     std::fill(centres_.begin(), centres_.end(), static_cast<uint8_t>(s_.centre));
     for (int64_t lane = 0; lane < outputs_of(block); ++lane) {
       uint8_t* centres = centres_.data() + lane * s_.groups;
       if (s_.zero == Zero::integer) read_centres(c_, block * kBlock + lane, s_.groups, centres);
       if (!c_.period) continue;
+      if (as_it_is) {
+        check_index(block * kBlock + lane);
+        continue;
+      }
       uint8_t* codes = codes_.data() + lane * c_.in_features;
       uint8_t* kept = kept_.data() + lane * c_.in_features;
       for (int64_t k = 0; k < c_.in_features; ++k) codes[k] = centres[k / s_.full_group];
@@ -174,6 +236,7 @@ class Packer {
   std::vector<uint8_t> centres_;       // [64, groups]
   std::vector<uint8_t> codes_, kept_;  // of a sparse block, [64, in_features]
   int64_t apart_ = 0;  // bytes between vectors of a panel
+  uint8_t flip_ = 0;  // what makes a field a code
   bool bad_ = false;
 };
 
