@@ -11,7 +11,7 @@ from qdsl.bench.clock import enough, mean_seconds, threads
 from qdsl.bench.given import fitting, random_inputs, sizes_of
 from qdsl.bench.profile import facts, node_seconds
 from qdsl.bench.report import LayerRow, ModelReport, RestRow
-from qdsl.bench.roofline import Limits, bound, fractions, measure
+from qdsl.bench.roofline import Limits, best, bound, fractions, measure
 from qdsl.bench.sample import Sample, sample
 from qdsl.bench.work import Layer, layers, target_name
 from qdsl.fx.ops import backend as backend_of
@@ -116,11 +116,12 @@ def _rounds(
     rounds = []
     for number in range(plan.rounds):
         plan.notice(f"round {number + 1} of {plan.rounds}")
-        limits = measure(machine, count, sets) if isinstance(machine, Measured) else None
+        before = measure(machine, count, sets) if isinstance(machine, Measured) else None
         call()  # the limits have swept the caches
         seconds = mean_seconds(call, calls)
         nodes = node_seconds(program, entry.name, inputs, min(calls, MOST_RUNS))
-        rounds.append(_Round(seconds, nodes, limits))
+        after = measure(machine, count, sets) if isinstance(machine, Measured) else None
+        rounds.append(_Round(seconds, nodes, best(before, after) if before and after else None))
     return rounds
 
 

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from io import BytesIO
+from math import atan, degrees
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -108,14 +109,14 @@ def _draw_roofs(panel: Any, roofs: Roofs, found: list[Point]) -> None:
         ridge = highest / rate
         panel.plot([left, ridge], [rate * left / 1e9, highest / 1e9], color="gray", linewidth=1)
         start = max(left * 1.15, lowest / rate)
-        panel.annotate(
+        panel.text(
+            start,
+            1.03 * rate * start / 1e9,
             f"{name}: {rate / 1e9:.1f} GB/s",
-            (start, rate * start / 1e9),
-            xytext=(0, 3),
-            textcoords="offset points",
             color="dimgray",
             fontsize=8,
-            rotation=45,
+            va="bottom",
+            rotation=degrees(atan(rate / 1e9)),  # as the line runs, once axes are logarithmic
             rotation_mode="anchor",
             transform_rotates_text=True,
         )

@@ -86,6 +86,15 @@ def measure(machine: Measured, threads: int, working_sets: frozenset[int]) -> Li
     )
 
 
+def best(before: Limits, after: Limits) -> Limits:
+    """What the machine could do in a round at most: the better of what was measured around it."""
+    return Limits(
+        {size: max(rate, after.bandwidths[size]) for size, rate in before.bandwidths.items()},
+        {peak: max(rate, after.peaks[peak]) for peak, rate in before.peaks.items()},
+        min(before.fork_join, after.fork_join),
+    )
+
+
 def _reading(work: Work, limits: Limits) -> float:
     return work.bytes / limits.bandwidth(work.working_set)
 

@@ -92,7 +92,7 @@ def test_a_recurrent_layer_of_floats(spec, tmp_path, known_limits):
 
 
 def test_rows_and_limits_are_of_the_same_rounds(report, known_limits):
-    assert [threads for threads, _ in known_limits] == [1, 1]
+    assert [threads for threads, _ in known_limits] == [1] * 4
     assert all(row.work.working_set in known_limits[0][1] for row in report.layers)
     for row in report.layers:
         least = max(

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from qdsl.bench.roofline import Bound, Limits, Work, bound, fractions, least_seconds, measure
+from qdsl.bench.roofline import Bound, Limits, Work, best, bound, fractions, least_seconds, measure
 from qdsl.bench.sample import paired, sample
 from qdsl.target import Measured, Peak
 
@@ -60,6 +60,16 @@ def test_quartiles_enclose_the_median(values):
 def test_no_rounds():
     with pytest.raises(ValueError, match="no rounds"):
         sample([])
+
+
+def test_what_the_machine_could_do_at_most():
+    other = Limits(
+        {1000: 90.0, 50_000: 25.0, 1_000_000: 10.0}, {INT8: 2e3, WIDE: 1.0, F32: 0.5}, 0.05
+    )
+    found = best(LIMITS, other)
+    assert found.bandwidths == {1000: 100.0, 50_000: 25.0, 1_000_000: 10.0}
+    assert found.peaks == {INT8: 2e3, WIDE: 4e3, F32: 5e2}
+    assert found.fork_join == 0.05
 
 
 class Machine:

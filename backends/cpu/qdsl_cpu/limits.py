@@ -6,8 +6,11 @@ from pathlib import Path
 from qdsl.target import Peak
 from qdsl_cpu import _native
 
-ORDER = ("scalar", "avx2", "avxvnni", "avx512vnni", "avx512bf16")
-"""Instruction sets of peaks in ascending order; others, of other architectures, are above."""
+ORDERS = (
+    ("scalar", "avx2", "avxvnni", "avx512vnni", "avx512bf16"),
+    ("scalar", "neon", "neondot", "neoni8mm"),
+)
+"""Instruction sets of peaks, in ascending order within an architecture."""
 
 _LEAST_MEMORY, _MOST_MEMORY = 256 << 20, 4 << 30
 _CACHES = Path("/sys/devices/system/cpu")
@@ -15,8 +18,9 @@ _CACHES = Path("/sys/devices/system/cpu")
 
 def peaks(chosen: str) -> tuple[Peak, ...]:
     """What this processor multiplies; below the best instruction set, only what `chosen` has."""
-    isas = _native.isas()
-    below = ORDER[: ORDER.index(chosen) + 1] if chosen in ORDER and chosen != isas[-1] else ()
+    best = _native.isas()[-1]
+    order = next((order for order in ORDERS if {chosen, best} <= {*order}), ())
+    below = order[: order.index(chosen) + 1] if order and chosen != best else ()
     return tuple(
         Peak(operands, instructions)
         for operands, instructions in _native.limits_peaks()

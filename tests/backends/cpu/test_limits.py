@@ -63,6 +63,21 @@ def test_measurements_that_there_cannot_be():
         BACKEND.rate(Peak("f64", "scalar"), 1)
 
 
+@pytest.mark.parametrize(
+    ("chosen", "sets"),
+    [
+        ("neoni8mm", {"scalar", "neon", "neondot", "neoni8mm"}),
+        ("neondot", {"scalar", "neon", "neondot"}),
+        ("scalar", {"scalar"}),
+    ],
+)
+def test_peaks_of_another_architecture(monkeypatch, chosen, sets):
+    order = limits.ORDERS[1]
+    monkeypatch.setattr(limits._native, "isas", lambda: [*order])
+    monkeypatch.setattr(limits._native, "limits_peaks", lambda: [("int8", i) for i in order])
+    assert {peak.instructions for peak in limits.peaks(chosen)} == sets
+
+
 def caches(folder, *rows):
     for number, (cpu, level, shared, size) in enumerate(rows):
         cache = folder / cpu / "cache" / f"index{number}"

@@ -3,6 +3,8 @@
 
 #include <utility>
 
+#include "isa.h"
+
 namespace qdsl::roofline {
 namespace {
 
@@ -42,18 +44,15 @@ std::vector<Peak> peaks() {
 }
 
 bool runs(const std::string& instructions) {
+  for (Isa isa : kIsas)
+    if (instructions == name(isa)) return supported(isa);
 #if defined(__x86_64__)
-  if (instructions == "avx2")
-    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-  if (instructions == "avxvnni") return runs("avx2") && __builtin_cpu_supports("avxvnni");
-  if (instructions == "avx512vnni")
-    return runs("avx2") && __builtin_cpu_supports("avx512bw") &&
-           __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
-           __builtin_cpu_supports("avx512vnni");
+  // no kernels are written for these alone
+  if (instructions == "avxvnni") return supported(Isa::avx2) && __builtin_cpu_supports("avxvnni");
   if (instructions == "avx512bf16")
-    return runs("avx512vnni") && __builtin_cpu_supports("avx512bf16");
+    return supported(Isa::avx512vnni) && __builtin_cpu_supports("avx512bf16");
 #endif
-  return instructions == "scalar";
+  return false;
 }
 
 }  // namespace qdsl::roofline

@@ -1,0 +1,23 @@
+// The four-way byte dot product of NEON.
+#include <arm_neon.h>
+
+#include "roofline/chains.h"
+#include "roofline/probe.h"
+
+namespace qdsl::roofline {
+namespace {
+
+constexpr int kChains = 16;
+
+void int8(int64_t iterations) {
+  int8x16_t a = vdupq_n_s8(3), b = vdupq_n_s8(5);
+  keep(a);
+  keep(b);
+  run_chains<kChains>(iterations, vdupq_n_s32(1),
+                      [&](int32x4_t sum) { return vdotq_s32(sum, a, b); });
+}
+
+const Register kInt8({"int8", "neondot", 2 * 16 * kChains, int8});
+
+}  // namespace
+}  // namespace qdsl::roofline
