@@ -68,9 +68,9 @@ struct Widening {
 
     template <int Bits>
     QDSL_INLINE void add(int v, const Codes& codes, const Step<Rows>& x) {
-      constexpr int kFit = 32767 / (kLargest<Bits> * 127);
-      constexpr int kChain = kFit >= 8 ? 8 : kFit >= 4 ? 4 : 2;
-      static_assert(kFit >= 2);
+      constexpr int kFit = 32767 / (kLargest<Bits> * 128);  // an activation may be -128
+      constexpr int kChain = kFit >= 8 ? 8 : kFit >= 4 ? 4 : kFit >= 2 ? 2 : 1;
+      static_assert(kFit >= 1);
       int8x16_t w[kQuads];
       for (int i = 0; i < kQuads; ++i) w[i] = as_signed(codes[i], kOrigin<Bits>);
 #pragma GCC unroll 4
