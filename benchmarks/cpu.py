@@ -19,7 +19,7 @@ from machine import RESULTS, write
 from rich.console import Console
 
 CONSOLE = Console(width=150)
-ROUNDS = 15
+ROUNDS = 11
 
 
 def run(

@@ -17,7 +17,7 @@ from rich.console import Console
 HERE = Path(__file__).resolve().parent
 OURS, LIMITS = "ours", "roofline"
 RUNTIMES = (OURS, "pytorch", "onnx_runtime", "open_vino", "ggml")
-TURN = 0.02  # seconds of calls in a turn
+TURN = 0.012  # seconds of calls in a turn
 SETTLE = 0.006  # seconds after which no thread of another runtime waits for work by spinning
 
 
@@ -25,7 +25,7 @@ class Runtime:
     """A process that prepares and times contenders; `missing` says why there is none."""
 
     def __init__(self, name: str, threads: int) -> None:
-        self.name = name
+        self.name, self.threads = name, threads
         path = os.pathsep.join((str(HERE), os.environ.get("PYTHONPATH", "")))
         environment = {
             **os.environ,
@@ -158,7 +158,7 @@ def _turns(
     for runtime, name in keys:
         if name in field.failed:
             continue
-        time.sleep(SETTLE)
+        _settle(runtimes[runtime])
         answer = runtimes[runtime].ask("time", name=name, rows=rows, seconds=TURN)
         if "error" in answer:
             field.failed[name] = answer["error"]
@@ -166,9 +166,14 @@ def _turns(
             times[name].append(answer["seconds"])
 
 
+def _settle(runtime: Runtime) -> None:
+    if runtime.threads > 1:
+        time.sleep(SETTLE)
+
+
 def _rates(limits: Runtime, names: list[str]) -> dict[str, float]:
     """Seconds of a byte and of an operation."""
-    time.sleep(SETTLE)
+    _settle(limits)
     return {name: limits.ask("time", name=name, rows=1, seconds=TURN)["seconds"] for name in names}
 
 

@@ -12,6 +12,7 @@ import io
 import shutil
 from collections import defaultdict
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import numpy as np
@@ -101,33 +102,48 @@ def table(row: dict[str, Any]) -> Table:
     return shown
 
 
-def profile(threads: int) -> dict[str, float]:
-    """Milliseconds of each operation in one run of the packed int4 encoder."""
-    import torch
-
+def profile(threads: int) -> list[dict[str, Any]]:
+    """Milliseconds of the packed int4 encoder by layer and by operation, over all blocks."""
     import qdsl
+    from qdsl.bench.model import Plan, bench_model
 
-    torch.set_num_threads(threads)
     program = qdsl.load(FOLDER / "int4.qpack")
-    x = torch.from_numpy(Encoder(str(SPEC), str(FOLDER), FRAMES, WIDTH).x())
-    with torch.inference_mode():
-        program(x)
-        with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as found:
-            program(x)
-    times: dict[str, float] = defaultdict(float)
-    for event in found.key_averages():
-        times[event.key] += event.self_cpu_time_total / 1e3
-    return dict(sorted(times.items(), key=lambda item: -item[1]))
+    (entry,) = program.ir.entries
+    plan = Plan(threads=threads, rounds=3)
+    report = bench_model(program, "int4", entry, {"B": 1, "T": FRAMES}, plan)
+    times: dict[tuple[str, str], list[float]] = defaultdict(list)
+    fractions: dict[str, list[float]] = defaultdict(list)
+    for layer in report.layers:
+        place = layer.path.rpartition("].")[2]
+        times[place, f"{layer.operation} {layer.format}"].append(layer.seconds.median)
+        if layer.fraction:
+            fractions[place].append(layer.fraction.median)
+    for rest in report.rest:
+        times["", rest.operation].append(rest.seconds.median)
+    rows = [
+        {
+            "place": place,
+            "operation": operation,
+            "ms": round(sum(seconds) * 1e3, 2),
+            "of_limit": round(median(found), 3) if (found := fractions.get(place)) else None,
+        }
+        for (place, operation), seconds in times.items()
+    ]
+    return sorted(rows, key=lambda row: -row["ms"])
 
 
-def show_profile(times: dict[str, float]) -> None:
-    total = sum(times.values())
-    shown = Table(box=SIMPLE, title=f"{BEST}, one run: {total:.0f} ms")
-    for heading in ("operation", "ms", "%"):
-        shown.add_column(heading, justify="left" if heading == "operation" else "right")
-    for name, time in times.items():
-        if time > 0.005 * total:
-            shown.add_row(name, f"{time:.1f}", f"{100 * time / total:.1f}")
+def show_profile(rows: list[dict[str, Any]], threads: int) -> None:
+    """Those of at least 0.5 %."""
+    total = sum(row["ms"] for row in rows)
+    shown = Table(box=SIMPLE, title=f"{BEST}, one run on {threads}: {total:.0f} ms")
+    for heading in ("layer", "operation", "ms", "%", "of limit"):
+        side = "left" if heading in ("layer", "operation") else "right"
+        shown.add_column(heading, justify=side, no_wrap=True)
+    for row in rows:
+        if row["ms"] > 0.005 * total:
+            limit = "" if row["of_limit"] is None else f"{row['of_limit']:.2f}"
+            cells = (f"{row['ms']:.1f}", f"{100 * row['ms'] / total:.1f}", limit)
+            shown.add_row(row["place"], row["operation"], *cells)
     CONSOLE.print(shown)
 
 
@@ -155,11 +171,11 @@ def main() -> None:
         for name, message in row["failed"].items():
             CONSOLE.print(f"{name}: {message}", style="yellow", markup=False)
     times = profile(options.threads[0])
-    show_profile(times)
+    show_profile(times, options.threads[0])
     out = options.out or (RESULTS / "encoder.json" if options.peers == PEERS else None)
     if out:
         result = {"frames": FRAMES, "goal": GOAL, "rounds": options.rounds, "rows": found}
-        write(out, {**result, "profile_ms": times}, versions)
+        write(out, {**result, "profile": times}, versions)
         CONSOLE.print(f"written to {out}")
 
 
