@@ -131,7 +131,6 @@ def measure(
 ) -> dict[str, Any]:
     """One row of the results; ratios are of turns in the same round."""
     times: dict[str, list[float]] = {name: [] for _, name in field.bytes}
-    limits: list[float] = []
     rates: list[dict[str, float]] = []
     ours = [key for key in field.bytes if key[0] == OURS]
     others = [key for key in field.bytes if key[0] != OURS]
@@ -141,10 +140,10 @@ def measure(
             _turns(runtimes, field, others[::-1], rows, times)
         _turns(runtimes, field, ours, rows, times)
         if field.limits:
-            rates.append(_rates(runtimes[LIMITS], field.limits))
-            limits.append(_limit(cell, rates[-1], rows))
+            rates.append(_rates(runtimes[LIMITS], field))
         if not round % 2:
             _turns(runtimes, field, others, rows, times)
+    limits = [_limit(cell, rate, rows) for rate in rates] if all(rates) else []
     return _row(cell, field, rows, times, limits, rates)
 
 
@@ -171,10 +170,18 @@ def _settle(runtime: Runtime) -> None:
         time.sleep(SETTLE)
 
 
-def _rates(limits: Runtime, names: list[str]) -> dict[str, float]:
-    """Seconds of a byte and of an operation."""
+def _rates(limits: Runtime, field: Field) -> dict[str, float]:
+    """Seconds of a byte and of an operation; without them the row has no fractions."""
     _settle(limits)
-    return {name: limits.ask("time", name=name, rows=1, seconds=TURN)["seconds"] for name in names}
+    found = {}
+    for name in field.limits:
+        answer = limits.ask("time", name=name, rows=1, seconds=TURN)
+        if "error" in answer:
+            field.failed[LIMITS] = answer["error"]
+            field.limits = []
+            return {}
+        found[name] = answer["seconds"]
+    return found
 
 
 def _limit(cell: Cell, rates: dict[str, float], rows: int) -> float:

@@ -11,6 +11,7 @@ import contextlib
 import io
 import shutil
 from collections import defaultdict
+from collections.abc import Iterator
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -60,16 +61,16 @@ def export(folder: Path) -> None:
     onnx.save(model.model, folder / "float.onnx")
 
 
-def rows(threads: list[int], peers: list[str], rounds: int, versions: dict[str, str]) -> Any:
+def rows(options: argparse.Namespace, versions: dict[str, str]) -> Iterator[dict[str, Any]]:
     """One row for each number of threads, as `cpu.py` has them, with errors of the outputs."""
-    problem = Encoder(str(SPEC), str(FOLDER), FRAMES, WIDTH)
-    processes = Processes([OURS, *peers], CONSOLE)
+    problem = Encoder(str(SPEC), str(FOLDER), options.frames, WIDTH)
+    processes = Processes([OURS, *options.peers], CONSOLE)
     try:
-        for count in threads:
+        for count in options.threads:
             runtimes = processes.of(count)
             cell = Cell("Conformer", problem, (1,), count)
             field = prepare(runtimes, cell)
-            row = measure(runtimes, cell, field, 1, rounds)
+            row = measure(runtimes, cell, field, 1, options.rounds)
             for name, contender in row["contenders"].items():
                 contender["error"] = difference(name)
             versions |= processes.versions
@@ -88,7 +89,9 @@ def difference(name: str) -> float | None:
 
 def table(row: dict[str, Any]) -> Table:
     threads = row["threads"]
-    shown = Table(box=SIMPLE, title=f"{FRAMES} frames, {threads} thread{'s' * (threads > 1)}")
+    shown = Table(
+        box=SIMPLE, title=f"{row['frames']} frames, {threads} thread{'s' * (threads > 1)}"
+    )
     for heading in ("", "ms", "± %", "over torch f32", f"{BEST} over it", "error"):
         shown.add_column(heading, justify="right" if heading else "left", no_wrap=True)
     found = row["contenders"]
@@ -102,7 +105,7 @@ def table(row: dict[str, Any]) -> Table:
     return shown
 
 
-def profile(threads: int) -> list[dict[str, Any]]:
+def profile(threads: int, frames: int) -> list[dict[str, Any]]:
     """Milliseconds of the packed int4 encoder by layer and by operation, over all blocks."""
     import qdsl
     from qdsl.bench.model import Plan, bench_model
@@ -110,7 +113,7 @@ def profile(threads: int) -> list[dict[str, Any]]:
     program = qdsl.load(FOLDER / "int4.qpack")
     (entry,) = program.ir.entries
     plan = Plan(threads=threads, rounds=3)
-    report = bench_model(program, "int4", entry, {"B": 1, "T": FRAMES}, plan)
+    report = bench_model(program, "int4", entry, {"B": 1, "T": frames}, plan)
     times: dict[tuple[str, str], list[float]] = defaultdict(list)
     fractions: dict[str, list[float]] = defaultdict(list)
     for layer in report.layers:
@@ -150,6 +153,7 @@ def show_profile(rows: list[dict[str, Any]], threads: int) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=ROUNDS)
+    parser.add_argument("--frames", type=int, default=FRAMES)
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--peers", nargs="*", default=PEERS, help="beside ours")
     parser.add_argument("--fresh", action="store_true", help="make all networks anew")
@@ -158,6 +162,8 @@ def main() -> None:
     if options.fresh:
         shutil.rmtree(FOLDER, ignore_errors=True)
     FOLDER.mkdir(parents=True, exist_ok=True)
+    for output in FOLDER.glob("*.npy"):  # of an earlier run
+        output.unlink()
     if not (FOLDER / "float.onnx").exists():
         try:
             export(FOLDER)
@@ -165,16 +171,18 @@ def main() -> None:
             CONSOLE.print(f"no export, so only torch beside ours: {error}", style="yellow")
     versions: dict[str, str] = {}
     found = []
-    for row in rows(options.threads, options.peers, options.rounds, versions):
+    for row in rows(options, versions):
         found.append(row)
         CONSOLE.print(table(row))
         for name, message in row["failed"].items():
             CONSOLE.print(f"{name}: {message}", style="yellow", markup=False)
-    times = profile(options.threads[0])
+    times = profile(options.threads[0], options.frames)
     show_profile(times, options.threads[0])
-    out = options.out or (RESULTS / "encoder.json" if options.peers == PEERS else None)
+    out = options.out or (
+        RESULTS / "encoder.json" if options.peers == PEERS and options.frames == FRAMES else None
+    )
     if out:
-        result = {"frames": FRAMES, "goal": GOAL, "rounds": options.rounds, "rows": found}
+        result = {"frames": options.frames, "goal": GOAL, "rounds": options.rounds, "rows": found}
         write(out, {**result, "profile": times}, versions)
         CONSOLE.print(f"written to {out}")
 
