@@ -1,7 +1,7 @@
 """Types of the compiled module: tensors, or their addresses, 0 for one that is absent."""
 
-from collections.abc import Sequence
-from typing import TypeAlias
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
 
 from torch import Tensor
 
@@ -11,11 +11,6 @@ Description: TypeAlias = tuple[int, int, int, int, int, bool, bool, int, int, in
 Table: TypeAlias = tuple[int, int]  # address, size
 Strided: TypeAlias = tuple[int, Sequence[int], Sequence[int]]  # address, sizes, strides in elements
 Word: TypeAlias = tuple[int, int, int, int, int]  # activations, scale, zero, lowest, highest
-# Of bindings/integer_products.cc: address, bytes, outputs, in_features; mantissa, shift, groups
-Packed: TypeAlias = tuple[int, int, int, int]
-By: TypeAlias = tuple[int, int, int]
-Pair: TypeAlias = tuple[int, int]
-Integers: TypeAlias = tuple[int, int, int, int, int, int, int]  # `Given` of bindings/integer.cc
 
 def isa() -> str: ...
 def isas() -> list[str]: ...
@@ -131,54 +126,6 @@ def lstm_operation(
     `linear`. A step computes exactly what `linear` does.
     """
 
-def integer_unary(
-    kind: int,
-    x: int,
-    count: int,
-    constants: Integers,
-    y: int,
-    isa: str | None = None,
-    threads: int = 0,
-) -> None: ...
-def integer_binary(
-    kind: int,
-    shape: Sequence[int],
-    a: int,
-    strides_a: Sequence[int],
-    b: int,
-    strides_b: Sequence[int],
-    constants: Integers,
-    y: int,
-    isa: str | None = None,
-    threads: int = 0,
-) -> None: ...
-def integer_rows(
-    kind: int,
-    x: int,
-    rows: int,
-    n: int,
-    constants: Integers,
-    y: int,
-    isa: str | None = None,
-    threads: int = 0,
-) -> None: ...
-def integer_from_integers(
-    x: int,
-    count: int,
-    constants: Integers,
-    y: int,
-    isa: str | None = None,
-    threads: int = 0,
-) -> None: ...
-def integer_reduce(
-    x: int,
-    outer: int,
-    windows: tuple[int, int, int, int, int],
-    constants: Integers,
-    y: int,
-    isa: str | None = None,
-    threads: int = 0,
-) -> None: ...
 def matmul(
     x: Strided,
     y: Strided,
@@ -256,70 +203,9 @@ def gru_operation(
     computes exactly what `linear` does for it.
     """
 
-def integer_linear(
-    x: int,
-    rows: int,
-    weight: Packed,
-    bias: int,
-    by: By,
-    y: int,
-    isa: str | None = None,
-    threads: int = 0,
-) -> None: ...
-def integer_conv(
-    x: int,
-    sizes: Sequence[int],
-    weight: Packed,
-    bias: int,
-    by: By,
-    y: int,
-    isa: str | None = None,
-    threads: int = 0,
-) -> None: ...
-def integer_einsum(
-    equation: str,
-    a: int,
-    sizes_a: Sequence[int],
-    strides_a: Sequence[int],
-    b: int,
-    sizes_b: Sequence[int],
-    strides_b: Sequence[int],
-    by: Pair,
-    y: int,
-    isa: str | None = None,
-    threads: int = 0,
-) -> None: ...
-def integer_embedding(ids: int, count: int, weight: Packed, by: By, y: int) -> None: ...
-def integer_lstm(
-    shape: Pair,
-    x: int,
-    y: int,
-    h: int,
-    c: int,
-    input: Packed,
-    recurrent: Packed,
-    projection: Packed | None,
-    bias: int,
-    by: By,
-    of_projection: By,
-    tables: Pair,
-    update: Pair,
-    argument: Pair,
-    isa: str | None = None,
-    threads: int = 0,
-) -> None: ...
-def integer_gru(
-    shape: Pair,
-    x: int,
-    y: int,
-    h: int,
-    input: Packed,
-    recurrent: Packed,
-    bias: int,
-    recurrent_bias: int,
-    by: By,
-    of_recurrent: By,
-    tables: Pair,
-    isa: str | None = None,
-    threads: int = 0,
-) -> None: ...
+def integers() -> dict[str, Callable[..., Any]]:
+    """Operations of integer arithmetic by name behind `qdsl::integer_`: see docs/integer.md.
+
+    Each has two more arguments, `isa` and `threads`. Results are contiguous, and equal to the bit
+    to the reference. They raise ValueError where shapes or dtypes do not fit.
+    """

@@ -7,7 +7,7 @@ add to a call is as long as a small product. What they compute is said where the
 
 import torch
 
-from qdsl_cpu import _native, integer_products, integers
+from qdsl_cpu import _native
 
 _native.exchange_with(torch.Tensor)
 
@@ -34,5 +34,5 @@ def register(library: torch.library.Library) -> None:
     """Makes these the implementations of the operations that `library` defines."""
     for name, function in OPERATIONS.items():
         library.impl(name, function, "CPU")  # type: ignore[no-untyped-call]
-    for name, function in {**integers.OPERATIONS, **integer_products.OPERATIONS}.items():
+    for name, function in _native.integers().items():
         library.impl(f"integer_{name}", function, "CPU")  # type: ignore[no-untyped-call]

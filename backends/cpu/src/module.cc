@@ -13,7 +13,6 @@ NB_MODULE(_native, m) {
   bind_gru(m);
   bind_dequantize(m);
   bind_integer(m);
-  bind_integer_products(m);
   bind_values(m);
   bind_values_operation(m);
 }

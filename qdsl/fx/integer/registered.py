@@ -28,15 +28,19 @@ def integers() -> Mapping[str, Registered]:
     scale = "(Tensor x, Tensor scale) -> Tensor"
     return {
         **found,
-        "integer_quantize": Registered(scale, codes.quantize, _quantized_shape),
-        "integer_dequantize": Registered(scale, codes.dequantize, _dequantized_shape),
+        "integer_quantize": _plain(scale, codes.quantize, _quantized_shape),
+        "integer_dequantize": _plain(scale, codes.dequantize, _dequantized_shape),
     }
 
 
 def _registered(operation: Operation) -> Registered:
     run = partial(_over_packed, operation) if operation.weights else operation.run
     shape = operation.shape or operation.run
-    return Registered(operation.schema, partial(_laid_out, run), partial(_laid_out, shape))
+    return _plain(operation.schema, run, shape)
+
+
+def _plain(schema: str, run: Callable[..., Result], shape: Callable[..., Result]) -> Registered:
+    return Registered(schema, partial(_laid_out, run), partial(_laid_out, shape))
 
 
 def _laid_out(run: Callable[..., Result], *arguments: Any) -> Result:

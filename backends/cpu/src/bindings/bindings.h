@@ -65,7 +65,6 @@ void bind_lstm(nb::module_& m);
 void bind_gru(nb::module_& m);
 void bind_dequantize(nb::module_& m);
 void bind_integer(nb::module_& m);
-void bind_integer_products(nb::module_& m);
 void bind_values(nb::module_& m);
 void bind_values_operation(nb::module_& m);
 

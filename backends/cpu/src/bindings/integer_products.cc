@@ -1,150 +1,133 @@
 // Binds the products of integer arithmetic: with packed weights, and of two tensors.
-#include <nanobind/stl/optional.h>
-#include <nanobind/stl/string.h>
 #include <nanobind/stl/string_view.h>
-#include <nanobind/stl/tuple.h>
 #include <nanobind/stl/vector.h>
 
-#include <optional>
-#include <string_view>
-#include <tuple>
+#include <algorithm>
+#include <string>
 
-#include "bindings/bindings.h"
+#include "bindings/integer_weights.h"
 #include "integer/conv.h"
 #include "integer/einsum.h"
 #include "integer/embedding.h"
-#include "integer/recurrent.h"
+#include "values/contraction.h"
 
 namespace qdsl {
 namespace {
 
-using Sizes = std::vector<int64_t>;
-using Packed = std::tuple<Address, int64_t, int64_t, int64_t>;  // bytes, outputs, in_features
-using By = std::tuple<Address, Address, int64_t>;               // mantissa, shift, numbers of a row
-using Pair = std::tuple<Address, Address>;                      // mantissa, shift
+using H = nb::handle;
 
-Weight weight(const Packed& packed) {
-  const auto [address, size, outputs, in_features] = packed;
-  return weight_at(address, size, outputs, in_features);
-}
-
-GroupMultiplier groups(const By& by) {
-  const auto [mantissa, shift, row] = by;
-  return {pointer<int32_t>(mantissa), pointer<int32_t>(shift), row};
-}
-
-Multiplier multiplier(const Pair& by) {
-  return {pointer<int32_t>(std::get<0>(by)), pointer<int32_t>(std::get<1>(by))};
-}
-
-GateFunctions functions(const Pair& tables) {
-  return {pointer<uint8_t>(std::get<0>(tables)), pointer<uint8_t>(std::get<1>(tables)), {}};
-}
-
-void bound_linear(Address x, int64_t rows, const Packed& packed, Address bias, const By& by,
-                  Address y, const Name& isa, int threads) {
-  const Weight w = weight(packed);
-  const Running running{isa_of(isa), threads};
+nb::object linear_operation(H x, H weight, H bias, H m, H e, int64_t, const Name& isa, int threads) {
+  nb::object kept;
+  const Tensor given = codes_of(x, kept);
+  expect(given.dims() > 0, "the input has no dimension");
+  const Weight w = integer_weight(weight, given.size(-1));
+  const int32_t* added = constant(bias, w.outputs);
+  const GroupMultiplier by = groups(m, e, w.outputs, w.groups);
+  Sizes shape = sizes_of(given);
+  shape.back() = w.outputs;
+  Made y = make_codes(shape);
+  const Running run = running(isa, threads);
   nb::gil_scoped_release release;
-  integer_linear(w, pointer<int16_t>(x), rows, pointer<int32_t>(bias), groups(by),
-                 pointer<int16_t>(y), running);
+  integer_linear(w, given.data<int16_t>(), given.elements_before(given.dims() - 1), added, by,
+                 y.as<int16_t>(), run);
+  return std::move(y.object);
 }
 
-// sizes: batch, channels, parts; of each spatial axis: in, out, kernel, stride, before, dilation
-Geometry geometry(const Sizes& sizes) {
-  const int axes = static_cast<int>(sizes.size() / 6);
-  expect(sizes.size() % 6 == 3 && axes <= kMostSpatial, "a convolution has up to 3 spatial axes");
-  Geometry g{.axes = axes, .batch = sizes[0], .channels = sizes[1], .parts = sizes[2], .in = {},
+Geometry geometry(const Tensor& x, const Sizes& kernel, const Sizes& stride, const Sizes& padding,
+                  const Sizes& dilation, int64_t parts) {
+  const int axes = x.dims() - 2;
+  expect(axes > 0 && axes <= kMostSpatial && kernel.size() == static_cast<size_t>(axes) &&
+             stride.size() == kernel.size() && dilation.size() == kernel.size() &&
+             padding.size() == 2 * kernel.size(),
+         "a convolution has 1 to 3 spatial axes, and numbers for each");
+  expect(parts > 0 && x.size(-1) % parts == 0, "channels have no such parts");
+  Geometry g{.axes = axes, .batch = x.size(0), .channels = x.size(-1), .parts = parts, .in = {},
              .out = {}, .kernel = {}, .stride = {}, .before = {}, .dilation = {}};
   for (int i = 0; i < axes; ++i) {
-    const int64_t* axis = sizes.data() + 3 + 6 * i;
-    g.in[i] = axis[0];
-    g.out[i] = axis[1];
-    g.kernel[i] = axis[2];
-    g.stride[i] = axis[3];
-    g.before[i] = axis[4];
-    g.dilation[i] = axis[5];
+    g.in[i] = x.size(1 + i);
+    g.kernel[i] = kernel[i];
+    g.stride[i] = stride[i];
+    g.dilation[i] = dilation[i];
+    g.before[i] = padding[2 * i];
+    const int64_t span = (kernel[i] - 1) * dilation[i] + 1;
+    const int64_t free = g.in[i] + padding[2 * i] + padding[2 * i + 1] - span;
+    expect(free >= 0 && stride[i] > 0, "a kernel is longer than its axis");
+    g.out[i] = free / stride[i] + 1;
   }
   return g;
 }
 
-void bound_conv(Address x, const Sizes& sizes, const Packed& packed, Address bias, const By& by,
-                Address y, const Name& isa, int threads) {
-  const Weight w = weight(packed);
-  const Geometry g = geometry(sizes);
-  const Running running{isa_of(isa), threads};
+nb::object conv(H x, H weight, H bias, H m, H e, int64_t, const Sizes& kernel, const Sizes& stride,
+                const Sizes& padding, const Sizes& dilation, int64_t parts, const Name& isa,
+                int threads) {
+  nb::object kept;
+  const Tensor given = codes_of(x, kept);
+  const Geometry g = geometry(given, kernel, stride, padding, dilation, parts);
+  const Weight w = integer_weight(weight, g.patch() / parts);
+  const int32_t* added = constant(bias, w.outputs);
+  const GroupMultiplier by = groups(m, e, w.outputs, w.groups);
+  Sizes shape{g.batch};
+  shape.insert(shape.end(), g.out, g.out + g.axes);
+  shape.push_back(w.outputs);
+  Made y = make_codes(shape);
+  const Running run = running(isa, threads);
   nb::gil_scoped_release release;
-  integer_conv(w, pointer<int16_t>(x), g, pointer<int32_t>(bias), groups(by), pointer<int16_t>(y),
-               running);
+  integer_conv(w, given.data<int16_t>(), g, added, by, y.as<int16_t>(), run);
+  return std::move(y.object);
 }
 
-void bound_einsum(std::string_view equation, Address a, const Sizes& sizes_a,
-                  const Sizes& strides_a, Address b, const Sizes& sizes_b, const Sizes& strides_b,
-                  const Pair& by, Address y, const Name& isa, int threads) {
-  const Running running{isa_of(isa), threads};
+// Ids of other types become those of 64 bits.
+nb::object embedding(H ids, H weight, H m, H e, int64_t, int64_t width, const Name&, int) {
+  nb::object converted, kept;
+  if (!Tensor::is(ids, Dtype::int64)) ids = converted = ids.attr("long")();
+  const Tensor rows = Tensor(ids, Dtype::int64, "ids").contiguous(kept);
+  const Weight w = integer_weight(weight, width);
+  const GroupMultiplier by = groups(m, e, w.outputs, w.groups);
+  Sizes shape = sizes_of(rows);
+  shape.push_back(width);
+  Made y = make_codes(shape);
   nb::gil_scoped_release release;
-  integer_einsum(equation, {pointer<int16_t>(a), sizes_a, strides_a},
-                 {pointer<int16_t>(b), sizes_b, strides_b}, multiplier(by), pointer<int16_t>(y),
-                 running);
+  integer_embedding(w, rows.data<int64_t>(), rows.elements(), by, y.as<int16_t>());
+  return std::move(y.object);
 }
 
-void bound_embedding(Address ids, int64_t count, const Packed& packed, const By& by, Address y) {
-  const Weight w = weight(packed);
-  nb::gil_scoped_release release;
-  integer_embedding(w, pointer<int64_t>(ids), count, groups(by), pointer<int16_t>(y));
+// The size that a letter has in a term.
+int64_t size_of(char letter, std::string_view term, const Tensor& x) {
+  const size_t at = term.find(letter);
+  return at == std::string_view::npos ? -1 : x.size(static_cast<int>(at));
 }
 
-void bound_lstm(const Pair& shape, Address x, Address y, Address h, Address c,
-                const Packed& input, const Packed& recurrent,
-                const std::optional<Packed>& projection, Address bias, const By& by,
-                const By& of_projection, const Pair& tables, const Pair& update,
-                const Pair& argument, const Name& isa, int threads) {
-  const Weight of_x = weight(input), of_h = weight(recurrent);
-  std::optional<Weight> last;
-  if (projection) last = weight(*projection);
-  const Running running{isa_of(isa), threads};
-  const auto [batch, time] = shape;
+nb::object einsum(H a, H b, H m, H e, const std::string& text, const Name& isa, int threads) {
+  std::string equation;
+  for (char c : text)
+    if (c != ' ') equation.push_back(c);
+  const Tensor x(a, Dtype::int16, "codes"), y(b, Dtype::int16, "codes");
+  const Equation parts = parse(equation);
+  expect(parts.x.size() == static_cast<size_t>(x.dims()) &&
+             parts.y.size() == static_cast<size_t>(y.dims()),
+         "an equation names the axes of its operands");
+  Sizes shape;
+  for (char letter : parts.result)
+    shape.push_back(std::max(size_of(letter, parts.x, x), size_of(letter, parts.y, y)));
+  for (int64_t size : shape) expect(size >= 0, "an axis of the result is in neither operand");
+  const Multiplier by = multiplier(m, e);
+  const Sizes of_x[] = {sizes_of(x), strides_of(x)}, of_y[] = {sizes_of(y), strides_of(y)};
+  Made out = make_codes(shape);
+  const Running run = running(isa, threads);
   nb::gil_scoped_release release;
-  integer_lstm({static_cast<int64_t>(batch), static_cast<int64_t>(time), pointer<int16_t>(x),
-                pointer<int16_t>(y), pointer<int16_t>(h)},
-               {of_x, of_h, last ? &*last : nullptr, pointer<int32_t>(bias), groups(by),
-                groups(of_projection), functions(tables),
-                {multiplier(update), multiplier(argument)}, pointer<int16_t>(c)},
-               running);
-}
-
-void bound_gru(const Pair& shape, Address x, Address y, Address h, const Packed& input,
-               const Packed& recurrent, Address bias, Address recurrent_bias, const By& by,
-               const By& of_recurrent, const Pair& tables, const Name& isa, int threads) {
-  const Weight of_x = weight(input), of_h = weight(recurrent);
-  const Running running{isa_of(isa), threads};
-  const auto [batch, time] = shape;
-  nb::gil_scoped_release release;
-  integer_gru({static_cast<int64_t>(batch), static_cast<int64_t>(time), pointer<int16_t>(x),
-               pointer<int16_t>(y), pointer<int16_t>(h)},
-              {of_x, of_h, pointer<int32_t>(bias), pointer<int32_t>(recurrent_bias), groups(by),
-               groups(of_recurrent), functions(tables)},
-              running);
+  integer_einsum(equation, {x.data<int16_t>(), of_x[0], of_x[1]},
+                 {y.data<int16_t>(), of_y[0], of_y[1]}, by, out.as<int16_t>(), run);
+  return std::move(out.object);
 }
 
 }  // namespace
 
-void bind_integer_products(nb::module_& m) {
-  using namespace nb::literals;
-  const auto isa = "isa"_a = nb::none();
-  const auto threads = "threads"_a = 0;
-  m.def("integer_linear", bound_linear, "x"_a, "rows"_a, "weight"_a, "bias"_a, "by"_a, "y"_a, isa,
-        threads);
-  m.def("integer_conv", bound_conv, "x"_a, "sizes"_a, "weight"_a, "bias"_a, "by"_a, "y"_a, isa,
-        threads);
-  m.def("integer_einsum", bound_einsum, "equation"_a, "a"_a, "sizes_a"_a, "strides_a"_a, "b"_a,
-        "sizes_b"_a, "strides_b"_a, "by"_a, "y"_a, isa, threads);
-  m.def("integer_embedding", bound_embedding, "ids"_a, "count"_a, "weight"_a, "by"_a, "y"_a);
-  m.def("integer_lstm", bound_lstm, "shape"_a, "x"_a, "y"_a, "h"_a, "c"_a, "input"_a,
-        "recurrent"_a, "projection"_a.none(), "bias"_a, "by"_a, "of_projection"_a, "tables"_a,
-        "update"_a, "argument"_a, isa, threads);
-  m.def("integer_gru", bound_gru, "shape"_a, "x"_a, "y"_a, "h"_a, "input"_a, "recurrent"_a,
-        "bias"_a, "recurrent_bias"_a, "by"_a, "of_recurrent"_a, "tables"_a, isa, threads);
+void add_integer_products(Operations& to) {
+  to.add("linear", linear_operation, "x", "weight", "bias", "mantissa", "shift", "size");
+  to.add("conv", conv, "x", "weight", "bias", "mantissa", "shift", "size", "kernel", "stride",
+         "padding", "dilation", "groups");
+  to.add("embedding", embedding, "ids", "weight", "mantissa", "shift", "size", "width");
+  to.add("einsum", einsum, "a", "b", "mantissa", "shift", "equation");
 }
 
 }  // namespace qdsl

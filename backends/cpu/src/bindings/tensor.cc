@@ -39,6 +39,8 @@ const Exchange* exchange = nullptr;
 constexpr dtype dlpack_type(Dtype type) {
   switch (type) {
     case Dtype::uint8: return nb::dtype<uint8_t>();
+    case Dtype::int16: return nb::dtype<int16_t>();
+    case Dtype::int32: return nb::dtype<int32_t>();
     case Dtype::int64: return nb::dtype<int64_t>();
     case Dtype::float32: return nb::dtype<float>();
   }
@@ -48,6 +50,8 @@ constexpr dtype dlpack_type(Dtype type) {
 constexpr const char* name_of(Dtype type) {
   switch (type) {
     case Dtype::uint8: return "uint8";
+    case Dtype::int16: return "int16";
+    case Dtype::int32: return "int32";
     case Dtype::int64: return "int64";
     case Dtype::float32: return "float32";
   }
@@ -125,17 +129,17 @@ Tensor Tensor::contiguous(nb::object& owner) const {
   return Tensor(owner, dtype_, name_);
 }
 
-Made make_tensor(const int64_t* shape, int dims) {
+Made make_tensor(const int64_t* shape, int dims, Dtype dtype) {
   dltensor prototype{};
   prototype.device = {kProcessor, 0};
   prototype.ndim = dims;
-  prototype.dtype = dlpack_type(Dtype::float32);
+  prototype.dtype = dlpack_type(dtype);
   prototype.shape = const_cast<int64_t*>(shape);
   void *managed, *object;
   check(exchange->allocate(&prototype, &managed, nullptr, set_error));
   check(exchange->object_from_managed(managed, &object));
   Made made{nb::steal(static_cast<PyObject*>(object)), nullptr};
-  made.data = Tensor(made.object, Dtype::float32, "result").data<float>();
+  made.data = Tensor(made.object, dtype, "result").data<float>();
   return made;
 }
 

@@ -12,7 +12,7 @@ namespace qdsl {
 
 namespace nb = nanobind;
 
-enum class Dtype { uint8, int64, float32 };
+enum class Dtype { uint8, int16, int32, int64, float32 };
 
 // A tensor of Python in the memory of the processor. It sees the tensor's own shape and memory, and
 // is valid while the tensor is neither changed nor freed.
@@ -50,13 +50,18 @@ class Tensor {
   nb::dlpack::dltensor view_;
 };
 
-// A new tensor of torch, float32, its elements not initialized.
+// A new tensor of torch, its elements not initialized.
 struct Made {
   nb::object object;
   float* data;
+
+  template <class T>
+  T* as() const {
+    return reinterpret_cast<T*>(data);
+  }
 };
 
-Made make_tensor(const int64_t* shape, int dims);
+Made make_tensor(const int64_t* shape, int dims, Dtype dtype = Dtype::float32);
 
 // The first `dims` dimensions of `x`, then `last`.
 Made make_like(const Tensor& x, int dims, int64_t last);

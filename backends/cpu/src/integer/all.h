@@ -10,6 +10,8 @@ namespace qdsl {
 namespace {
 
 inline constexpr IntegerKernels kIntegers{
+    .quantize = quantize_values,
+    .dequantize = dequantize_codes,
     .unary = {requantize, look_up, sigmoids, hyperbolic_tangents, silus, gelus},
     .binary = {add, multiply, divide, glu, glu_polynomial},
     .rows = {softmax, softmax_polynomial, layer_norm, scale_and_shift},

@@ -6,6 +6,27 @@
 namespace qdsl {
 namespace {
 
+// ---- floats and codes ---------------------------------------------------------------------------
+
+inline void quantize_values(const float* __restrict x, int64_t count, float step,
+                            int16_t* __restrict y) {
+  constexpr float kShift = 12582912.0f;  // 1.5 * 2^23: adding it rounds to an integer
+  constexpr auto kMost = static_cast<float>(kWideMax);
+  for (int64_t i = 0; i < count; ++i) {
+    float q = x[i] / step;
+    q = q < kMost ? q : kMost;
+    q = q > -kMost ? q : -kMost;
+    const int32_t code = std::bit_cast<int32_t>(q + kShift) - std::bit_cast<int32_t>(kShift);
+    // neither division nor limits are to hide a NaN
+    y[i] = static_cast<int16_t>(x[i] / step == x[i] / step ? code : 0);
+  }
+}
+
+inline void dequantize_codes(const int16_t* __restrict x, int64_t count, float step,
+                             float* __restrict y) {
+  for (int64_t i = 0; i < count; ++i) y[i] = static_cast<float>(x[i]) * step;
+}
+
 // ---- of one value -------------------------------------------------------------------------------
 
 template <class Function>

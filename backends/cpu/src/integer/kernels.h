@@ -23,6 +23,11 @@ struct Constants {
   int64_t number = 0;              // the sign of an addition, the epsilon of a norm
 };
 
+// round(x / step), saturating; 0 for a NaN.
+using QuantizeKernel = void (*)(const float* x, int64_t count, float step, int16_t* y);
+
+using DequantizeKernel = void (*)(const int16_t* x, int64_t count, float step, float* y);
+
 // y[i] = f(x[i]).
 using UnaryKernel = void (*)(const int16_t* x, int64_t count, const Constants&, int16_t* y);
 
@@ -95,6 +100,8 @@ enum class Binary { add, multiply, divide, glu, glu_polynomial };
 enum class Rows { softmax, softmax_polynomial, layer_norm, scale_and_shift };
 
 struct IntegerKernels {
+  QuantizeKernel quantize;
+  DequantizeKernel dequantize;
   UnaryKernel unary[6];
   BinaryKernel binary[5];
   RowsKernel rows[4];

@@ -55,6 +55,18 @@ struct Walk {
 
 }  // namespace
 
+void quantize(const float* x, int64_t count, float step, int16_t* y, Running running) {
+  const QuantizeKernel kernel = integer_kernels(running.isa).quantize;
+  share(count, 1, running.threads,
+        [&](int64_t first, int64_t last) { kernel(x + first, last - first, step, y + first); });
+}
+
+void dequantize(const int16_t* x, int64_t count, float step, float* y, Running running) {
+  const DequantizeKernel kernel = integer_kernels(running.isa).dequantize;
+  share(count, 1, running.threads,
+        [&](int64_t first, int64_t last) { kernel(x + first, last - first, step, y + first); });
+}
+
 void unary(Unary kind, const int16_t* x, int64_t count, const Constants& c, int16_t* y,
            Running running) {
   const UnaryKernel kernel = of(integer_kernels(running.isa).unary, kind);

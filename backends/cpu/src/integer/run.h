@@ -20,6 +20,11 @@ struct Running {
   int threads;
 };
 
+// `step` is that of a code.
+void quantize(const float* x, int64_t count, float step, int16_t* y, Running);
+
+void dequantize(const int16_t* x, int64_t count, float step, float* y, Running);
+
 void unary(Unary, const int16_t* x, int64_t count, const Constants&, int16_t* y, Running);
 
 // y is contiguous and of `shape`; std::invalid_argument where the strides are not as many.

@@ -1,8 +1,8 @@
 """Runs integer operations on every instruction set, and draws what they are given."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
-from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
@@ -10,20 +10,17 @@ from torch import Tensor
 
 from qdsl.fx.integer.rounding import multiplier
 from qdsl.fx.ops import backend
-from qdsl_cpu import _native, integer_products, integers
+from qdsl_cpu import _native
 
+Operations = Mapping[str, Callable[..., Any]]
 EXTREMES = [-32768, -32767, -32766, -256, -128, -1, 0, 1, 127, 384, 32512, 32766, 32767]
 
 
 @pytest.fixture(params=_native.isas())
-def kernels(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every instruction set of this processor in turn; two threads, however little the work."""
-    functions = (n for n in dir(_native) if n.startswith("integer_"))
-    forced = {n: partial(getattr(_native, n), isa=request.param, threads=2) for n in functions}
-    forced["integer_embedding"] = _native.integer_embedding  # there is one
-    for module in (integers, integer_products):
-        monkeypatch.setattr(module, "_native", SimpleNamespace(**forced))
+def kernels(request: pytest.FixtureRequest) -> Operations:
+    """Operations on every instruction set in turn, with two threads however little the work."""
     backend("cpu")
+    return {n: partial(f, isa=request.param, threads=2) for n, f in _native.integers().items()}
 
 
 class Draw:
