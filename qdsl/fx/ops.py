@@ -1,9 +1,9 @@
 """Defines the operations `qdsl::` on packed weights, with their shapes, and registers back ends.
 
 Each operation has two overloads: `default`, which back ends implement for their devices, and
-`reference`, plain torch on any device, which the others are held to. `gru` is composed of `linear`
-where a back end has none of its own. A `weight` is the u8 tensor that the back end's `repack` made,
-for `integer_*` too, which is the reference where a back end has none of its own.
+`reference`, plain torch on any device, which the others are held to. `gru` and `conv` of one group
+are steps of `linear` where a back end has none of its own. A `weight` is the u8 tensor that the
+back end's `repack` made, for `integer_*` too, which is the reference where a back end has none.
 """
 
 from collections.abc import Callable
@@ -16,6 +16,7 @@ from torch.library import Library
 
 from qdsl.diagnostic.model import QdslError, error
 from qdsl.fx.integer.registered import integers
+from qdsl.fx.packed_convolution import convolution
 from qdsl.fx.recurrence import packed_gru
 from qdsl.fx.reference import BACKEND, IMPLEMENTATIONS
 from qdsl.target import REFERENCE, Availability, Backend, backends, installed
@@ -23,8 +24,9 @@ from qdsl.target import REFERENCE, Availability, Backend, backends, installed
 _SCHEMAS = {
     "linear": "(Tensor x, Tensor weight, Tensor? bias, int out_features, str activations,"
     " Tensor? scale=None, Tensor? zero=None) -> Tensor",
-    "grouped": "(Tensor x, Tensor weight, Tensor? bias, int out_features, int groups,"
-    " str activations, Tensor? scale=None, Tensor? zero=None) -> Tensor",
+    "conv": "(Tensor x, Tensor weight, Tensor? bias, int out_channels, int[] kernel,"
+    " int[] stride, int[] padding, int[] dilation, int groups, str activations,"
+    " Tensor? scale=None, Tensor? zero=None) -> Tensor",
     "embedding": "(Tensor ids, Tensor weight, int embedding_dim) -> Tensor",
     "dequantize": "(Tensor weight, int outputs, int in_features) -> Tensor",
     "lstm": "(Tensor gates, Tensor h0, Tensor c0, Tensor weight_hh, Tensor? weight_hr, str state,"
@@ -48,10 +50,23 @@ def _linear(
     return x.new_empty((*x.shape[:-1], out_features))
 
 
-def _grouped(
-    x: Tensor, weight: Tensor, bias: Tensor | None, out_features: int, *rest: Any
+def _conv(
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    out_channels: int,
+    kernel: list[int],
+    stride: list[int],
+    padding: list[int],
+    dilation: list[int],
+    groups: int,
+    activations: str,
+    *range: Tensor | None,
 ) -> Tensor:
-    return x.new_empty((*x.shape[:-1], out_features))
+    around = zip(padding[::2], padding[1::2], strict=True)
+    axes = zip(x.shape[1:-1], kernel, stride, around, dilation, strict=True)
+    sizes = ((n + sum(p) - (k - 1) * d - 1) // s + 1 for n, k, s, p, d in axes)
+    return x.new_empty((x.shape[0], *sizes, out_channels))
 
 
 def _embedding(ids: Tensor, weight: Tensor, embedding_dim: int) -> Tensor:
@@ -98,7 +113,7 @@ def _round(x: Tensor, activations: str, *range: Tensor | None) -> Tensor:
 
 _FAKES = {
     "linear": _linear,
-    "grouped": _grouped,
+    "conv": _conv,
     "embedding": _embedding,
     "dequantize": _dequantize,
     "lstm": _lstm,
@@ -120,6 +135,10 @@ def _composed_gru(
     return packed_gru(linear, gates, h0, weight_hh, bias, state, *range)
 
 
+def _composed_conv(x: Tensor, *given: Any) -> Tensor:
+    return convolution(operation("linear", "default"), x, *given)
+
+
 def _define() -> Library:
     library = Library("qdsl", "DEF")  # type: ignore[no-untyped-call]
     # torch has no types for these
@@ -131,6 +150,7 @@ def _define() -> Library:
             implement(overload, _FAKES[name], "Meta")
         implement(f"{name}.{REFERENCE}", IMPLEMENTATIONS[name], "CompositeExplicitAutograd")
     implement("gru", _composed_gru, "CompositeExplicitAutograd")
+    implement("conv", _composed_conv, "CompositeExplicitAutograd")
     for name, integer in integers().items():
         for overload in (name, f"{name}.{REFERENCE}"):
             define(overload + integer.schema)

@@ -15,7 +15,7 @@ from qdsl.fx.parts import layer_norm
 from qdsl.fx.quantizer import QUANTIZER
 from qdsl.fx.ranges import target
 from qdsl.fx.storages import Storages
-from qdsl.fx.trained import fixed_norm, grouped_rows, unpacked
+from qdsl.fx.trained import fixed_norm, unpacked
 from qdsl.ir import op
 from qdsl.ir.flat import FlatNode, Graph
 from qdsl.ir.format import (
@@ -102,18 +102,17 @@ class PackedLayers:
     def _conv(self, to: Emission, conv: op.Conv, flat: FlatNode, x: fx.Node) -> fx.Node:
         weight, *bias = self.storages.parameters(flat)
         given = self.weight(to, bias[0]) if bias else None
-        shape = (conv.stride, conv.padding, conv.dilation)
-        rounding = self._rounding(to, flat)
-        if self._is_float(weight) or (conv.groups > 1 and rounding == ("f32",)):
+        if self._is_float(weight):
             full = self.weight(to, weight)
+            shape = (conv.stride, conv.padding, conv.dilation)
             return to.call(operations.convolution, x, full, given, *shape, conv.groups)
-        rows = to.call(operations.patches, x, conv.kernel, *shape)
-        if conv.groups == 1:
-            return self._product(to, flat, rows, weight, given)
-        rows = grouped_rows(to, conv, flat, self.storages, rows)
+        if is_pointwise(conv):
+            return self._product(to, flat, x, weight, given)
         outputs, _ = self.storages.of(weight).parameter.matrix
-        operands = rows, self._packed(to, weight), given, outputs, conv.groups
-        return to.call(self._operation("grouped"), *operands, *rounding)
+        padding = tuple(n for pair in conv.padding for n in pair)
+        geometry = (conv.kernel, conv.stride, padding, conv.dilation, conv.groups)
+        operands = x, self._packed(to, weight), given, outputs, *geometry
+        return to.call(self._operation("conv"), *operands, *self._rounding(to, flat))
 
     def _recurrent(
         self, to: Emission, operation: op.Recurrent, flat: FlatNode, inputs: tuple[fx.Node, ...]
@@ -224,3 +223,10 @@ class PackedLayers:
     @property
     def _activations(self) -> Mapping[str, Activations]:
         return self.storages.model.activations
+
+
+def is_pointwise(conv: op.Conv) -> bool:
+    """Whether a position reads its own pixel only: a product of the values as they are."""
+    return (
+        conv.groups == 1 and {*conv.kernel, *conv.stride} == {1} and not any(map(any, conv.padding))
+    )

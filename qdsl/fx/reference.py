@@ -18,6 +18,7 @@ from qdsl.fx.cell import lstm_cell
 from qdsl.fx.numerics import dequantize as dequantized
 from qdsl.fx.numerics import groups
 from qdsl.fx.numerics.static import centred
+from qdsl.fx.packed_convolution import convolution
 from qdsl.fx.recurrence import packed_gru
 from qdsl.fx.reference_weight import Weight, read, repack
 from qdsl.ir.ranges import SIDES
@@ -59,7 +60,12 @@ def linear(
     return y if bias is None else y + bias
 
 
-def grouped(
+def conv(x: Tensor, weight: Tensor, *given: Any) -> Tensor:
+    """A convolution of x f32 [B, spatial…, in], channels last: `packed_convolution.convolution`."""
+    return convolution(linear, x, weight, *given, grouped=_grouped)
+
+
+def _grouped(
     x: Tensor,
     weight: Tensor,
     bias: Tensor | None,
@@ -132,7 +138,7 @@ def matmul(x: Tensor, y: Tensor, equation: str, activations: str, *ranges: Tenso
 
 IMPLEMENTATIONS: dict[str, Callable[..., Any]] = {
     "linear": linear,
-    "grouped": grouped,
+    "conv": conv,
     "embedding": embedding,
     "dequantize": dequantize,
     "lstm": lstm,
@@ -199,7 +205,7 @@ class Reference:
     def capabilities(self) -> tuple[Capability, ...]:
         integer, every = ("int8_token", "int8_tensor", *STATIC), tuple(range(1, 9))
         words = {
-            **dict.fromkeys(("linear", "grouped", "lstm", "gru"), (*FLOATS, *integer)),
+            **dict.fromkeys(("linear", "conv", "lstm", "gru"), (*FLOATS, *integer)),
             "embedding": ("f32",),
             "dequantize": ("f32",),
         }

@@ -51,8 +51,7 @@ def _needs(model: Model, flat: FlatNode, storages: list[Storage]) -> Iterator[Ne
             yield from _product(flat.path, "linear", storages[0], activations)
             yield from _reads(flat.path, storages[1:])
         case op.Conv():
-            operation = "dequantize" if activations is None else "grouped"
-            yield from _product(flat.path, operation, storages[0], activations)
+            yield from _product(flat.path, "conv", storages[0], activations)
             yield from _reads(flat.path, storages[1:])
         case op.Embedding():
             yield from _product(flat.path, "embedding", storages[0], None)

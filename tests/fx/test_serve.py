@@ -17,7 +17,7 @@ from qdsl.layers.gru import GRU
 from qdsl.layers.linear import Linear
 from qdsl.layers.lstm import LSTM
 from qdsl.plan import unserved
-from qdsl.target import Availability, activation_word
+from qdsl.target import Availability, Capability, activation_word
 
 INTEGER = Arithmetic.INTEGER
 MEMBERS = {
@@ -55,7 +55,7 @@ def test_needs_of_every_kind(make):
     assert found == [
         ("lin.weight", "linear", "int8_token"),
         ("conv.weight", "linear", "int8_token"),
-        ("grouped.weight", "dequantize", "f32"),
+        ("grouped.weight", "conv", "f32"),
         ("rnn.weight_ih", "linear", "f32"),
         ("rnn.weight_hh", "lstm", "int8_token"),
         ("rnn.weight_hr", "lstm", "int8_token"),
@@ -73,12 +73,16 @@ def test_an_lstm_half_in_float_is_read_back(make):
 
 
 @pytest.mark.parametrize("rounded", [False, True])
-def test_a_gru_needs_nothing_but_linear(make, rounded):
+def test_a_gru_may_be_steps_of_linear(make, rounded):
     int8, word = make.format("int8"), "int8_token" if rounded else "f32"
     inputs = make.type("f32", "B", "T", 8)
     states = ActivationFormat() if rounded else None
-    found = asked(make.layer_model(GRU(8, 9), inputs, format=int8, states=states))
-    assert found == [("layer.weight_ih", "linear", "f32"), ("layer.weight_hh", "linear", word)]
+    layer = make.layer_model(GRU(8, 9), inputs, format=int8, states=states)
+    assert asked(layer) == [("layer.weight_ih", "linear", "f32"), ("layer.weight_hh", "gru", word)]
+    every = (1, 2, 3, 4, 5, 6, 7, 8)
+    only = Capability("product", "linear", "integer", every, ("f32", "int8_token"))
+    assert unserved(layer, Poor((only,))) == []
+    assert unserved(layer, Poor())
 
 
 def test_float_weights_cannot_round_their_activations(make):
@@ -107,15 +111,16 @@ def test_integer_layers_need_kernels_of_integers(make):
 
 @dataclass(frozen=True)
 class Poor:
-    """A back end that is here and serves nothing."""
+    """A back end that is here and serves little."""
 
+    serves: tuple[Capability, ...] = ()
     name: str = "poor"
 
     def availability(self):
         return BACKEND.availability()
 
     def capabilities(self):
-        return ()
+        return self.serves
 
     def repack(self, weight):
         raise AssertionError("asked to repack what it cannot run")

@@ -109,14 +109,15 @@ def program(request, programs):
     return deepcopy(programs[request.param])
 
 
-def test_what_was_trained_is_what_is_packed(program, tmp_path):
+@pytest.mark.parametrize("backend", ["reference", "cpu"])
+def test_what_was_trained_is_what_is_packed(program, backend, tmp_path):
     path = tmp_path / "net.qpack"
     assert program.pack(path) == path.stat().st_size
     near = program(X)
-    packed, exact = load(path, "reference"), deepcopy(program).exact()
+    packed, exact = load(path, backend), deepcopy(program).exact()
     assert torch.equal(packed(X), exact(X))
     assert (exact(X) - near).abs().max() < 0.05 * near.abs().max()
-    report = verify(program, path, [("forward", [X])], "reference")
+    report = verify(program, path, [("forward", [X])], backend)
     assert report.ok, str(report)
     found = {(r.path, r.kind) for r in report.layers}
     named = {("attention.forward.mixed", "Softmax"), ("attention.output", "Linear")}

@@ -187,6 +187,29 @@ def gru(
     isa: str | None = None,
     threads: int = 0,
 ) -> None: ...
+def conv_operation(
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    out_channels: int,
+    kernel: Sequence[int],
+    stride: Sequence[int],
+    padding: Sequence[int],
+    dilation: Sequence[int],
+    groups: int,
+    activations: str,
+    scale: Tensor | None = None,
+    zero: Tensor | None = None,
+    isa: str | None = None,
+    threads: int = 0,
+) -> Tensor:
+    """A convolution of x float32 [B, spatial…, in] over 1 or 2 axes: [B, spatial…', out_channels].
+
+        weight: packed [out_channels, kernel…·in/groups]. padding: before and after of each axis. A
+        token is what one output position reads; otherwise as `linear_operation`.
+    >>>>>>> ce5d34f (Convolutions with packed weights are one operation: windows without patches, channels apart without a float copy)
+    """
+
 def gru_operation(
     gates: Tensor,
     h0: Tensor,

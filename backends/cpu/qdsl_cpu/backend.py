@@ -38,6 +38,7 @@ class Processor:
         families = (
             ("linear", _kernel("linear_int8"), _INTEGER),
             ("linear", _kernel("linear_f32"), ("f32",)),
+            ("conv", _kernel("convolution"), ("f32", *_INTEGER)),
             ("lstm", _kernel("lstm_f32"), ("f32", "int8_token", *STATIC)),
             ("gru", _kernel("gru_f32"), ("f32", "int8_token", *STATIC)),
             ("embedding", "embedding_scalar", ("f32",)),

@@ -16,6 +16,7 @@ embedding = _native.embedding
 dequantize = _native.dequantize
 lstm = _native.lstm_operation
 gru = _native.gru_operation
+conv = _native.conv_operation
 matmul = _native.matmul_operation
 round = _native.round_operation
 
@@ -25,6 +26,7 @@ OPERATIONS = {
     "dequantize": dequantize,
     "lstm": lstm,
     "gru": gru,
+    "conv": conv,
     "matmul": matmul,
     "round": round,
 }

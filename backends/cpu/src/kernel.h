@@ -74,6 +74,8 @@ using CellKernel = void (*)(const float* gates, int64_t hidden, float* c, float*
 using GruCellKernel = void (*)(const float* given, const float* recurrent, int64_t hidden,
                                float* h);
 
+struct ConvolutionKernels;  // of convolution/kernel.h
+
 struct Kernels {
   LinearKernel linear_int8 = nullptr;  // integer activations
   LinearKernel linear_f32 = nullptr;   // float activations
@@ -83,6 +85,7 @@ struct Kernels {
   FixKernel fix = nullptr;
   CellKernel cell = nullptr;
   GruCellKernel gru_cell = nullptr;
+  const ConvolutionKernels* convolution = nullptr;
 };
 
 // A kernel file holds one of these, given the functions that it defines and null for the others.

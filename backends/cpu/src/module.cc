@@ -11,6 +11,7 @@ NB_MODULE(_native, m) {
   bind_linear_operation(m);
   bind_lstm(m);
   bind_gru(m);
+  bind_convolution(m);
   bind_dequantize(m);
   bind_integer(m);
   bind_values(m);

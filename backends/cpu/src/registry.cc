@@ -28,6 +28,7 @@ void merge(Kernels& to, const Kernels& from) {
   take(to.fix, from.fix);
   take(to.cell, from.cell);
   take(to.gru_cell, from.gru_cell);
+  take(to.convolution, from.convolution);
 }
 
 Table resolve() {
@@ -61,6 +62,7 @@ std::vector<std::string> registered(Isa isa) {
   if (k.largest && k.round && k.fix) names.push_back("quantize_int8" + suffix);
   if (k.cell) names.push_back("lstm_f32" + suffix);
   if (k.gru_cell) names.push_back("gru_f32" + suffix);
+  if (k.convolution) names.push_back("convolution" + suffix);
   return names;
 }
 

@@ -63,6 +63,7 @@ void bind_linear(nb::module_& m);
 void bind_linear_operation(nb::module_& m);
 void bind_lstm(nb::module_& m);
 void bind_gru(nb::module_& m);
+void bind_convolution(nb::module_& m);
 void bind_dequantize(nb::module_& m);
 void bind_integer(nb::module_& m);
 void bind_values(nb::module_& m);
