@@ -30,11 +30,13 @@ OPERATIONS = {
     "matmul": matmul,
     "round": round,
 }
+INTEGERS = _native.integers()
+"""Of integer arithmetic, by name behind `integer_`."""
 
 
 def register(library: torch.library.Library) -> None:
     """Makes these the implementations of the operations that `library` defines."""
     for name, function in OPERATIONS.items():
         library.impl(name, function, "CPU")  # type: ignore[no-untyped-call]
-    for name, function in _native.integers().items():
+    for name, function in INTEGERS.items():
         library.impl(f"integer_{name}", function, "CPU")  # type: ignore[no-untyped-call]

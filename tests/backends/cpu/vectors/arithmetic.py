@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from qdsl_cpu import integers
+from qdsl_cpu import operations
 
 Array = npt.NDArray[Any]
 Arrays = dict[str, Array]
@@ -68,7 +68,7 @@ class Draw:
 def run(name: str, *operands: Any) -> Array:
     """What an operation makes of arrays, which become tensors."""
     tensors = (torch.from_numpy(o) if isinstance(o, np.ndarray) else o for o in operands)
-    return integers.OPERATIONS[name](*tensors).numpy()  # type: ignore[no-any-return]
+    return operations.INTEGERS[name](*tensors).numpy()  # type: ignore[no-any-return]
 
 
 def unary_cases() -> Iterator[tuple[str, Arrays]]:
