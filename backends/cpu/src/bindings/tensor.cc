@@ -175,7 +175,7 @@ static_assert(std::is_standard_layout_v<Buffer>);
 
 void* advised_memory(int64_t bytes) {
   constexpr int64_t kHugePage = 1 << 21, kLine = 64;
-  const bool large = bytes >= 2 * kHugePage;
+  const bool large = bytes >= kHugePage;
   const int64_t alignment = large ? kHugePage : kLine;
   const int64_t whole = bytes / kHugePage * kHugePage;  // what is left stays in small pages
   void* memory = std::aligned_alloc(alignment, (bytes + alignment) / alignment * alignment);
