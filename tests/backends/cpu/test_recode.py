@@ -1,6 +1,7 @@
 """Holds the C++ that reads base 3 and ranks to the numpy that writes them; and buffers."""
 
 import math
+import mmap
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,8 @@ from qdsl.artifact import bits
 from qdsl.artifact.layout import row_bytes
 from qdsl.ir.format import TernaryGrid
 from qdsl.ir.pattern import NM, Index
-from qdsl_cpu import _native, operations  # noqa: F401  (which buffers need)
+from qdsl_cpu import _native, operations
+from qdsl_cpu.weights import repack
 
 
 def place(tensor: Tensor) -> tuple[int, int]:
@@ -84,6 +86,29 @@ def test_buffers(size: int) -> None:
     assert buffer.data_ptr() % (1 << 21 if size >= 1 << 21 else 64) == 0
     buffer.fill_(7)
     assert torch.equal(buffer.clone(), buffer)
+
+
+def resident() -> int:
+    """Bytes in memory of this process."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * mmap.PAGESIZE
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="needs Linux's /proc")
+def test_memory_is_given_back() -> None:
+    packed = repack(
+        torch.zeros(2000, 100, dtype=torch.uint8),
+        torch.ones(1, 1),
+        kind="integer",
+        bits=8,
+        outputs=2000,
+        in_features=100,
+    )
+    x = torch.zeros(500, 100)
+    before = resident()
+    for _ in range(40):
+        _native.buffer(4 << 20).fill_(1)
+        operations.linear(x, packed, None, 2000, "f32")
+    assert resident() - before < 80 << 20  # of 320
 
 
 @pytest.mark.skipif(not Path("/proc/self/smaps").exists(), reason="needs Linux's /proc")

@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <array>
 #include <cstdlib>
-#include <memory>
 #include <new>
 #include <stdexcept>
 #include <type_traits>
@@ -26,8 +25,7 @@ constexpr int32_t kProcessor = 1;  // kDLCPU
 struct Exchange {
   uint32_t major, minor;
   Exchange* older;
-  int (*allocate)(dltensor* prototype, void** managed, void* context,
-                  void (*set_error)(void*, const char* kind, const char* message));
+  void* allocate;
   void* managed_from_object;
   int (*object_from_managed)(void* managed, void** object);
   int (*view_of_object)(void* object, dltensor* view);
@@ -56,10 +54,6 @@ constexpr const char* name_of(Dtype type) {
     case Dtype::float32: return "float32";
   }
   return "";
-}
-
-void set_error(void*, const char*, const char* message) {
-  PyErr_SetString(PyExc_RuntimeError, message);
 }
 
 void check(int failed) {
@@ -129,18 +123,62 @@ Tensor Tensor::contiguous(nb::object& owner) const {
   return Tensor(owner, dtype_, name_);
 }
 
+namespace {
+
+// Memory of a tensor of torch, with what torch is told of it: DLManagedTensorVersioned of dlpack.h.
+struct Owned {
+  uint32_t major, minor;
+  void* owner;
+  void (*free)(void* owned);
+  uint64_t flags;
+  dltensor view;
+  int64_t shape[kMostDims], strides[kMostDims];
+};
+static_assert(std::is_standard_layout_v<Owned>);
+
+void free_owned(void* owned) {
+  std::free(static_cast<Owned*>(owned)->view.data);
+  std::free(owned);
+}
+
+constexpr int64_t kHugePage = 1 << 21, kLine = 64;
+
+void* memory_of(int64_t bytes, int64_t alignment) {
+  void* memory = std::aligned_alloc(alignment, (bytes + alignment) / alignment * alignment);
+  if (!memory) throw std::bad_alloc();
+  return memory;
+}
+
+// Takes over the memory.
+nb::object tensor_over(void* memory, Dtype type, const int64_t* shape, int dims) {
+  auto* owned = static_cast<Owned*>(std::malloc(sizeof(Owned)));
+  if (!owned) throw std::bad_alloc();
+  int64_t span = 1;
+  for (int i = dims - 1; i >= 0; --i) {
+    owned->shape[i] = shape[i];
+    owned->strides[i] = span;
+    span *= std::max<int64_t>(1, shape[i]);
+  }
+  owned->major = 1;
+  owned->minor = 0;
+  owned->owner = nullptr;
+  owned->free = free_owned;
+  owned->flags = 0;
+  owned->view = {memory, {kProcessor, 0}, dims, dlpack_type(type), owned->shape, owned->strides, 0};
+  void* object;
+  check(exchange->object_from_managed(owned, &object));
+  return nb::steal(static_cast<PyObject*>(object));
+}
+
+}  // namespace
+
 Made make_tensor(const int64_t* shape, int dims, Dtype dtype) {
-  dltensor prototype{};
-  prototype.device = {kProcessor, 0};
-  prototype.ndim = dims;
-  prototype.dtype = dlpack_type(dtype);
-  prototype.shape = const_cast<int64_t*>(shape);
-  void *managed, *object;
-  check(exchange->allocate(&prototype, &managed, nullptr, set_error));
-  check(exchange->object_from_managed(managed, &object));
-  Made made{nb::steal(static_cast<PyObject*>(object)), nullptr};
-  made.data = Tensor(made.object, dtype, "result").data<float>();
-  return made;
+  if (!exchange) throw std::runtime_error("tensors were made before operations were registered");
+  if (dims > kMostDims) throw std::invalid_argument("a tensor has too many dimensions");
+  int64_t elements = 1;
+  for (int i = 0; i < dims; ++i) elements *= shape[i];
+  void* memory = memory_of(elements * (dlpack_type(dtype).bits / 8), kLine);
+  return {tensor_over(memory, dtype, shape, dims), static_cast<float*>(memory)};
 }
 
 Made make_like(const Tensor& x, int dims, int64_t last) {
@@ -151,57 +189,15 @@ Made make_like(const Tensor& x, int dims, int64_t last) {
   return make_tensor(shape.data(), dims + 1);
 }
 
-namespace {
-
-// A tensor of torch, uint8 [bytes], with its memory.
-struct Buffer {
-  // DLManagedTensorVersioned of dlpack.h
-  struct {
-    uint32_t major = 1, minor = 0;
-    void* owner = nullptr;
-    void (*free)(void* managed) = nullptr;
-    uint64_t flags = 0;
-    dltensor view;
-  } managed;
-  int64_t shape, stride = 1;
-
-  static void free(void* managed) {
-    auto* buffer = reinterpret_cast<Buffer*>(managed);
-    std::free(buffer->managed.view.data);
-    delete buffer;
-  }
-};
-static_assert(std::is_standard_layout_v<Buffer>);
-
-void* advised_memory(int64_t bytes) {
-  constexpr int64_t kHugePage = 1 << 21, kLine = 64;
-  const bool large = bytes >= kHugePage;
-  const int64_t alignment = large ? kHugePage : kLine;
-  const int64_t whole = bytes / kHugePage * kHugePage;  // what is left stays in small pages
-  void* memory = std::aligned_alloc(alignment, (bytes + alignment) / alignment * alignment);
-  if (!memory) throw std::bad_alloc();
-#ifdef MADV_HUGEPAGE
-  if (large) madvise(memory, whole, MADV_HUGEPAGE);  // which is advice: it may fail
-#endif
-  return memory;
-}
-
-}  // namespace
-
 nb::object make_buffer(int64_t bytes) {
   if (!exchange) throw std::runtime_error("buffers were made before operations were registered");
-  auto buffer = std::make_unique<Buffer>();
-  buffer->shape = bytes;
-  buffer->managed.free = Buffer::free;
-  buffer->managed.view.device = {kProcessor, 0};
-  buffer->managed.view.ndim = 1;
-  buffer->managed.view.dtype = dlpack_type(Dtype::uint8);
-  buffer->managed.view.shape = &buffer->shape;
-  buffer->managed.view.strides = &buffer->stride;
-  buffer->managed.view.data = advised_memory(bytes);
-  void* object;
-  check(exchange->object_from_managed(buffer.release(), &object));
-  return nb::steal(static_cast<PyObject*>(object));
+  const bool large = bytes >= kHugePage;
+  void* memory = memory_of(bytes, large ? kHugePage : kLine);
+#ifdef MADV_HUGEPAGE
+  // what is left stays in small pages; it is advice, which may fail
+  if (large) madvise(memory, bytes / kHugePage * kHugePage, MADV_HUGEPAGE);
+#endif
+  return tensor_over(memory, Dtype::uint8, &bytes, 1);
 }
 
 void exchange_with(nb::handle tensor_class) {
