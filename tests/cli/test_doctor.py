@@ -158,8 +158,8 @@ def test_this_machine(qdsl):
 @pytest.mark.parametrize(
     ("flags", "reason"),
     [
-        ("avx2 fma avx512bw avx512dq avx512vl", "this processor lacks `avx512_vnni`"),
-        ("avx2", "this processor lacks `fma` and `avx512bw` and `avx512dq` and `avx512vl` and"),
+        ("avx2 fma f16c avx512bw avx512dq avx512vl", "this processor lacks `avx512_vnni`"),
+        ("avx2", "this processor lacks `fma` and `f16c` and `avx512bw` and `avx512dq` and"),
         ("", "this processor lacks what `avx512vnni` needs"),
     ],
 )

@@ -8,6 +8,7 @@ from qdsl.target import Availability, Survey
 NEEDS = {
     "scalar": (),
     "avx2": ("avx2", "fma", "f16c"),
+    "avxvnni": ("avx2", "fma", "f16c", "avx_vnni"),
     "avx512vnni": ("avx2", "fma", "f16c", "avx512bw", "avx512dq", "avx512vl", "avx512_vnni"),
     "neon": ("asimd",),
     "neondot": ("asimd", "asimddp"),

@@ -16,6 +16,7 @@ const char* name(Isa isa) {
   switch (isa) {
     case Isa::scalar: return "scalar";
     case Isa::avx2: return "avx2";
+    case Isa::avxvnni: return "avxvnni";
     case Isa::avx512vnni: return "avx512vnni";
     case Isa::neon: return "neon";
     case Isa::neondot: return "neondot";
@@ -26,11 +27,21 @@ const char* name(Isa isa) {
 
 #if defined(__x86_64__)
 
+// Tests compile its kernels for AVX-512 VL, where the same instructions are encoded otherwise.
+static bool runs_avxvnni() {
+#ifdef QDSL_AVXVNNI_BY_AVX512
+  return supported(Isa::avx512vnni);
+#else
+  return __builtin_cpu_supports("avxvnni");
+#endif
+}
+
 bool supported(Isa isa) {
   switch (isa) {
     case Isa::scalar: return true;
     case Isa::avx2: return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
                             __builtin_cpu_supports("f16c");
+    case Isa::avxvnni: return supported(Isa::avx2) && runs_avxvnni();
     case Isa::avx512vnni:
       return supported(Isa::avx2) && __builtin_cpu_supports("avx512bw") &&
              __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&

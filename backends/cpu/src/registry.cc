@@ -34,7 +34,7 @@ void merge(Kernels& to, const Kernels& from) {
 Table resolve() {
   Table table = own();
   for (size_t i = 1; i < table.size(); ++i) {
-    Kernels merged = table[i - 1];
+    Kernels merged = table[static_cast<size_t>(below(kIsas[i]))];
     merge(merged, table[i]);
     table[i] = merged;
   }

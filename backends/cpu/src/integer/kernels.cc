@@ -22,9 +22,9 @@ RegisterIntegers::RegisterIntegers(Isa isa, const IntegerKernels& defined) {
 }
 
 const IntegerKernels& integer_kernels(Isa isa) {
-  for (auto i = static_cast<size_t>(isa) + 1; i-- > 0;)
-    if (table()[i]) return *table()[i];
-  throw std::logic_error("integer arithmetic has no kernels");
+  for (; !has_integers(isa); isa = below(isa))
+    if (isa == Isa::scalar) throw std::logic_error("integer arithmetic has no kernels");
+  return *table()[static_cast<size_t>(isa)];
 }
 
 bool has_integers(Isa isa) { return table()[static_cast<size_t>(isa)].has_value(); }

@@ -34,7 +34,7 @@ void merge(ValueKernels& to, const ValueKernels& from) {
 Table resolve() {
   Table table = own();
   for (size_t i = 1; i < table.size(); ++i) {
-    ValueKernels merged = table[i - 1];
+    ValueKernels merged = table[static_cast<size_t>(below(kIsas[i]))];
     merge(merged, table[i]);
     table[i] = merged;
   }
