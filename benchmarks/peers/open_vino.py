@@ -104,32 +104,26 @@ def _encoder(problem: Encoder, name: str, threads: int) -> Run:
     """The exported network, quantized by OpenVINO's own tool, nncf."""
     path = Path(problem.folder) / "float.onnx"
     if name in NETWORKS:
-        path = problem.file(f"openvino-{name}.xml", partial(_quantized, path, name, problem))
+        path = problem.file(f"openvino-{name}.xml", partial(_quantized, path, name))
     request = compiled(ov.Core().read_model(path), threads, 128).create_infer_request()
     return lambda x: request.infer([x])[0]
 
 
-def _quantized(source: Path, name: str, problem: Encoder, to: Path) -> None:
+def _quantized(source: Path, name: str, to: Path) -> None:
     import nncf
 
     model = ov.Core().read_model(source)
-    made = NETWORKS[name](nncf, model, problem)
+    made = NETWORKS[name](nncf, model)
     ov.save_model(made, to, compress_to_fp16=False)
 
 
-def _int8(nncf: Any, model: ov.Model, problem: Encoder) -> ov.Model:
+def _int8(nncf: Any, model: ov.Model) -> ov.Model:
     return nncf.compress_weights(model, mode=nncf.CompressWeightsMode.INT8_SYM)
 
 
-def _int4(nncf: Any, model: ov.Model, problem: Encoder) -> ov.Model:
+def _int4(nncf: Any, model: ov.Model) -> ov.Model:
     mode = nncf.CompressWeightsMode.INT4_SYM
     return nncf.compress_weights(model, mode=mode, group_size=128, ratio=1.0, all_layers=True)
 
 
-def _int8_static(nncf: Any, model: ov.Model, problem: Encoder) -> ov.Model:
-    """Ranges of activations are those of one input."""
-    kind = nncf.ModelType.TRANSFORMER
-    return nncf.quantize(model, nncf.Dataset([problem.x()]), model_type=kind, subset_size=1)
-
-
-NETWORKS = {"int8": _int8, "int4": _int4, "int8 static": _int8_static}
+NETWORKS = {"int8": _int8, "int4": _int4}

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from math import ceil
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -75,7 +76,10 @@ class Encoder:
         """The file of that name, made where there is none."""
         path = Path(self.folder) / name
         if not path.exists():
-            make(path)
+            with TemporaryDirectory(dir=self.folder) as new:  # a run may end half way
+                make(Path(new) / name)
+                for made in sorted(Path(new).iterdir()):
+                    made.replace(path.parent / made.name)
         return path
 
     def x(self) -> np.ndarray:
@@ -103,6 +107,7 @@ class Contender:
     own_clock: bool = False
 
 
+FEW = 16  # frames of a first trial
 Run = Callable[[np.ndarray], np.ndarray]
 
 
@@ -111,6 +116,9 @@ def network(name: str, problem: Encoder, load: Callable[[], Run]) -> Contender:
 
     def prepare() -> Callable[[int], Call]:
         run, x = load(), problem.x()
+        few = x[:, :FEW]
+        if run(few).shape != few.shape:
+            raise ValueError("the output does not follow the input")
         np.save(Path(problem.folder) / f"{name}.npy", run(x))
         return lambda rows: lambda: run(x)
 
