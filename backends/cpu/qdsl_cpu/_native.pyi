@@ -207,7 +207,6 @@ def conv_operation(
 
         weight: packed [out_channels, kernel…·in/groups]. padding: before and after of each axis. A
         token is what one output position reads; otherwise as `linear_operation`.
-    >>>>>>> ce5d34f (Convolutions with packed weights are one operation: windows without patches, channels apart without a float copy)
     """
 
 def gru_operation(
