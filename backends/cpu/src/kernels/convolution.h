@@ -11,100 +11,174 @@
 namespace qdsl {
 namespace {  // one copy per translation unit: the linker must not share it among instruction sets
 
-// `code` makes an integer of an element of `rows`.
-template <class Element, class Code>
-void convolve(const BlockCodes& w, const Element* const* rows, int64_t at, float step, float* y,
-              Code code) {
-  for (int64_t lane = 0; lane < w.lanes; lane += kLanes) {
-    float totals[kLanes] = {};
-    int64_t k = 0;
-    for (int64_t g = 0; g < w.groups; ++g) {
-      int32_t products[kLanes] = {}, sums[kLanes] = {};
-      for (; k < w.ends[g]; ++k) {
-        const Element* x = rows[k] + at + lane;
-        const int16_t* u = w.codes + k * kBlock + lane;
-        for (int64_t j = 0; j < kLanes; ++j) {
-          const int32_t found = code(x[j]);
-          products[j] += found * u[j];
-          sums[j] += found;
-        }
-      }
-      const float* scales = w.scales + g * kBlock + lane;
-      const float* shifts = w.shifts ? w.shifts + g * kBlock + lane : nullptr;
-      for (int64_t j = 0; j < kLanes; ++j) {
-        float term = static_cast<float>(products[j]) * scales[j];
-        if (shifts) term -= static_cast<float>(sums[j]) * shifts[j];
-        totals[j] += term;
-      }
-    }
-    for (int64_t j = 0; j < kLanes; ++j) y[lane + j] = totals[j] * step;
-    if (!w.bias) continue;
-    for (int64_t j = 0; j < kLanes; ++j) y[lane + j] += w.bias[lane + j];
+// A panel of lanes; vectors of the compiler's, since arrays of sums would not stay in registers.
+using Floats = float __attribute__((vector_size(64)));
+using Ints = int32_t __attribute__((vector_size(64)));
+
+template <class Vector>
+QDSL_INLINE void read(Vector& to, const void* from) {
+  __builtin_memcpy(&to, from, sizeof(Vector));
+}
+
+// Integers of 16 elements of a row.
+struct ByScale {
+  float multiplier;
+
+  QDSL_INLINE void operator()(Ints& to, const float* x) const {
+    Floats values;
+    read(values, x);
+    values = values * multiplier + kShift;
+    __builtin_memcpy(&to, &values, sizeof(to));
+    to -= std::bit_cast<int32_t>(kShift);
   }
+};
+
+struct AsTheyAre {
+  QDSL_INLINE void operator()(Ints& to, const int32_t* x) const { read(to, x); }
+};
+
+// Where the row may have NaN, whose bits are no code.
+struct AllZero {
+  QDSL_INLINE void operator()(Ints& to, const float*) const { to = Ints{}; }
+};
+
+// The sums of one group, positions first..last - 1; of codes themselves where zeros are floats.
+// Loops over panels are unrolled early, so that sums stay in registers.
+template <int Panels, bool Shifted, class Element, class Code>
+QDSL_INLINE void add_group(const BlockCodes& w, const Element* const* rows, int64_t at,
+                           int64_t lane, int64_t first, int64_t last, Code code,
+                           Ints (&products)[Panels], Ints (&sums)[Panels]) {
+  const int32_t* u = w.codes + lane + first * kBlock;
+  for (int64_t k = first; k < last; ++k, u += kBlock) {
+    const Element* x = rows[k] + at + lane;
+#pragma GCC unroll 4
+    for (int p = 0; p < Panels; ++p) {
+      Ints found, weights;
+      code(found, x + p * kLanes);
+      read(weights, u + p * kLanes);
+      products[p] += found * weights;
+      if constexpr (Shifted) sums[p] += found;
+    }
+  }
+}
+
+// `lane`: the first of some panels within the block.
+template <int Panels, bool Shifted, class Element, class Code>
+void convolve(const BlockCodes& w, const Element* const* rows, int64_t at, int64_t lane, float step,
+              float* y, Code code) {
+  Floats totals[Panels];
+#pragma GCC unroll 4
+  for (int p = 0; p < Panels; ++p) totals[p] = Floats{};
+  for (int64_t g = 0; g < w.groups; ++g) {
+    Ints products[Panels], sums[Panels];
+#pragma GCC unroll 4
+    for (int p = 0; p < Panels; ++p) products[p] = sums[p] = Ints{};
+    add_group<Panels, Shifted>(w, rows, at, lane, g ? w.ends[g - 1] : 0, w.ends[g], code,
+                               products, sums);
+#pragma GCC unroll 4
+    for (int p = 0; p < Panels; ++p) {
+      Floats scales;
+      read(scales, w.scales + g * kBlock + lane + p * kLanes);
+      Floats term = __builtin_convertvector(products[p], Floats) * scales;
+      if constexpr (Shifted) {
+        Floats shifts;
+        read(shifts, w.shifts + g * kBlock + lane + p * kLanes);
+        term -= __builtin_convertvector(sums[p], Floats) * shifts;
+      }
+      totals[p] += term;
+    }
+  }
+#pragma GCC unroll 4
+  for (int p = 0; p < Panels; ++p) {
+    totals[p] *= step;
+    if (w.bias) {
+      Floats bias;
+      read(bias, w.bias + lane + p * kLanes);
+      totals[p] += bias;
+    }
+    __builtin_memcpy(y + lane + p * kLanes, &totals[p], sizeof(Floats));
+  }
+}
+
+template <bool Shifted, class Element, class Code>
+void convolve_panels(const BlockCodes& w, const Element* const* rows, int64_t at, float step,
+                     float* y, Code code) {
+  if (w.lanes == kBlock) return convolve<kPanels, Shifted>(w, rows, at, 0, step, y, code);
+  for (int64_t lane = 0; lane < w.lanes; lane += kLanes)
+    convolve<1, Shifted>(w, rows, at, lane, step, y, code);
+}
+
+template <class Element, class Code>
+void convolve_block(const BlockCodes& w, const Element* const* rows, int64_t at, float step,
+                    float* y, Code code) {
+  if (w.shifts) convolve_panels<true>(w, rows, at, step, y, code);
+  else convolve_panels<false>(w, rows, at, step, y, code);
 }
 
 inline void convolve_token(const BlockCodes& w, const float* const* rows, int64_t at,
                            float multiplier, float step, float* y) {
-  if (multiplier > 0) {
-    convolve(w, rows, at, step, y, [=](float x) { return nearest(x * multiplier); });
-  } else {
-    // all codes are 0; a value may be NaN, whose bits are no code
-    convolve(w, rows, at, step, y, [](float) { return 0; });
-  }
+  if (multiplier > 0) convolve_block(w, rows, at, step, y, ByScale{multiplier});
+  else convolve_block(w, rows, at, step, y, AllZero{});
 }
 
-inline void convolve_codes(const BlockCodes& w, const int16_t* const* rows, int64_t at, float step,
+inline void convolve_codes(const BlockCodes& w, const int32_t* const* rows, int64_t at, float step,
                            float* y) {
-  convolve(w, rows, at, step, y, [](int16_t x) { return int32_t{x}; });
+  convolve_block(w, rows, at, step, y, AsTheyAre{});
+}
+
+QDSL_INLINE void add_product(Floats& sum, const float* x, const float* u) {
+  Floats values, weights;
+  read(values, x);
+  read(weights, u);
+  sum += values * weights;
 }
 
 // Four sums that take turns: fewer roundings each than one.
 inline void convolve_floats(int64_t lanes, int64_t positions, const float* weights,
                             const float* bias, const float* const* rows, int64_t at, float* y) {
-  constexpr int64_t kTurns = 4;
   for (int64_t lane = 0; lane < lanes; lane += kLanes) {
-    float sums[kTurns][kLanes] = {};
+    const float* u = weights + lane;
+    const int64_t from = at + lane;
+    Floats a{}, b{}, c{}, d{};
     int64_t k = 0;
-    for (; k + kTurns <= positions; k += kTurns) {
-      for (int64_t i = 0; i < kTurns; ++i) {
-        const float* x = rows[k + i] + at + lane;
-        const float* u = weights + (k + i) * kBlock + lane;
-        for (int64_t j = 0; j < kLanes; ++j) sums[i][j] += x[j] * u[j];
-      }
+    for (; k + 4 <= positions; k += 4, u += 4 * kBlock) {
+      add_product(a, rows[k] + from, u);
+      add_product(b, rows[k + 1] + from, u + kBlock);
+      add_product(c, rows[k + 2] + from, u + 2 * kBlock);
+      add_product(d, rows[k + 3] + from, u + 3 * kBlock);
     }
-    for (int64_t i = 0; k < positions; ++k, ++i) {
-      const float* x = rows[k] + at + lane;
-      const float* u = weights + k * kBlock + lane;
-      for (int64_t j = 0; j < kLanes; ++j) sums[i][j] += x[j] * u[j];
+    for (; k < positions; ++k, u += kBlock) add_product(a, rows[k] + from, u);
+    Floats total = (a + b) + (c + d);
+    if (bias) {
+      Floats own;
+      read(own, bias + lane);
+      total += own;
     }
-    for (int64_t j = 0; j < kLanes; ++j) {
-      y[lane + j] = (sums[0][j] + sums[1][j]) + (sums[2][j] + sums[3][j]);
-      if (bias) y[lane + j] += bias[lane + j];
-    }
+    __builtin_memcpy(y + lane, &total, sizeof(total));
   }
 }
 
-inline void encode_values_16(const float* __restrict x, int64_t count, float multiplier,
-                             int16_t* __restrict codes) {
+inline void encode_integers(const float* __restrict x, int64_t count, float multiplier,
+                             int32_t* __restrict codes) {
   for (int64_t i = 0; i < count; ++i)
-    codes[i] = static_cast<int16_t>(multiplier > 0 ? nearest(x[i] * multiplier) : 0);
+    codes[i] = multiplier > 0 ? nearest(x[i] * multiplier) : 0;
 }
 
-inline bool encode_fixed_16(const float* __restrict x, int64_t count, const FixedRange& range,
-                            int16_t* __restrict codes) {
+inline bool encode_fixed_integers(const float* __restrict x, int64_t count, const FixedRange& range,
+                            int32_t* __restrict codes) {
   const FixedRange own = range;
   const auto zero = static_cast<int32_t>(own.zero);
   int32_t nan = 0;
   for (int64_t i = 0; i < count; ++i) {
     const float p = position(x[i], own);
     nan |= p == p ? 0 : 1;
-    codes[i] = static_cast<int16_t>((nearest(p) - zero) & (p == p ? -1 : 0));
+    codes[i] = (nearest(p) - zero) & (p == p ? -1 : 0);
   }
   return nan != 0;
 }
 
 constexpr ConvolutionKernels kConvolution{convolve_token, convolve_codes, convolve_floats,
-                                          encode_values_16, encode_fixed_16};
+                                          encode_integers, encode_fixed_integers};
 
 }  // namespace
 }  // namespace qdsl
