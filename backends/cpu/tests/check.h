@@ -11,6 +11,7 @@
 
 #include "cases.h"
 #include "isa.h"
+#include "linear.h"
 
 namespace qdsl {
 
@@ -23,6 +24,7 @@ struct Tally {
 // Each computes the results of a case by one instruction set and compares them.
 void run_linear(const Case& c, Isa isa, Tally& tally);
 void run_lstm(const Case& c, Isa isa, Tally& tally);
+void run_gru(const Case& c, Isa isa, Tally& tally);
 void run_embedding(const Case& c, Isa isa, Tally& tally);
 void run_integer(const Case& c, Isa isa, Tally& tally);
 void run_matmul(const Case& c, Isa isa, Tally& tally);
@@ -31,6 +33,9 @@ void run_round(const Case& c, Isa isa, Tally& tally);
 // The weight in the arrays prefix.{numbers, codes, index, zeros, scales, shifts}, as kernels read
 // it; numbers are those of `Canonical`, in its order.
 std::vector<uint8_t> packed(const Case& c, const std::string& prefix);
+
+// A static range is the array `range`: scale, zero, lowest and highest code.
+Activations activations_of(const Case& c, ActivationKind kind);
 
 inline std::string described(Isa isa, int threads) {
   return std::string(name(isa)) + ", " + std::to_string(threads) + " threads";

@@ -26,16 +26,30 @@ std::vector<uint8_t> packed(const Case& c, const std::string& prefix) {
   return to;
 }
 
+Activations activations_of(const Case& c, ActivationKind kind) {
+  if (kind != ActivationKind::fixed) return {kind};
+  const float* range = c["range"].as<float>();
+  return {kind, range[0], static_cast<int32_t>(range[1]), static_cast<int32_t>(range[2]),
+          static_cast<int32_t>(range[3])};
+}
+
 namespace {
 
 constexpr const char* kNames[] = {"f32", "int8_token", "int8_tensor", "fixed"};
 
-Activations activations_of(const Case& c, int mode) {
-  const auto kind = static_cast<ActivationKind>(mode);
-  if (kind != ActivationKind::fixed) return {kind};
-  const float* range = c["range"].as<float>();  // scale, zero, lowest and highest code
-  return {kind, range[0], static_cast<int32_t>(range[1]), static_cast<int32_t>(range[2]),
-          static_cast<int32_t>(range[3])};
+std::vector<int32_t> sums_of(const Weight& w, const Input& x, const Activations& a, Isa isa) {
+  std::vector<int32_t> sums(x.rows * w.groups * w.outputs, -7);
+  linear(w, x, a, {.values = nullptr, .sums = sums.data()}, isa, 2);
+  return sums;
+}
+
+// Sums of integers alone, which are not stored: those of the scalar kernel.
+void compare_sums(const Case& c, const Weight& w, const Input& x, const Activations& a, Isa isa,
+                  Tally& tally) {
+  ++tally.comparisons;
+  if (sums_of(w, x, a, isa) == sums_of(w, x, a, Isa::scalar)) return;
+  ++tally.failures;
+  std::printf("%s %s: other sums by %s\n", c.operation.c_str(), c.name.c_str(), name(isa));
 }
 
 }  // namespace
@@ -48,13 +62,15 @@ void run_linear(const Case& c, Isa isa, Tally& tally) {
   const int64_t rows = c["x"].shape[0];
   for (int mode = 0; mode < 4; ++mode) {
     if (!c.has(kNames[mode])) continue;
-    const Activations activations = activations_of(c, mode);
+    const Activations activations = activations_of(c, static_cast<ActivationKind>(mode));
+    const Input all{c["x"].as<float>(), rows, w.in_features};
+    if (activations.kind != ActivationKind::f32) compare_sums(c, w, all, activations, isa, tally);
     const bool whole = activations.kind == ActivationKind::int8_tensor;
     for (int64_t some = whole ? rows : 1; some <= rows; ++some) {
       for (int threads : kThreads) {
         std::vector<float> y(some * w.outputs, -7.0f);
         const Output out{.values = y.data(), .bias = c.data<float>("bias")};
-        linear(w, {c["x"].as<float>(), some, w.in_features}, activations, out, isa, threads);
+        linear(w, {all.values, some, all.stride}, activations, out, isa, threads);
         const std::string how = std::string(kNames[mode]) + " of " + std::to_string(some) +
                                 " rows, " + described(isa, threads);
         compare(c, kNames[mode], y, how, tally);

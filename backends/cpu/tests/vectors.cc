@@ -20,6 +20,7 @@ using Run = void (*)(const Case&, Isa, Tally&);
 
 const std::map<std::string, Run> kRuns = {{"linear", run_linear},
                                           {"lstm", run_lstm},
+                                          {"gru", run_gru},
                                           {"embedding", run_embedding},
                                           {"integer", run_integer},
                                           {"matmul", run_matmul},

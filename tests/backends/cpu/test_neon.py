@@ -107,6 +107,7 @@ def test_the_environment_chooses_among_what_the_processor_runs(program: Path) ->
     [
         ("linear", "int8_token"),
         ("lstm", "last_c"),
+        ("gru", "last_h"),
         ("embedding", "dense"),
         ("integer", "y"),
         ("matmul", "out"),

@@ -12,12 +12,13 @@ import sys
 from pathlib import Path
 
 from arithmetic import integer_cases
-from products import Arrays, embedding_cases, linear_cases, recurrent_cases
+from products import Arrays, embedding_cases, gru_cases, linear_cases, lstm_cases
 from rounding import matmul_cases, round_cases
 
 FAMILIES = {
     "linear": linear_cases,
-    "lstm": recurrent_cases,
+    "lstm": lstm_cases,
+    "gru": gru_cases,
     "embedding": embedding_cases,
     "integer": integer_cases,
     "matmul": matmul_cases,

@@ -119,7 +119,7 @@ def linear_cases() -> Iterator[tuple[str, Arrays]]:
             x = floats(rng, 3, 43)
             x[0], x[1, ::2], x[1, 1] = -7.0, 7.0, np.nan
             yield f"{format} {word}", static_product(w, x, floats(rng, 18), word)
-    for format in (*SEVERAL, *FORMATS[2:14:2], Format(bits=8, signed=False, zero="int", group=32)):
+    for format in (*SEVERAL, *FORMATS[2:14:4], Format(bits=8, signed=False, zero="int", group=32)):
         rng = Random(200)
         w = weight(rng, format, 18, 39, extreme=True)
         x = special(39)
@@ -152,10 +152,30 @@ def lstm_case(format: Format, state: Literal["f32", "int8_token"], projected: in
     return arrays
 
 
-def recurrent_cases() -> Iterator[tuple[str, Arrays]]:
+def lstm_cases() -> Iterator[tuple[str, Arrays]]:
     yield "int8", lstm_case(Format(group=8), "int8_token", 0)
     yield "int8, with a projection", lstm_case(Format(bits=8), "int8_token", 13)
     yield "f32, with a projection", lstm_case(Format(group=8), "f32", 13)
+
+
+def gru_cases() -> Iterator[tuple[str, Arrays]]:
+    hidden = 19
+    scale, (zero, low, high) = 2 / 255, RANGES["uint8_static"]
+    given = torch.tensor([scale]), torch.tensor([float(zero)])
+    for state, word, kept in ((1, "int8_token", ()), (3, "uint8_static", given)):
+        rng = Random(350)
+        w = weight(rng, Format(group=8), 3 * hidden, hidden, scale=0.05)
+        gates, h, bias = (
+            floats(rng, 3, 2, 3 * hidden),
+            floats(rng, 2, hidden),
+            floats(rng, 3 * hidden),
+        )
+        inputs = (torch.from_numpy(gates), torch.from_numpy(h), w.packed, torch.from_numpy(bias))
+        y, last = operations.gru(*inputs, word, *kept)
+        arrays = {"gates": gates, "h": h, "bias": bias, **w.arrays("recurrent")}
+        arrays["state"] = np.array(state, np.int64)
+        arrays["range"] = np.array([scale, zero, low, high], np.float32)
+        yield word, {**arrays, "outputs": y.numpy(), "last_h": last.numpy()}
 
 
 def embedding_cases() -> Iterator[tuple[str, Arrays]]:
