@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 _INTEGER = ("int8_token", "int8_tensor", *STATIC)
 _INTEGER_LAYERS = ("linear", "conv", "embedding", "lstm", "gru")
+_FLOATS = ("f32", "bf16")
 _GRIDS = {"integer": (2, 3, 4, 5, 6, 7, 8), "ternary": (2,), "binary": (1,)}
 
 
@@ -39,8 +40,9 @@ class Processor:
             ("linear", _kernel("linear_int8"), _INTEGER),
             ("linear", _kernel("linear_f32"), ("f32",)),
             ("conv", _kernel("convolution"), ("f32", *_INTEGER)),
-            ("lstm", _kernel("lstm_f32"), ("f32", "int8_token", *STATIC)),
-            ("gru", _kernel("gru_f32"), ("f32", "int8_token", *STATIC)),
+            ("linear", _kernel("linear_bf16", "linear_f32"), ("bf16",)),
+            ("lstm", _kernel("lstm_f32"), (*_FLOATS, "int8_token", *STATIC)),
+            ("gru", _kernel("gru_f32"), (*_FLOATS, "int8_token", *STATIC)),
             ("embedding", "embedding_scalar", ("f32",)),
             ("dequantize", "dequantize_scalar", ("f32",)),
             *((f"integer_{layer}", _kernel("integer"), (CODES,)) for layer in _INTEGER_LAYERS),
@@ -55,9 +57,9 @@ class Processor:
             Capability(_kernel("integer"), INTEGER, "integer", (), (CODES,)),
             # values of a codebook are no integers
             *(
-                Capability(kernel, operation, "codebook", (2, 3, 4), ("f32",))
+                Capability(_codebook_kernel(kernel), operation, "codebook", (2, 3, 4), floats)
                 for operation, kernel, activations in families
-                if "f32" in activations
+                if (floats := tuple(word for word in activations if word in _FLOATS))
             ),
         )
 
@@ -115,6 +117,11 @@ def _value_kernel(value: str) -> str:
     return _kernel("matmul_int8" if value == "matmul" else "round_values")
 
 
+def _codebook_kernel(kernel: str) -> str:
+    """Their values are no bf16: activations that are become floats again."""
+    return _kernel("linear_f32") if kernel.startswith("linear_bf16") else kernel
+
+
 def isa() -> str:
     """The instruction set that runs: the best of this processor, or the one in QDSL_ISA.
 
@@ -126,11 +133,12 @@ def isa() -> str:
     return _native.isa()
 
 
-def _kernel(family: str) -> str:
-    """The one of a family that runs: of the best instruction set up to `isa()` that has one."""
+def _kernel(*families: str) -> str:
+    """The one that runs: of the first family that has one up to `isa()`, the best."""
     from qdsl_cpu import _native
 
     sets = _native.isas()
     below = sets[: sets.index(_native.isa()) + 1]
     built = set(_native.kernels())
-    return next(name for s in reversed(below) if (name := f"{family}_{s}") in built)
+    names = (f"{family}_{s}" for family in families for s in reversed(below))
+    return next(name for name in names if name in built)

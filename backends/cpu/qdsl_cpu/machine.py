@@ -5,11 +5,13 @@ from pathlib import Path
 
 from qdsl.target import Availability, Survey
 
+_AVX512 = ("avx2", "fma", "f16c", "avx512bw", "avx512dq", "avx512vl", "avx512_vnni")
 NEEDS = {
     "scalar": (),
     "avx2": ("avx2", "fma", "f16c"),
     "avxvnni": ("avx2", "fma", "f16c", "avx_vnni"),
-    "avx512vnni": ("avx2", "fma", "f16c", "avx512bw", "avx512dq", "avx512vl", "avx512_vnni"),
+    "avx512vnni": _AVX512,
+    "avx512bf16": (*_AVX512, "avx512_bf16"),
     "neon": ("asimd",),
     "neondot": ("asimd", "asimddp"),
     "neoni8mm": ("asimd", "asimddp", "i8mm"),

@@ -21,14 +21,16 @@ struct Tokens {
   int32_t offset;
   const int8_t* ones;    // [padded], 1 where a position is, 0 in padding; null without an offset
   const float* values;   // [rows, stride], float activations only
+  const uint16_t* halves;   // [rows, stride] of bf16, quads in the order 0 2 1 3, linear_bf16 only
+  const float* value_sums;  // [rows, groups] of float activations, with floating zeros only
 };
 
 // What a kernel may write to, of its own thread.
 struct Workspace {
   uint8_t* codes;      // decoded_bytes(weight)
-  float* totals;       // [rows, 64]
+  float* totals;       // [rows, 64]; of float activations twice that
   int32_t* code_sums;  // [groups, 64]
-  float* floats;       // float activations only: kExpanded
+  float* floats;       // float activations only: kExpanded, aligned
 };
 inline constexpr int64_t kDecodedBytes = 1 << 15;  // at once, or one group where that is more
 inline constexpr int64_t kExpanded = 1 << 16;      // floats
@@ -66,6 +68,9 @@ struct Fixed {
 using FixKernel = int32_t (*)(const float* x, int64_t count, const Fixed&, int8_t* codes,
                               bool& bad);
 
+// x as bf16, quads in the order 0 2 1 3, and zeros to whole steps behind.
+using HalveKernel = void (*)(const float* x, int64_t count, uint16_t* to);
+
 // One step of LSTM cells: gates [4 * hidden] in the order i, f, g, o; c is updated, h written.
 using CellKernel = void (*)(const float* gates, int64_t hidden, float* c, float* h);
 
@@ -79,10 +84,12 @@ struct ConvolutionKernels;  // of convolution/kernel.h
 struct Kernels {
   LinearKernel linear_int8 = nullptr;  // integer activations
   LinearKernel linear_f32 = nullptr;   // float activations
+  LinearKernel linear_bf16 = nullptr;  // those of `halve`; without it, rounded floats
   DecodeKernel decode = nullptr;
   LargestKernel largest = nullptr;
   RoundKernel round = nullptr;
   FixKernel fix = nullptr;
+  HalveKernel halve = nullptr;
   CellKernel cell = nullptr;
   GruCellKernel gru_cell = nullptr;
   const ConvolutionKernels* convolution = nullptr;

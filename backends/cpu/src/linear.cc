@@ -11,6 +11,7 @@ namespace qdsl {
 namespace {
 
 constexpr int64_t kBytesAtOnce = 1 << 18;  // of prepared rows, so that they stay in a core's cache
+constexpr int64_t kFloatBytesAtOnce = 1 << 22;  // their weights are expanded for all of them
 constexpr int64_t kFewestRows = 24;        // at once; both are multiples of what kernels take
 constexpr int64_t kMostRows = 240;
 constexpr double kWorkPerThread = 1 << 20;  // multiplications that outweigh a fork
@@ -31,9 +32,9 @@ Scratch& own_scratch() {
 Workspace workspace(const Weight& w, const Tokens& tokens, Scratch& scratch) {
   const int64_t group_bytes = w.group_steps * kPanels * kQuads * kVector;
   return {scratch.codes.room(std::max(kDecodedBytes, group_bytes)),
-          scratch.totals.room(tokens.rows * kBlock),
+          scratch.totals.room(tokens.rows * kBlock * (tokens.codes ? 1 : 2)),
           tokens.offset ? scratch.code_sums.room(w.groups * kBlock) : nullptr,
-          tokens.values ? scratch.floats.room(kExpanded) : nullptr};
+          tokens.codes ? nullptr : scratch.floats.room(kExpanded)};
 }
 
 // One product, with what is the same for all of its parts.
@@ -44,8 +45,8 @@ struct Job {
   const Output& out;
 
   int64_t rows_at_once() const {
-    const int64_t bytes = preparation.stride() * (preparation.integer() ? 1 : sizeof(float));
-    return std::clamp(kBytesAtOnce / bytes / 24 * 24, kFewestRows, kMostRows);
+    const int64_t bytes = preparation.integer() ? kBytesAtOnce : kFloatBytesAtOnce;
+    return std::clamp(bytes / preparation.row_bytes() / 24 * 24, kFewestRows, kMostRows);
   }
 
   Output from_row(int64_t row) const {
@@ -107,7 +108,7 @@ void linear(const Weight& w, const Input& x, const Activations& activations, con
   // Only the scalar kernel counts in 64 bits, which groups of tens of thousands of positions need.
   const bool wide = preparation.integer() && w.wide(preparation.largest_code());
   const Kernels& k = kernels(wide ? Isa::scalar : isa);
-  const Job job{w, preparation, preparation.integer() ? k.linear_int8 : k.linear_f32, out};
+  const Job job{w, preparation, preparation.kernel(k), out};
   if (threads <= 0) threads = worthwhile_threads(w, x.rows);
   if (threads == 1) return run_rows(job, 0, x.rows);
   if (x.rows < std::min<int64_t>(kMostRows, 24 * threads)) share_outputs(job, x.rows, threads);

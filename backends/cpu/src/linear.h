@@ -12,6 +12,7 @@ enum class ActivationKind : uint8_t {
   int8_token,   // one scale per row
   int8_tensor,  // one scale for all rows: the caller gives an example at a time
   fixed,        // a static range
+  bf16,
 };
 
 struct Activations {

@@ -22,10 +22,12 @@ void take(Function& to, Function from) {
 void merge(Kernels& to, const Kernels& from) {
   take(to.linear_int8, from.linear_int8);
   take(to.linear_f32, from.linear_f32);
+  take(to.linear_bf16, from.linear_bf16);
   take(to.decode, from.decode);
   take(to.largest, from.largest);
   take(to.round, from.round);
   take(to.fix, from.fix);
+  take(to.halve, from.halve);
   take(to.cell, from.cell);
   take(to.gru_cell, from.gru_cell);
   take(to.convolution, from.convolution);
@@ -58,6 +60,7 @@ std::vector<std::string> registered(Isa isa) {
   std::vector<std::string> names;
   if (k.linear_int8) names.push_back("linear_int8" + suffix);
   if (k.linear_f32) names.push_back("linear_f32" + suffix);
+  if (k.linear_bf16 && k.halve) names.push_back("linear_bf16" + suffix);
   if (k.decode) names.push_back("decode" + suffix);
   if (k.largest && k.round && k.fix) names.push_back("quantize_int8" + suffix);
   if (k.cell) names.push_back("lstm_f32" + suffix);

@@ -24,6 +24,13 @@ Scale scale_of(uint32_t largest) {
   return {top / 127.0f, std::isfinite(multiplier) ? multiplier : 0};
 }
 
+// The nearest bf16, ties to even.
+float to_bf16(float x) {
+  const auto bits = std::bit_cast<uint32_t>(x);
+  if ((bits & 0x7fffffff) > kInfinity) return x;
+  return std::bit_cast<float>((bits + 0x7fff + (bits >> 16 & 1)) & 0xffff0000);
+}
+
 }  // namespace
 
 Preparation::Preparation(const Weight& w, const Kernels& k, const Activations& a, const Input& x)
@@ -38,7 +45,20 @@ Preparation::Preparation(const Weight& w, const Kernels& k, const Activations& a
   if (a.kind == ActivationKind::int8_tensor)
     for (int64_t row = 0; row < x.rows; ++row)
       shared_ = std::max(shared_, k.largest(x.values + row * x.stride, w.in_features));
+  rounds_ = a.kind == ActivationKind::bf16;
+  // values of a codebook are no bf16
+  halves_ = rounds_ && k.linear_bf16 && !w.values;
 }
+
+bool Preparation::integer() const {
+  return activations_.kind != ActivationKind::f32 && !rounds_;
+}
+
+LinearKernel Preparation::kernel(const Kernels& k) const {
+  return integer() ? k.linear_int8 : halves_ ? k.linear_bf16 : k.linear_f32;
+}
+
+int64_t Preparation::row_bytes() const { return stride() * (integer() ? 1 : halves_ ? 2 : 4); }
 
 int64_t Preparation::largest_code() const {
   if (activations_.kind != ActivationKind::fixed) return 127;
@@ -48,14 +68,17 @@ int64_t Preparation::largest_code() const {
 
 // A line more than the row: rows a power of two apart would share few sets of a cache.
 int64_t Preparation::stride() const {
-  return w_.padded() + kVector / (integer() ? 1 : int64_t{sizeof(float)});
+  return w_.padded() + kVector / (integer() ? 1 : halves_ ? 2 : 4);
 }
 
 Tokens Preparation::room(int64_t rows, TokenMemory& memory) const {
   Tokens tokens{.rows = rows, .stride = stride(), .codes = nullptr, .scales = nullptr,
-                .sums = nullptr, .offset = offset_, .ones = nullptr, .values = nullptr};
+                .sums = nullptr, .offset = offset_, .ones = nullptr, .values = nullptr,
+                .halves = nullptr, .value_sums = nullptr};
   if (!integer()) {
-    tokens.values = memory.values.room(rows * stride());
+    if (halves_) tokens.halves = memory.halves.room(rows * stride());
+    else tokens.values = memory.values.room(rows * stride());
+    if (w_.zero == Zero::floating) tokens.value_sums = memory.value_sums.room(rows * w_.groups);
     return tokens;
   }
   tokens.codes = memory.codes.room(rows * stride());
@@ -75,7 +98,7 @@ void Preparation::fill(const Tokens& tokens, int64_t from, int64_t first, int64_
   for (int64_t row = first; row < last; ++row) {
     const float* x = x_.values + (from + row) * x_.stride;
     if (integer()) quantize(tokens, row, x);
-    else copy(const_cast<float*>(tokens.values) + row * tokens.stride, x);
+    else copy(tokens, row, x);
   }
 }
 
@@ -105,10 +128,25 @@ void Preparation::quantize(const Tokens& tokens, int64_t row, const float* x) co
       bad ? std::numeric_limits<float>::quiet_NaN() : scale.step;
 }
 
-void Preparation::copy(float* to, const float* x) const {
+void Preparation::copy(const Tokens& tokens, int64_t row, const float* x) const {
+  auto* values = const_cast<float*>(tokens.values) + row * tokens.stride;
+  auto* halves = const_cast<uint16_t*>(tokens.halves) + row * tokens.stride;
   for (int64_t g = 0; g < w_.groups; ++g) {
-    const int64_t size = w_.group_size(g), padding = w_.steps_of(g) * kStep - size;
-    to = std::fill_n(std::copy_n(x, size, to), padding, 0.0f);
+    const int64_t size = w_.group_size(g), padded = w_.steps_of(g) * kStep;
+    if (tokens.value_sums) {
+      double sum = 0;
+      for (int64_t k = 0; k < size; ++k) sum += rounds_ ? to_bf16(x[k]) : x[k];
+      const_cast<float*>(tokens.value_sums)[row * w_.groups + g] = static_cast<float>(sum);
+    }
+    if (halves_) {
+      kernels_.halve(x, size, halves);
+      const int64_t whole = (size + kStep - 1) / kStep * kStep;
+      halves = std::fill_n(halves + whole, padded - whole, uint16_t{0});
+    } else {
+      if (rounds_) std::transform(x, x + size, values, to_bf16);
+      else std::copy_n(x, size, values);
+      values = std::fill_n(values + size, padded - size, 0.0f);
+    }
     x += size;
   }
 }

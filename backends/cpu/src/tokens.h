@@ -27,7 +27,8 @@ class Buffer {
 
 struct TokenMemory {
   Buffer<int8_t> codes, ones;
-  Buffer<float> values, scales;
+  Buffer<uint16_t> halves;
+  Buffer<float> values, scales, value_sums;
   Buffer<int32_t> sums;
 };
 
@@ -42,13 +43,15 @@ class Preparation {
   // Writes rows first..last - 1 of `tokens`; row 0 of them is row `from` of the input.
   void fill(const Tokens& tokens, int64_t from, int64_t first, int64_t last) const;
 
-  bool integer() const { return activations_.kind != ActivationKind::f32; }
+  bool integer() const;
+  LinearKernel kernel(const Kernels& k) const;
+  int64_t row_bytes() const;     // of a row of tokens
   int64_t largest_code() const;  // the largest magnitude of an integer activation
   int64_t stride() const;
 
  private:
   void quantize(const Tokens& tokens, int64_t row, const float* x) const;
-  void copy(float* to, const float* x) const;
+  void copy(const Tokens& tokens, int64_t row, const float* x) const;
 
   const Weight& w_;
   const Kernels& kernels_;
@@ -57,6 +60,8 @@ class Preparation {
   Fixed fixed_{};
   int32_t offset_ = 0;
   uint32_t shared_ = 0;  // bits of the largest magnitude of the tensor
+  bool rounds_ = false;  // to bf16
+  bool halves_ = false;  // which a kernel takes as they are
 };
 
 }  // namespace qdsl

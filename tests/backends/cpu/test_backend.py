@@ -57,7 +57,7 @@ def test_kernels_that_are_promised_are_registered() -> None:
     plain = {"embedding_scalar", "dequantize_scalar"}
     promised = {c.kernel for c in BACKEND.capabilities()} - plain
     assert promised <= set(_native.kernels())
-    assert f"linear_int8_{_native.isa()}" in promised
+    assert any(name.endswith(f"_{_native.isa()}") for name in promised)
 
 
 @pytest.mark.parametrize(

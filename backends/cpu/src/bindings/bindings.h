@@ -34,8 +34,8 @@ inline void expect(bool holds, const char* otherwise) {
 // A static range has its scale and its zero point (or 0) at these addresses, both floats.
 inline Activations activations_of(int code, Address scale, Address zero, int lowest,
                                   int highest) {
-  expect(code >= 0 && code <= 3,
-         "activations are 0 (f32), 1 (int8 per token), 2 (per tensor), 3 (in a static range)");
+  expect(code >= 0 && code <= 4, "activations are 0 (f32), 1 (int8 per token), 2 (per tensor), "
+                                 "3 (in a static range), 4 (bf16)");
   Activations a{.kind = static_cast<ActivationKind>(code)};
   if (a.kind != ActivationKind::fixed) return a;
   expect(scale, "a static range has a scale");

@@ -37,6 +37,7 @@ Activations activations_of(nb::str word, nb::handle scale, nb::handle zero) {
   const std::string_view text = word.c_str();
   if (text == "int8_token") return {ActivationKind::int8_token};
   if (text == "f32") return {ActivationKind::f32};
+  if (text == "bf16") return {ActivationKind::bf16};
   if (text == "int8_tensor") return {ActivationKind::int8_tensor};
   Activations a = static_range(text.empty() ? "?" : text);
   expect(!scale.is_none(), "a static range has a scale");
