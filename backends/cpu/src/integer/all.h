@@ -19,12 +19,11 @@ inline constexpr IntegerKernels kIntegers{
     .reduce = reduce,
     .narrow = narrow_codes,
     .sum = sum_codes,
-    .add_products = add_products,
-    .round_off = round_off,
+    .finish = finish,
     .multiply_add = multiply_add,
     .scale_sums = scale_sums,
-    .lstm = lstm_step,
-    .gru = gru_step,
+    .lstm = lstm_steps,
+    .gru = gru_steps,
 };
 
 }  // namespace

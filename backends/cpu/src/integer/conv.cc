@@ -29,7 +29,12 @@ class Patches final : public Reader {
     const bool last = axis + 1 == g_.axes || axis + 1 == kMostSpatial;
     int64_t inner = g_.channels;
     for (int i = axis + 1; i < g_.axes; ++i) inner *= g_.kernel[i];
-    for (int64_t k = 0; k < g_.kernel[axis]; ++k) {
+    const int64_t size = g_.kernel[axis];
+    if (last && g_.dilation[axis] == 1 && at[axis] >= 0 && at[axis] + size <= g_.in[axis]) {
+      std::memcpy(codes, x_ + (index * g_.in[axis] + at[axis]) * inner, size * inner);
+      return codes + size * inner;
+    }
+    for (int64_t k = 0; k < size; ++k) {
       const int64_t position = at[axis] + k * g_.dilation[axis];
       const int64_t next = index * g_.in[axis] + position;
       if (position < 0 || position >= g_.in[axis])
@@ -96,12 +101,12 @@ void in_parts(const Parts& parts, const Patches& patches, int64_t rows,
     for (int64_t r = first; r < last; ++r) {
       patches.read(r, patch.data());
       parts.sum(patch.data(), row.data(), sums.data());
-      totals = offset;
-      for (int64_t g = 0; g < w.groups; ++g)
-        parts.kernels.add_products(sums.data() + g * w.outputs,
-                                   parts.mantissa.data() + g * w.outputs, w.outputs,
-                                   totals.data());
-      parts.kernels.round_off(totals.data(), shift, w.outputs, y + r * w.outputs);
+      parts.kernels.finish({.sums = sums.data(), .rows = 1, .groups = w.groups,
+                            .count = w.outputs, .stride = w.outputs,
+                            .mantissa = parts.mantissa.data(), .shift = shift,
+                            .offset = offset.data(), .added = nullptr, .totals = nullptr,
+                            .y = y + r * w.outputs},
+                           totals.data());
     }
   });
 }

@@ -57,13 +57,23 @@ using NarrowKernel = void (*)(const int16_t* x, int64_t count, int8_t* codes);
 
 using SumKernel = int32_t (*)(const int8_t* codes, int64_t count);
 
-// totals[i] += sums[i] * mantissa[i]
-using AddKernel = void (*)(const int32_t* sums, const int32_t* mantissa, int64_t count,
-                           int64_t* totals);
+// Exact sums [rows, groups, count] of products, and what is made of them: `offset` [count] and
+// `added` [rows, count] plus the sums times mantissa [groups, count]; y [rows, count] is that over
+// 2^shift [count], rounded, or where it is null `totals` [rows, count] is it as it is. Offset and
+// added may be null. Rows of added, totals and y are `stride` apart, groups of mantissa too.
+struct Finishing {
+  const int32_t* sums;
+  int64_t rows, groups, count, stride;
+  const int32_t* mantissa;
+  const int32_t* shift;
+  const int64_t* offset;
+  const int64_t* added;
+  int64_t* totals;
+  int16_t* y;
+};
 
-// y[i] = round(totals[i] / 2^shift[i])
-using RoundOffKernel = void (*)(const int64_t* totals, const int32_t* shift, int64_t count,
-                                int16_t* y);
+// `scratch` holds `count` numbers.
+using FinishKernel = void (*)(const Finishing&, int64_t* scratch);
 
 // sums[i] += x[i] * w[i]
 using MultiplyAddKernel = void (*)(const int16_t* x, const int16_t* w, int64_t count,
@@ -87,13 +97,15 @@ struct CellConstants {
   Multiplier argument;  // of c as the argument of a gate
 };
 
-// gates [4 * hidden] in the order i, f, g, o; c [hidden] is updated, h [hidden] written.
-using IntegerLstmKernel = void (*)(const int16_t* gates, int64_t hidden, const GateFunctions&,
-                                   const CellConstants&, int16_t* c, int16_t* h);
+// gates [batch, 4 * hidden] in the order i, f, g, o; c [batch, hidden] is updated, h written.
+using IntegerLstmKernel = void (*)(const int16_t* gates, int64_t batch, int64_t hidden,
+                                   const GateFunctions&, const CellConstants&, int16_t* c,
+                                   int16_t* h);
 
-// Products of the input and of h [3 * hidden] in the order r, z, n; h [hidden] is updated.
-using IntegerGruKernel = void (*)(const int16_t* given, const int16_t* recurrent, int64_t hidden,
-                                  const GateFunctions&, int16_t* h);
+// Products of the input and of h [batch, 3 * hidden] in the order r, z, n; h [batch, hidden] is
+// updated.
+using IntegerGruKernel = void (*)(const int16_t* given, const int16_t* recurrent, int64_t batch,
+                                  int64_t hidden, const GateFunctions&, int16_t* h);
 
 enum class Unary { requantize, table, sigmoid, tanh, silu, gelu };
 enum class Binary { add, multiply, divide, glu, glu_polynomial };
@@ -109,8 +121,7 @@ struct IntegerKernels {
   ReduceKernel reduce;
   NarrowKernel narrow;
   SumKernel sum;
-  AddKernel add_products;
-  RoundOffKernel round_off;
+  FinishKernel finish;
   MultiplyAddKernel multiply_add;
   ScaleSumsKernel scale_sums;
   IntegerLstmKernel lstm;

@@ -17,14 +17,28 @@ inline int32_t sum_codes(const int8_t* codes, int64_t count) {
   return sum;
 }
 
-inline void add_products(const int32_t* __restrict sums, const int32_t* __restrict mantissa,
+QDSL_INLINE void add_products(const int32_t* __restrict sums, const int32_t* __restrict mantissa,
                          int64_t count, int64_t* __restrict totals) {
   for (int64_t i = 0; i < count; ++i) totals[i] += int64_t{sums[i]} * mantissa[i];
 }
 
-inline void round_off(const int64_t* __restrict totals, const int32_t* __restrict shift,
+QDSL_INLINE void round_off(const int64_t* __restrict totals, const int32_t* __restrict shift,
                       int64_t count, int16_t* __restrict y) {
   for (int64_t i = 0; i < count; ++i) y[i] = wide(shifted(totals[i], int64_t{shift[i]}));
+}
+
+inline void finish(const Finishing& f, int64_t* scratch) {
+  const int32_t* sums = f.sums;
+  for (int64_t row = 0; row < f.rows; ++row) {
+    int64_t* totals = f.totals ? f.totals + row * f.stride : scratch;
+    const int64_t* added = f.added ? f.added + row * f.stride : nullptr;
+    for (int64_t i = 0; i < f.count; ++i) totals[i] = f.offset ? f.offset[i] : 0;
+    if (added)
+      for (int64_t i = 0; i < f.count; ++i) totals[i] += added[i];
+    for (int64_t g = 0; g < f.groups; ++g, sums += f.count)
+      add_products(sums, f.mantissa + g * f.stride, f.count, totals);
+    if (f.y) round_off(totals, f.shift, f.count, f.y + row * f.stride);
+  }
 }
 
 inline void multiply_add(const int16_t* __restrict x, const int16_t* __restrict w, int64_t count,

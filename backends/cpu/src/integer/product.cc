@@ -26,6 +26,11 @@ Weight slice(const Weight& w, int64_t first, int64_t last) {
   return part;
 }
 
+template <class T>
+T* moved(T* pointer, int64_t by) {
+  return pointer ? pointer + by : nullptr;
+}
+
 }  // namespace
 
 // What one thread keeps from call to call.
@@ -89,18 +94,6 @@ void IntegerProduct::fill(const Reader& x, const Tokens& tokens, int64_t from, i
   }
 }
 
-void IntegerProduct::finish(const int32_t* sums, int64_t row, int64_t first, int64_t count,
-                            const Terms& to, int64_t* totals) const {
-  const int64_t at = row * w_.outputs + first;
-  if (to.totals) totals = to.totals + at;
-  for (int64_t i = 0; i < count; ++i)
-    totals[i] = (to.offset ? to.offset[first + i] : 0) + (to.added ? to.added[at + i] : 0);
-  for (int64_t g = 0; g < w_.groups; ++g)
-    integers_.add_products(sums + g * count, mantissa_.data() + g * w_.outputs + first, count,
-                           totals);
-  if (to.y) integers_.round_off(totals, shift_ + first, count, to.y + at);
-}
-
 // Blocks first..last - 1 of rows that begin with `row`.
 void IntegerProduct::multiply(const Tokens& tokens, int64_t row, int64_t first, int64_t last,
                               const Terms& to) const {
@@ -116,9 +109,13 @@ void IntegerProduct::multiply(const Tokens& tokens, int64_t row, int64_t first, 
     Output out{.values = nullptr};
     out.sums = own.sums.room(tokens.rows * row_sums);
     kernels_.linear_int8(part, tokens, 0, part.blocks, out, work);
-    int64_t* totals = own.terms.room(part.outputs);
-    for (int64_t r = 0; r < tokens.rows; ++r)
-      finish(out.sums + r * row_sums, row + r, block * kBlock, part.outputs, to, totals);
+    const int64_t n = block * kBlock, at = row * w_.outputs + n;
+    integers_.finish({.sums = out.sums, .rows = tokens.rows, .groups = w_.groups,
+                      .count = part.outputs, .stride = w_.outputs, .mantissa = mantissa_.data() + n,
+                      .shift = shift_ + n, .offset = moved(to.offset, n),
+                      .added = moved(to.added, at), .totals = moved(to.totals, at),
+                      .y = moved(to.y, at)},
+                     own.terms.room(part.outputs));
   }
 }
 

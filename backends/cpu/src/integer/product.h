@@ -68,8 +68,6 @@ class IntegerProduct {
   void fill(const Reader& x, const Tokens& tokens, int64_t from, int64_t first, int64_t last) const;
   void multiply(const Tokens& tokens, int64_t row, int64_t first, int64_t last,
                 const Terms& to) const;
-  void finish(const int32_t* sums, int64_t row, int64_t first, int64_t count, const Terms& to,
-              int64_t* totals) const;
   Tokens room(int64_t rows) const;
   void rows_alone(const Reader& x, int64_t first, int64_t last, const Terms& to) const;
 

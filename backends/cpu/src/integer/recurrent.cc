@@ -62,9 +62,7 @@ void integer_lstm(const IntegerSequence& s, const IntegerLstm& layer, Running ru
   for (int64_t t = 0; t < s.time; ++t) {
     take(given, s, width, t, step);
     of_h.run(WideRows(s.h, size, running.isa), s.batch, {.added = step.data(), .y = gates.data()});
-    for (int64_t b = 0; b < s.batch; ++b)
-      k.lstm(gates.data() + b * width, hidden, functions, layer.cell, layer.c + b * hidden,
-             h + b * hidden);
+    k.lstm(gates.data(), s.batch, hidden, functions, layer.cell, layer.c, h);
     if (of_cells) of_cells->run(WideRows(h, hidden, running.isa), s.batch, {.y = s.h});
     keep(s, size, t);
   }
@@ -86,9 +84,7 @@ void integer_gru(const IntegerSequence& s, const IntegerGru& layer, Running runn
     take(given, s, width, t, step);
     of_h.run(WideRows(s.h, hidden, running.isa), s.batch,
              {.offset = own.data(), .y = products.data()});
-    for (int64_t b = 0; b < s.batch; ++b)
-      k.gru(step.data() + b * width, products.data() + b * width, hidden, functions,
-            s.h + b * hidden);
+    k.gru(step.data(), products.data(), s.batch, hidden, functions, s.h);
     keep(s, hidden, t);
   }
 }
