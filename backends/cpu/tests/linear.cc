@@ -35,7 +35,7 @@ Activations activations_of(const Case& c, ActivationKind kind) {
 
 namespace {
 
-constexpr const char* kNames[] = {"f32", "int8_token", "int8_tensor", "fixed"};
+constexpr const char* kNames[] = {"f32", "int8_token", "int8_tensor", "fixed", "bf16"};
 
 std::vector<int32_t> sums_of(const Weight& w, const Input& x, const Activations& a, Isa isa) {
   std::vector<int32_t> sums(x.rows * w.groups * w.outputs, -7);
@@ -54,17 +54,18 @@ void compare_sums(const Case& c, const Weight& w, const Input& x, const Activati
 
 }  // namespace
 
-// Inputs x, bias, results f32, int8_token, int8_tensor, fixed. Any number of the rows gives the
-// same ones, but for int8_tensor, where all have one scale.
+// Inputs x, bias, results f32, int8_token, int8_tensor, fixed, bf16. Any number of the rows gives
+// the same ones, but for int8_tensor, where all have one scale.
 void run_linear(const Case& c, Isa isa, Tally& tally) {
   const std::vector<uint8_t> bytes = packed(c, "weight");
   const Weight w = view(bytes.data(), bytes.size());
   const int64_t rows = c["x"].shape[0];
-  for (int mode = 0; mode < 4; ++mode) {
+  for (int mode = 0; mode < 5; ++mode) {
     if (!c.has(kNames[mode])) continue;
     const Activations activations = activations_of(c, static_cast<ActivationKind>(mode));
     const Input all{c["x"].as<float>(), rows, w.in_features};
-    if (activations.kind != ActivationKind::f32) compare_sums(c, w, all, activations, isa, tally);
+    const bool integer = mode > 0 && activations.kind != ActivationKind::bf16;
+    if (integer) compare_sums(c, w, all, activations, isa, tally);
     const bool whole = activations.kind == ActivationKind::int8_tensor;
     for (int64_t some = whole ? rows : 1; some <= rows; ++some) {
       for (int threads : kThreads) {

@@ -38,7 +38,7 @@ RANGES = {
     "uint4_static": (9, 0, 15),
 }
 
-Mode = Literal["f32", "int8_token", "int8_tensor"]
+Mode = Literal["f32", "bf16", "int8_token", "int8_tensor"]
 
 
 def product(w: Weight, x: Array, bias: Array, modes: tuple[Mode, ...]) -> Arrays:
@@ -49,9 +49,11 @@ def product(w: Weight, x: Array, bias: Array, modes: tuple[Mode, ...]) -> Arrays
             torch.from_numpy(x)[None], w.packed, torch.from_numpy(bias), len(bias), mode
         )
         arrays[mode] = y[0].numpy()
-    if "f32" in modes:
-        size = np.abs(x).astype(np.float64) @ w.magnitude.T + np.abs(bias)
-        arrays["f32.bound"] = ((w.groups + 4) * 2.0**-24 * size).astype(np.float32)
+    for mode, type in (("f32", torch.float32), ("bf16", torch.bfloat16)):
+        if mode in modes:
+            read = torch.from_numpy(x).to(type).double().abs().numpy()
+            size = read @ w.magnitude.T + np.abs(bias)
+            arrays[f"{mode}.bound"] = ((w.groups + 4) * 2.0**-24 * size).astype(np.float32)
     return arrays
 
 
@@ -99,7 +101,8 @@ def linear_cases() -> Iterator[tuple[str, Arrays]]:
             w = weight(rng, format, outputs, in_features)
             x = floats(rng, 3, in_features)
             name = f"{format} {outputs}x{in_features}"
-            yield name, product(w, x, floats(rng, outputs), everything)
+            modes: tuple[Mode, ...] = (*everything, "bf16") if outputs == 3 else everything
+            yield name, product(w, x, floats(rng, outputs), modes)
         for outputs, in_features, rows in ((17, 35, 33), (81, 33, 2), (5, 260, 1)):
             w = weight(rng, format, outputs, in_features)
             x = floats(rng, rows, in_features)
