@@ -30,6 +30,9 @@ INTEGER = "integer"
 """The operations on integers that take no weight; those that take one are `integer_linear` ..."""
 CODES = "int16"
 """The word of what operations on integers are given."""
+FUSED = "linear_fused"
+"""The operation of capabilities whose back end's `qdsl::linear` takes `relu` and `residual`."""
+
 REFERENCE = "reference"
 """The back end that every format runs on, exactly and slowly: a target has to ask for it."""
 

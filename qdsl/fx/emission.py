@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import fx
@@ -104,3 +104,10 @@ class Layers(Protocol):
     def product(
         self, to: Emission, operation: op.Einsum, flat: FlatNode, x: fx.Node, y: fx.Node
     ) -> fx.Node: ...
+
+
+@runtime_checkable
+class Finishing(Protocol):
+    """Layers that change the whole graph of an entry; parts of one are left as they are."""
+
+    def finish(self, lowered: fx.Graph, graph: Graph) -> fx.Graph: ...

@@ -23,7 +23,7 @@ from qdsl.target import REFERENCE, Availability, Backend, backends, installed
 
 _SCHEMAS = {
     "linear": "(Tensor x, Tensor weight, Tensor? bias, int out_features, str activations,"
-    " Tensor? scale=None, Tensor? zero=None) -> Tensor",
+    " Tensor? scale=None, Tensor? zero=None, bool relu=False, Tensor? residual=None) -> Tensor",
     "conv": "(Tensor x, Tensor weight, Tensor? bias, int out_channels, int[] kernel,"
     " int[] stride, int[] padding, int[] dilation, int groups, str activations,"
     " Tensor? scale=None, Tensor? zero=None) -> Tensor",
@@ -45,7 +45,7 @@ def _linear(
     bias: Tensor | None,
     out_features: int,
     activations: str,
-    *range: Tensor | None,
+    *rest: Any,
 ) -> Tensor:
     return x.new_empty((*x.shape[:-1], out_features))
 

@@ -22,7 +22,7 @@ from qdsl.fx.tree import build_tree
 from qdsl.ir.model import Storage
 from qdsl.ir.ranges import Range, ranges
 from qdsl.plan import unserved
-from qdsl.target import REFERENCE, Backend, CanonicalWeight
+from qdsl.target import FUSED, REFERENCE, Backend, CanonicalWeight
 
 
 def load(path: Path | str, backend: str = "cpu") -> Program:
@@ -45,7 +45,8 @@ def program_of(artifact: Artifact, name: str) -> Program:
         tree.get_submodule(owner).add_module(attribute, _range(artifact, range))
     add_integers(tree, artifact)
     overload = REFERENCE if name == REFERENCE else "default"
-    layers = PackedLayers(Storages(artifact.model), overload)
+    fuses = any(c.operation == FUSED for c in runner.capabilities())
+    layers = PackedLayers(Storages(artifact.model), overload, fuses=fuses)
     return Program(tree, artifact.model, layers).eval()
 
 

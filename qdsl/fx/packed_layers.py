@@ -10,6 +10,7 @@ from torch import fx
 
 from qdsl.fx import operations
 from qdsl.fx.emission import Emission, LayerOp, Steps
+from qdsl.fx.fuse import fuse
 from qdsl.fx.ops import operation as qdsl_operation
 from qdsl.fx.parts import layer_norm
 from qdsl.fx.quantizer import QUANTIZER
@@ -35,11 +36,17 @@ from qdsl.target import activation_word
 
 @dataclass(frozen=True, slots=True)
 class PackedLayers:
-    """`overload` of the operations; `exact` reads packed weights from their quantizers."""
+    """`overload` of the operations; `exact` reads packed weights from their quantizers; `fuses`:
+    products take what follows them."""
 
     storages: Storages
     overload: str
     exact: bool = False
+    fuses: bool = False
+
+    def finish(self, lowered: fx.Graph, graph: Graph) -> fx.Graph:
+        """The graph of an entry as it runs."""
+        return fuse(lowered, graph, self._operation("linear")) if self.fuses else lowered
 
     def integers(self, to: Emission, graph: Graph) -> Steps | None:
         from qdsl.fx.integer.packed import PackedSteps
@@ -217,7 +224,7 @@ class PackedLayers:
     def _is_matrix(self, path: str) -> bool:
         return self.storages.of(path).parameter.role is Role.WEIGHT
 
-    def _operation(self, name: str) -> object:
+    def _operation(self, name: str) -> torch._ops.OpOverload:
         return qdsl_operation(name, self.overload)
 
     @property

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 from torch import Tensor, fx, nn
 
 from qdsl.diagnostic.model import QdslError, error
-from qdsl.fx.emission import Layers
+from qdsl.fx.emission import Finishing, Layers
 from qdsl.fx.function import function_of
 from qdsl.fx.lower import lower
 from qdsl.fx.observer import Observer
 from qdsl.fx.quantizer import QUANTIZER, Quantizer
 from qdsl.fx.schedule import Schedule
-from qdsl.ir.flat import graphs
+from qdsl.ir.flat import Graph, graphs
 from qdsl.ir.model import Model
 
 if TYPE_CHECKING:
@@ -197,9 +197,15 @@ class Program(nn.Module):
     # ---- construction --------------------------------------------------------------------------
 
     def _compile(self) -> None:
-        self._graphs = {g.entry: lower(g, self.lowering) for g in graphs(self.ir)}
+        self._graphs = {g.entry: self._lowered(g) for g in graphs(self.ir)}
         buffers = {name for name, _ in self.named_buffers(remove_duplicate=False)}
         self._functions = {n: function_of(g, n, buffers) for n, g in self._graphs.items()}
+
+    def _lowered(self, graph: Graph) -> fx.Graph:
+        lowered = lower(graph, self.lowering)
+        if isinstance(self.lowering, Finishing):
+            return self.lowering.finish(lowered, graph)
+        return lowered
 
     def _refuse_taken_names(self, tree: nn.Module) -> None:
         names = (*tree._modules, *tree._parameters, *tree._buffers)

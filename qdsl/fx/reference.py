@@ -22,7 +22,7 @@ from qdsl.fx.packed_convolution import convolution
 from qdsl.fx.recurrence import packed_gru
 from qdsl.fx.reference_weight import Weight, read, repack
 from qdsl.ir.ranges import SIDES
-from qdsl.target import CODES, INTEGER, REFERENCE, Availability, CanonicalWeight, Capability
+from qdsl.target import CODES, FUSED, INTEGER, REFERENCE, Availability, CanonicalWeight, Capability
 
 FLOATS = ("f32", rounding.BF16)
 """The words of activations whose products are sums of floats."""
@@ -45,19 +45,24 @@ def linear(
     activations: str,
     scale: Tensor | None = None,
     zero: Tensor | None = None,
+    relu: bool = False,
+    residual: Tensor | None = None,
 ) -> Tensor:
     """x f32 [..., K] → f32 [..., out_features].
 
     f32, or x rounded to bf16: the sum in float64, rounded, plus bias. int8: with codes q_x and
     scale s of each row and acc_g = Σ q_x·(q - z) over group g: t += f32(acc_g)·s_g in ascending
     order, y = t·s + bias. In a static range q_x is q - z, and s its `scale` f32 [1].
+    Then at least 0 where `relu`, then plus `residual`, of the shape of the result.
     """
     parts = read(weight)
     if activations in FLOATS:
         y = F.linear(_as_floats(x, activations), parts.exact.to(x.device)).float()
     else:
         y = _rounded_product(x, parts, activations, scale, zero)
-    return y if bias is None else y + bias
+    y = y if bias is None else y + bias
+    y = torch.relu(y) if relu else y
+    return y if residual is None else y + residual
 
 
 def conv(x: Tensor, weight: Tensor, *given: Any) -> Tensor:
@@ -107,11 +112,12 @@ def lstm(
     *range: Tensor | None,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """gates [T, B, 4H], h0 [B, P], c0 [B, H] → y [T, B, P], h, c; products as in `linear`."""
+    scale, zero = (*range, None, None)[:2]
     outputs, h, c = [], h0, c0
     for step in gates.unbind(0):
-        h, c = lstm_cell(linear(h, weight_hh, None, -1, state, *range) + step, c)
+        h, c = lstm_cell(linear(h, weight_hh, None, -1, state, scale, zero) + step, c)
         if weight_hr is not None:
-            h = linear(h, weight_hr, None, -1, state, *range)
+            h = linear(h, weight_hr, None, -1, state, scale, zero)
         outputs.append(h)
     y = torch.stack(outputs) if outputs else gates.new_empty((0, *h0.shape))
     return y, h.clone(), c.clone()
@@ -206,6 +212,7 @@ class Reference:
         integer, every = ("int8_token", "int8_tensor", *STATIC), tuple(range(1, 9))
         words = {
             **dict.fromkeys(("linear", "conv", "lstm", "gru"), (*FLOATS, *integer)),
+            FUSED: (*FLOATS, *integer),
             "embedding": ("f32",),
             "dequantize": ("f32",),
         }

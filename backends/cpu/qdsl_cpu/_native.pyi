@@ -90,6 +90,8 @@ def linear_operation(
     activations: str,
     scale: Tensor | None = None,
     zero: Tensor | None = None,
+    relu: bool = False,
+    residual: Tensor | None = None,
 ) -> Tensor:
     """Float32 [..., out_features] = x [..., in_features] @ weight^T + bias [out_features].
 
@@ -205,8 +207,8 @@ def conv_operation(
 ) -> Tensor:
     """A convolution of x float32 [B, spatial…, in] over 1 or 2 axes: [B, spatial…', out_channels].
 
-        weight: packed [out_channels, kernel…·in/groups]. padding: before and after of each axis. A
-        token is what one output position reads; otherwise as `linear_operation`.
+    weight: packed [out_channels, kernel…·in/groups]. padding: before and after of each axis. A
+    token is what one output position reads; otherwise as `linear_operation`.
     """
 
 def gru_operation(

@@ -4,7 +4,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from qdsl.ir.ranges import SIDES
-from qdsl.target import CODES, INTEGER, Availability, CanonicalWeight, Capability, Peak, Survey
+from qdsl.target import (
+    CODES,
+    FUSED,
+    INTEGER,
+    Availability,
+    CanonicalWeight,
+    Capability,
+    Peak,
+    Survey,
+)
 from qdsl_cpu.activations import STATIC
 
 if TYPE_CHECKING:
@@ -39,6 +48,7 @@ class Processor:
         families = (
             ("linear", _kernel("linear_int8"), _INTEGER),
             ("linear", _kernel("linear_f32"), ("f32",)),
+            (FUSED, _kernel("linear_int8"), _INTEGER),
             ("conv", _kernel("convolution"), ("f32", *_INTEGER)),
             ("linear", _kernel("linear_bf16", "linear_f32"), ("bf16",)),
             ("lstm", _kernel("lstm_f32"), (*_FLOATS, "int8_token", *STATIC)),

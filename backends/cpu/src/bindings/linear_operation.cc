@@ -1,11 +1,14 @@
 // Binds the operation `qdsl::linear`: what torch's dispatcher calls.
+#include <algorithm>
+
 #include "bindings/operation.h"
 
 namespace qdsl {
 namespace {
 
 nb::object linear_operation(nb::handle x, nb::handle weight, nb::handle bias, int64_t outputs,
-                            nb::str activations, nb::handle scale, nb::handle zero) {
+                            nb::str activations, nb::handle scale, nb::handle zero, bool relu,
+                            nb::handle residual) {
   nb::object kept;
   Tensor given(x, Dtype::float32, "x");
   expect(given.dims() > 0, "the input has no dimension");
@@ -21,6 +24,15 @@ nb::object linear_operation(nb::handle x, nb::handle weight, nb::handle bias, in
     added = b.data<float>();
   }
   Made y = make_like(given, given.dims() - 1, outputs);
+  nb::object kept_residual;
+  const float* more = nullptr;
+  if (!residual.is_none()) {
+    const Tensor r = Tensor(residual, Dtype::float32, "residual").contiguous(kept_residual);
+    expect(r.dims() == given.dims() && r.size(-1) == outputs &&
+               std::equal(r.shape(), r.shape() + r.dims() - 1, given.shape()),
+           "the shape of the residual is not that of the result");
+    more = r.data<float>();
+  }
   const int64_t all = given.elements_before(given.dims() - 1);
   const bool each = kind.kind == ActivationKind::int8_tensor && given.dims() > 1;
   const int64_t examples = each ? given.size(0) : 1;
@@ -30,7 +42,8 @@ nb::object linear_operation(nb::handle x, nb::handle weight, nb::handle bias, in
   nb::gil_scoped_release release;
   for (int64_t i = 0; i < examples; ++i)
     linear(w, {from + i * rows * stride, rows, stride}, kind,
-           {.values = y.data + i * rows * outputs, .bias = added}, default_isa(), 0);
+           {.values = y.data + i * rows * outputs, .bias = added, .relu = relu,
+            .residual = more ? more + i * rows * outputs : nullptr}, default_isa(), 0);
   return std::move(y.object);
 }
 
@@ -39,7 +52,8 @@ nb::object linear_operation(nb::handle x, nb::handle weight, nb::handle bias, in
 void bind_linear_operation(nb::module_& m) {
   using namespace nb::literals;
   m.def("linear_operation", linear_operation, "x"_a, "weight"_a, "bias"_a.none(), "out_features"_a,
-        "activations"_a, "scale"_a = nb::none(), "zero"_a = nb::none());
+        "activations"_a, "scale"_a = nb::none(), "zero"_a = nb::none(),
+        "relu"_a = false, "residual"_a = nb::none());
 }
 
 }  // namespace qdsl
