@@ -12,7 +12,8 @@ namespace qdsl {
 class GivenRounding {
  public:
   explicit GivenRounding(const Activations& given) : shared_(given.kind == ActivationKind::int8_tensor) {
-    expect(given.kind != ActivationKind::f32, "`f32` is no rounding");
+    expect(given.kind != ActivationKind::f32 && given.kind != ActivationKind::bf16,
+           "`f32` and `bf16` are no rounding to integers");
     if (given.kind != ActivationKind::fixed) return;
     range_ = {given.scale, static_cast<float>(given.zero), static_cast<float>(given.lowest),
               static_cast<float>(given.highest)};
