@@ -170,7 +170,9 @@ def test_equations_that_do_not_fit(equation, message):
         operations.matmul(x, y, equation, "int8_token")
 
 
-@pytest.mark.parametrize("word", ["f32", "bf16", "int9_static", "uint8_static_full", "int8", "uint_static"])
+@pytest.mark.parametrize(
+    "word", ["f32", "bf16", "int9_static", "uint8_static_full", "int8", "uint_static"]
+)
 def test_words_that_say_no_rounding(word):
     with pytest.raises((KeyError, ValueError), match=word):
         operations.round(torch.randn(3), word)
