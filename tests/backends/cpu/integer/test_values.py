@@ -115,6 +115,16 @@ def test_every_code(draw: Draw, kernels: Operations) -> None:
         assert torch.equal(kernels[name](*arguments), expected), name
 
 
+def test_ties_of_quotients_go_to_even(kernels: Operations) -> None:
+    """Half a step, where a product with the inverse is beside it."""
+    floor = torch.arange(-60, 61)
+    even = (floor + floor % 2).to(torch.int16)
+    for count in range(2, 400, 2):
+        x = torch.zeros(121, count, dtype=torch.int16)
+        x[:, 0] = floor * count + count // 2
+        assert torch.equal(kernels["mean"](x, 1, False), even)
+
+
 @pytest.mark.parametrize("low", [-32768, 32766])
 def test_long_rows_of_extremes(low: int, draw: Draw, kernels: Operations) -> None:
     """2^16 codes a row: sums of squares and of numerators are as large as they become."""
