@@ -31,7 +31,7 @@ from qdsl_cpu import BACKEND
 Draw = Any  # of conftest.py
 Operations = Mapping[str, Callable[..., Any]]
 few = settings(
-    max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 GRIDS: list[Grid] = [
     *(IntegerGrid(bits, signed) for bits in range(2, 9) for signed in (True, False)),

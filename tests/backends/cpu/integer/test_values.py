@@ -14,7 +14,7 @@ from qdsl.fx.ops import operation
 Draw = Any  # of conftest.py
 Operations = Mapping[str, Callable[..., Any]]
 few = settings(
-    max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 shapes = st.lists(st.integers(0, 5) | st.integers(1, 40), min_size=1, max_size=4)
 
