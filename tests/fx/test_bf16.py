@@ -134,7 +134,8 @@ def test_a_product_is_exact_and_rounded_once(make, word):
 @pytest.mark.parametrize("word", ["f32", "bf16"])
 def test_each_group_of_a_product_has_its_own_outputs(make, word):
     values, x = torch.randn(6, 8), torch.randn(2, 5, 16)
-    found = call("grouped", x, packed_of(make, values), None, 6, 2, word)
+    geometry = [1], [1], [0, 0], [1], 2
+    found = call("conv", x, packed_of(make, values), None, 6, *geometry, word)
     pairs = zip(x.split(8, -1), values.split(3), strict=True)
     parts = [call("linear", own, packed_of(make, w), None, 3, word) for own, w in pairs]
     torch.testing.assert_close(found, torch.cat(parts, -1), rtol=2e-7, atol=1e-7)

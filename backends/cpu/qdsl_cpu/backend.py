@@ -49,7 +49,7 @@ class Processor:
             ("linear", _kernel("linear_int8"), _INTEGER),
             ("linear", _kernel("linear_f32"), ("f32",)),
             (FUSED, _kernel("linear_int8"), _INTEGER),
-            ("conv", _kernel("convolution"), ("f32", *_INTEGER)),
+            ("conv", _kernel("convolution"), (*_FLOATS, *_INTEGER)),
             ("linear", _kernel("linear_bf16", "linear_f32"), ("bf16",)),
             ("lstm", _kernel("lstm_f32"), (*_FLOATS, "int8_token", *STATIC)),
             ("gru", _kernel("gru_f32"), (*_FLOATS, "int8_token", *STATIC)),

@@ -21,8 +21,9 @@ struct Tokens {
   int32_t offset;
   const int8_t* ones;    // [padded], 1 where a position is, 0 in padding; null without an offset
   const float* values;   // [rows, stride], float activations only
-  const uint16_t* halves;   // [rows, stride] of bf16, quads in the order 0 2 1 3, linear_bf16 only
-  const float* value_sums;  // [rows, groups] of float activations, with floating zeros only
+  // Of linear_bf16 only: [rows, stride] of bf16, quads in the order 0 2 1 3.
+  const uint16_t* halves = nullptr;
+  const float* value_sums = nullptr;  // [rows, groups] of floats, with floating zeros only
 };
 
 // What a kernel may write to, of its own thread.

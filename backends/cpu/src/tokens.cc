@@ -24,13 +24,6 @@ Scale scale_of(uint32_t largest) {
   return {top / 127.0f, std::isfinite(multiplier) ? multiplier : 0};
 }
 
-// The nearest bf16, ties to even.
-float to_bf16(float x) {
-  const auto bits = std::bit_cast<uint32_t>(x);
-  if ((bits & 0x7fffffff) > kInfinity) return x;
-  return std::bit_cast<float>((bits + 0x7fff + (bits >> 16 & 1)) & 0xffff0000);
-}
-
 }  // namespace
 
 Preparation::Preparation(const Weight& w, const Kernels& k, const Activations& a, const Input& x)

@@ -1,6 +1,7 @@
 // Declares how activations get into the layout of a weight.
 #pragma once
 
+#include <bit>
 #include <cstdint>
 #include <vector>
 
@@ -24,6 +25,13 @@ class Buffer {
   };
   std::vector<Line> memory_;
 };
+
+// The nearest bf16, ties to even; NaN stays what it is.
+inline float to_bf16(float x) {
+  const auto bits = std::bit_cast<uint32_t>(x);
+  if ((bits & 0x7fffffff) > 0x7f800000) return x;
+  return std::bit_cast<float>((bits + 0x7fff + (bits >> 16 & 1)) & 0xffff0000);
+}
 
 struct TokenMemory {
   Buffer<int8_t> codes, ones;

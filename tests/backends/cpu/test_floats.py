@@ -181,3 +181,23 @@ def test_codebooks(name: str, options: dict[str, object], rows: int) -> None:
         expected = operation("linear", "reference")(x, exact, bias, 70, word)
         size = met(x, mode).double().abs() @ dense.double().abs().T + bias.abs()
         assert ((y.double() - expected).abs() <= (groups + 4) * UNIT * size).all()
+
+
+@pytest.mark.parametrize("groups", [2, 8])
+def test_convolutions_in_groups_round_to_bf16(groups: int) -> None:
+    format = make_weight_format(FAMILIES["int4"], {}, (), Dense())
+    assert isinstance(format, WeightFormat)
+    torch.manual_seed(0)
+    found = quantize(torch.randn(16, 3 * 8 // groups), format, State())
+    canonical, x = encode(found, None, format), torch.randn(2, 9, 8)
+    geometry = [3], [2], [1, 1], [1], groups
+    y, rounded, expected = (
+        operation("conv", overload)(x, weight, None, 16, *geometry, word)
+        for overload, weight, x, word in (
+            ("default", backend("cpu").repack(canonical), x, "bf16"),
+            ("default", backend("cpu").repack(canonical), met(x, BF16), "f32"),
+            ("reference", repack(canonical), x, "bf16"),
+        )
+    )
+    assert same(y, rounded)
+    torch.testing.assert_close(y, expected, rtol=1e-5, atol=1e-5)

@@ -64,6 +64,12 @@ Inputs encode_examples(const Convolution& c, const float* x, const ConvolutionKe
 Inputs prepare(const Convolution& c, const float* x, const Activations& a,
                const ConvolutionKernels& k, Isa isa, InputMemory& memory) {
   if (a.kind == ActivationKind::f32) return {x};
+  if (a.kind == ActivationKind::bf16) {
+    const int64_t count = c.batch * c.pixels() * c.channels;
+    float* values = memory.values.room(count);
+    std::transform(x, x + count, values, to_bf16);
+    return {values};
+  }
   if (a.kind == ActivationKind::fixed) {
     const FixedRange range{a.scale, static_cast<float>(a.zero), static_cast<float>(a.lowest),
                            static_cast<float>(a.highest)};

@@ -18,6 +18,7 @@ struct Inputs {
 };
 
 struct InputMemory {
+  Buffer<float> values;
   Buffer<int32_t> codes;
   Buffer<uint32_t> largest, magnitudes;
   Buffer<DynamicScale> steps;
