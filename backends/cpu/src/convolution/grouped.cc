@@ -239,8 +239,6 @@ void grouped_convolution(const Convolution& c, const Weight& w, const float* x,
                          int threads) {
   const int64_t tokens = c.batch * c.positions();
   if (!tokens || !w.outputs) return;
-  if (a.kind == ActivationKind::bf16)
-    throw std::invalid_argument("a convolution in groups takes f32 or integers");
   if (w.wide(255)) throw std::invalid_argument("a group of a grouped convolution is too long");
   const Kernels& kernels = qdsl::kernels(isa);
   const ConvolutionKernels& k = *kernels.convolution;
