@@ -1,6 +1,7 @@
 """Holds products of float activations, f32 and bf16, to what they are bounded by."""
 
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from qdsl.fx.ops import backend, operation
 from qdsl.fx.reference_weight import repack
 from qdsl.ir.format import WeightFormat
 from qdsl.ir.pattern import Dense
-from qdsl_cpu import _native, operations
+from qdsl_cpu import _native
 from tests.fx.conftest import FAMILIES
 
 F32, BF16 = 0, 4
@@ -166,18 +167,21 @@ CODEBOOKS = [
 
 @pytest.mark.parametrize("rows", [1, 3, 11])
 @pytest.mark.parametrize(("name", "options"), CODEBOOKS, ids=str)
-def test_codebooks(name: str, options: dict[str, object], rows: int) -> None:
+def test_codebooks(
+    name: str, options: dict[str, object], rows: int, isa: str, linear: Make
+) -> None:
     format = make_weight_format(FAMILIES[name], options, (), Dense())
     assert isinstance(format, WeightFormat)
     torch.manual_seed(0)
     found = quantize(torch.randn(70, 96), format, State())
     canonical = encode(found, None, format)
-    packed, exact = backend("cpu").repack(canonical), repack(canonical)
+    exact = repack(canonical)
+    weight = SimpleNamespace(packed=backend("cpu").repack(canonical), outputs=70)
     x, bias = torch.randn(rows, 96), torch.randn(70)
     dense = operation("dequantize", "reference")(exact, 70, 96)
     groups = canonical.scales.shape[1]
     for mode, word in MODES.items():
-        y = operations.linear(x, packed, bias, 70, word)
+        y = linear(x, weight, mode, isa, bias)
         expected = operation("linear", "reference")(x, exact, bias, 70, word)
         size = met(x, mode).double().abs() @ dense.double().abs().T + bias.abs()
         assert ((y.double() - expected).abs() <= (groups + 4) * UNIT * size).all()
