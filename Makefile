@@ -9,7 +9,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 NATIVE := $(wildcard backends/cpu/CMakeLists.txt backends/cpu/src/*.* backends/cpu/src/*/*.*)
 
-.PHONY: setup demo test lint bench tables reference clean
+.PHONY: setup demo test lint sanitize bench tables reference clean
 
 setup: $(STAMP)
 
@@ -31,6 +31,9 @@ lint: $(STAMP)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+sanitize: $(STAMP)
+	$(BIN)/pytest tests/backends/cpu/test_sanitizers.py
 
 bench: $(STAMP)
 	$(BIN)/python benchmarks/frontend.py

@@ -24,12 +24,12 @@ static_assert(std::endian::native == std::endian::little);
 
 struct Array {
   std::vector<int64_t> shape;
-  std::vector<uint64_t> words;  // the data, aligned for every type
+  std::vector<char> data;  // aligned for every type, and no longer than it has to be
   int64_t count = 1;            // of elements
 
   template <class T>
   const T* as() const {
-    return reinterpret_cast<const T*>(words.data());
+    return reinterpret_cast<const T*>(data.data());
   }
 };
 
@@ -100,8 +100,8 @@ class CaseReader {
     a.shape.resize(number<uint8_t>());
     for (int64_t& size : a.shape) a.count *= size = number<uint32_t>();
     const int64_t bytes = a.count * (type == 'B' ? 1 : type == 'h' ? 2 : type == 'l' ? 8 : 4);
-    a.words.resize(bytes / 8 + 1);
-    std::memcpy(a.words.data(), take(bytes), bytes);
+    const char* from = take(bytes);
+    a.data.assign(from, from + bytes);
     return a;
   }
 

@@ -1,8 +1,8 @@
 // Holds every instruction set of this processor to results that another one stored:
-//     vectors FILE...
+//     vectors [--grid] FILE...
 // repacks the weights of each case and compares what each instruction set makes of its inputs: bit
-// for bit (any NaN being like another), or within the bounds that the case gives. Prints what runs,
-// the first difference of each comparison and how many comparisons there were; fails on any.
+// for bit (any NaN being like another), or within the bounds that the case gives; --grid compares them
+// with each other on random weights. Prints what runs, the first difference of each comparison and how many comparisons there were; fails on any.
 #include <cstdio>
 #include <exception>
 #include <map>
@@ -11,6 +11,7 @@
 
 #include "cases.h"
 #include "check.h"
+#include "grid.h"
 #include "isa.h"
 
 namespace qdsl {
@@ -34,10 +35,15 @@ int main(const std::vector<std::string>& paths) {
     return names;
   }().c_str(), name(default_isa()));
   Tally tally;
-  for (const std::string& path : paths)
+  for (const std::string& path : paths) {
+    if (path == "--grid") {
+      run_grid(tally);
+      continue;
+    }
     for (const Case& c : CaseReader(path).run())
       for (Isa isa : kIsas)
         if (supported(isa)) kRuns.at(c.operation)(c, isa, tally);
+  }
   std::printf("%lld comparisons, %lld failures\n", static_cast<long long>(tally.comparisons),
               static_cast<long long>(tally.failures));
   return tally.failures != 0;
