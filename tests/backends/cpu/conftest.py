@@ -99,8 +99,12 @@ def build(
     seed: int = 0,
     extreme: bool = False,
     scale: float = 1.0,
+    stored: torch.dtype = torch.float32,
 ) -> Weight:
-    """A random weight; with `extreme` only the ends of the range occur."""
+    """A random weight; with `extreme` only the ends of the range occur.
+
+    stored: the type of scales and float zeros.
+    """
     rng = np.random.default_rng(seed)
     low, high = _range(format)
     group = format.group or max(in_features, 1)
@@ -115,15 +119,15 @@ def build(
         z = rng.integers(low, high + 1, z.shape)
         if extreme:
             z = np.where(rng.random(z.shape) < 0.5, low, high)
-    scales = (scale * (rng.random((outputs, groups)) * 0.1 + 0.01)).astype(np.float32)
-    shifts = rng.standard_normal((outputs, groups)).astype(np.float32)
+    scales = torch.from_numpy(scale * (rng.random((outputs, groups)) * 0.1 + 0.01)).to(stored)
+    shifts = torch.from_numpy(rng.standard_normal((outputs, groups))).to(stored)
     codes = np.zeros((outputs, in_features), np.int64)
     halves = 2 * q + format.half - 2 * np.take_along_axis(z, group_of[at], axis=1)
     np.put_along_axis(codes, at, halves, axis=1)
-    zeros = {"none": None, "int": pack_rows(z, format.bits), "float": torch.from_numpy(shifts)}
+    zeros = {"none": None, "int": pack_rows(z, format.bits), "float": shifts}
     packed = repack(
         pack_rows((q > 0) if format.kind == "binary" else q, format.bits),
-        torch.from_numpy(scales),
+        scales,
         zeros[format.zero],
         None if index is None else pack_rows(index, (format.pattern[1] - 1).bit_length()),  # type: ignore[index]
         kind=format.kind,
@@ -136,8 +140,8 @@ def build(
         zero=format.zero,
         pattern=format.pattern,
     )
-    floating = shifts if format.zero == "float" else None
-    return Weight(format, codes, scales, floating, group_of, packed)
+    floating = shifts.float().numpy() if format.zero == "float" else None
+    return Weight(format, codes, scales.float().numpy(), floating, group_of, packed)
 
 
 FORMATS = (
@@ -213,7 +217,13 @@ def quantized_product(x: Floats, weight: Weight, bias: Floats | None, tensor: bo
         rounded = np.rint(x * np.where(np.isfinite(multiplier), multiplier, 0).astype(np.float32))
     finite = np.isfinite(largest)
     codes = np.where(finite, np.where(np.isfinite(x), rounded, 0), 0).astype(np.int64)
-    total = np.zeros((x.shape[0], weight.outputs), np.float32)
+    step = np.where(finite, largest / np.float32(127), np.float32(np.nan)).astype(np.float32)
+    return product_of_codes(codes, step, weight, bias)
+
+
+def product_of_codes(codes: Integers, step: Floats, weight: Weight, bias: Floats | None) -> Floats:
+    """The epilogue: codes [rows, in_features] stand for their multiples of step [rows, 1]."""
+    total = np.zeros((codes.shape[0], weight.outputs), np.float32)
     for g in range(weight.scales.shape[1]):
         inside = weight.group_of == g
         doubled = codes[:, inside] @ weight.codes[:, inside].T
@@ -222,7 +232,6 @@ def quantized_product(x: Floats, weight: Weight, bias: Floats | None, tensor: bo
             sums = codes[:, inside].sum(axis=1, keepdims=True).astype(np.float32)
             term = term - sums * weight.shifts[:, g]
         total = total + term
-    step = np.where(finite, largest / np.float32(127), np.float32(np.nan)).astype(np.float32)
     with np.errstate(over="ignore"):
         y = total * step
     return y if bias is None else y + bias
@@ -266,3 +275,8 @@ def linear() -> Callable[..., Tensor]:
 @pytest.fixture
 def reference() -> Callable[..., Floats]:
     return quantized_product
+
+
+@pytest.fixture
+def product() -> Callable[..., Floats]:
+    return product_of_codes
