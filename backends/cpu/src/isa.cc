@@ -18,6 +18,7 @@ const char* name(Isa isa) {
     case Isa::avx2: return "avx2";
     case Isa::avxvnni: return "avxvnni";
     case Isa::avx512vnni: return "avx512vnni";
+    case Isa::avx512vbmi: return "avx512vbmi";
     case Isa::avx512bf16: return "avx512bf16";
     case Isa::neon: return "neon";
     case Isa::neondot: return "neondot";
@@ -47,8 +48,10 @@ bool supported(Isa isa) {
       return supported(Isa::avx2) && __builtin_cpu_supports("avx512bw") &&
              __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
              __builtin_cpu_supports("avx512vnni");
+    case Isa::avx512vbmi:
+      return supported(Isa::avx512vnni) && __builtin_cpu_supports("avx512vbmi");
     case Isa::avx512bf16:
-      return supported(Isa::avx512vnni) && __builtin_cpu_supports("avx512bf16");
+      return supported(Isa::avx512vbmi) && __builtin_cpu_supports("avx512bf16");
     default: return false;
   }
 }
