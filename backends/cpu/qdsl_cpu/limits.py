@@ -7,7 +7,7 @@ from qdsl.target import Peak
 from qdsl_cpu import _native
 
 ORDERS = (
-    ("scalar", "avx2", "avxvnni", "avx512vnni", "avx512bf16"),
+    ("scalar", "avx2", "avxvnni", "avx512vnni", "avx512vbmi", "avx512bf16"),
     ("scalar", "neon", "neondot", "neoni8mm"),
 )
 """Instruction sets of peaks, in ascending order within an architecture."""

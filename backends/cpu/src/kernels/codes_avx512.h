@@ -2,7 +2,8 @@
 // weight's code is the unsigned operand, the activation's the signed one, and nothing saturates.
 //
 // A way is a class with a function `accumulate` that adds to sums [Rows][Panels], which then hold
-// Σ x * u, or with kCentred Σ x * (u - centre). A 32-bit sum may wrap around on its way, but not in
+// Σ x * u, or with kCentred Σ x * (u - centre); one that needs all registers starts from 0 (kAlone). A
+// 32-bit sum may wrap around on its way, but not in
 // the end: the scalar kernel serves what does.
 #pragma once
 
@@ -65,7 +66,7 @@ QDSL_INLINE __m512i quad(const uint8_t* step, int q, int p) {
 // multipliers are busy all the time.
 template <int Bits>
 struct Dense {
-  static constexpr bool kCentred = false;
+  static constexpr bool kCentred = false, kAlone = false;
 
   template <int Rows, int Panels>
   QDSL_INLINE static void accumulate(const uint8_t* codes, const int8_t* x, int64_t stride,
@@ -95,7 +96,7 @@ struct Dense {
 // that way. Groups up to kLongest do not leave 32 bits.
 template <int Bits>
 struct InPlace {
-  static constexpr bool kCentred = false;
+  static constexpr bool kCentred = false, kAlone = true;
   static constexpr int64_t kLongest = 1 << 17;
   static constexpr int kPerByte = 8 / Bits;
   static constexpr int kPlaces = Bits == 1 ? 4 : Bits == 8 ? 2 : kPerByte;
@@ -109,16 +110,23 @@ struct InPlace {
                               QDSL_LAMBDA { places[f][p] = _mm512_setzero_si512(); });
     for (int64_t step = 0; step < steps; ++step) {
 #pragma GCC unroll 8
-      for (int q = 0; q < kQuads; ++q) {
-        const int place = q % kPlaces;
-        const __m512i four = four_activations(x + 4 * q);
-        const int ones = ((1 << Bits) - 1) << (Bits < 8 ? place * Bits : 0);
-        const __m512i mask = _mm512_set1_epi8(static_cast<char>(ones));
-        each<Panels>([&](int p) QDSL_LAMBDA {
-          __m512i u = vector_at(codes, q / kPerByte, Panels, p);
-          if (q % kPerByte >= kPlaces) u = _mm512_srli_epi16(u, 4);
-          if (Bits < 8) u = _mm512_and_si512(u, mask);
-          places[place][p] = _mm512_dpbusd_epi32(places[place][p], u, four);
+      for (int v = 0; v < Bits; ++v) {
+        each<kPerByte / kPlaces ? kPerByte / kPlaces : 1>([&](int h) QDSL_LAMBDA {
+          __m512i vectors[Panels];
+          each<Panels>([&](int p) QDSL_LAMBDA {
+            vectors[p] = vector_at(codes, v, Panels, p);
+            if (h) vectors[p] = _mm512_srli_epi16(vectors[p], 4);
+          });
+          each<(kPerByte < kPlaces ? kPerByte : kPlaces)>([&](int f) QDSL_LAMBDA {
+            const int q = v * kPerByte + h * kPlaces + f, place = q % kPlaces;
+            const __m512i four = four_activations(x + 4 * q);
+            const int ones = ((1 << Bits) - 1) << (Bits < 8 ? place * Bits : 0);
+            const __m512i mask = _mm512_set1_epi8(static_cast<char>(ones));
+            each<Panels>([&](int p) QDSL_LAMBDA {
+              const __m512i u = Bits < 8 ? _mm512_and_si512(vectors[p], mask) : vectors[p];
+              places[place][p] = _mm512_dpbusd_epi32(places[place][p], u, four);
+            });
+          });
         });
       }
       codes += Panels * Bits * kVector;
@@ -141,7 +149,7 @@ struct InPlace {
 // that meet a code are needed for the centre.
 template <int Bits, int Kept>
 struct Sparse {
-  static constexpr bool kCentred = true;
+  static constexpr bool kCentred = true, kAlone = true;
   __m512i centres[kPanels];
 
   template <int Rows, int Panels>

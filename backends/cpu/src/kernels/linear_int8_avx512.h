@@ -51,10 +51,14 @@ QDSL_INLINE void sums_of(const Product& job, Way& way, int64_t row, int64_t g,
   const int64_t groups = w.groups;
   set_centres(way, w, zeros);
   each<Rows, Panels>([&](int r, int p) QDSL_LAMBDA {
-    sums[r][p] = Way::kCentred ? _mm512_setzero_si512()
-                               : start(w, zeros, p, activations[r * groups]);
+    sums[r][p] = Way::kCentred || Way::kAlone ? _mm512_setzero_si512()
+                                              : start(w, zeros, p, activations[r * groups]);
   });
   way.template accumulate<Rows, Panels>(codes, x, t.stride, w.steps_of(g), ahead, sums);
+  if constexpr (Way::kAlone && !Way::kCentred)
+    each<Rows, Panels>([&](int r, int p) QDSL_LAMBDA {
+      sums[r][p] = _mm512_add_epi32(sums[r][p], start(w, zeros, p, activations[r * groups]));
+    });
   if (!t.offset) return;
   const int32_t offset = t.offset;
   const int32_t* code_sums = work.code_sums;

@@ -9,7 +9,7 @@ namespace qdsl {
 namespace {  // one copy per translation unit: the linker must not share it among instruction sets
 
 struct Tables {
-  static constexpr bool kCentred = false;
+  static constexpr bool kCentred = false, kAlone = true;
   static constexpr int64_t kBytes = 4 * kVector;  // of a step
 
   const uint8_t* base;    // tables of all steps of a row
