@@ -29,12 +29,11 @@ struct Tokens {
 // What a kernel may write to, of its own thread.
 struct Workspace {
   uint8_t* codes;      // decoded_bytes(weight)
-  float* totals;       // [rows, 64], of one row [kBlocksAtOnce, 64]; of float activations twice that
+  float* totals;       // [rows, 64]; of float activations twice that
   int32_t* code_sums;  // [groups, 64]
   uint8_t* tables;     // 256 bytes a step; null where there is not one row of 1-bit codes
   float* floats;       // float activations only: kExpanded, aligned
 };
-inline constexpr int64_t kBlocksAtOnce = 16;
 inline constexpr int64_t kDecodedBytes = 1 << 15;  // at once, or one group where that is more
 inline constexpr int64_t kExpanded = 1 << 16;      // floats
 

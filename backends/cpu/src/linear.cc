@@ -33,7 +33,7 @@ Workspace workspace(const Weight& w, const Tokens& tokens, Scratch& scratch) {
   const bool tables = tokens.codes && tokens.rows == 1 && w.bits == 1 && !tokens.offset;
   const int64_t group_bytes = w.group_steps * kPanels * kQuads * kVector;
   return {scratch.codes.room(std::max(kDecodedBytes, group_bytes)),
-          scratch.totals.room(std::max(tokens.rows, kBlocksAtOnce) * kBlock * (tokens.codes ? 1 : 2)),
+          scratch.totals.room(tokens.rows * kBlock * (tokens.codes ? 1 : 2)),
           tokens.offset ? scratch.code_sums.room(w.groups * kBlock) : nullptr,
           tables ? scratch.tables.room(256 * w.steps) : nullptr,
           tokens.codes ? nullptr : scratch.floats.room(kExpanded)};

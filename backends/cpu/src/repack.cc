@@ -102,11 +102,22 @@ class Packer {
     const int64_t output = block * kBlock + panel * kLanes, fields = kept_per_row(c_);
     const int64_t first = g * s_.full_group / s_.spread + step * kStep;
     const auto codes = rows_at(c_.codes, c_.bits, output, fields, first);
+    if (c_.period) {
+      uint8_t vectors[10 * kVector];
+      const auto places = rows_at(c_.index, 2, output, fields, first);
+      qdsl::write_panel(c_.bits, codes.data(), flip_, vectors, kVector);
+      qdsl::write_panel(2, places.data(), 0, vectors + c_.bits * kVector, kVector);
+      for (int64_t i = 0; i < s_.vectors; ++i)
+        std::memcpy(to + vector_at(i), vectors + i * kVector, kVector);
+      return;
+    }
     const bool sound = qdsl::write_panel(c_.bits, codes.data(), flip_, to, apart_);
     bad_ |= c_.kind == Kind::ternary && !sound;
-    if (!c_.period) return;
-    const auto places = rows_at(c_.index, 2, output, fields, first);
-    qdsl::write_panel(2, places.data(), 0, to + c_.bits * apart_, apart_);
+  }
+
+  // Bytes before the i-th vector of a panel's step.
+  int64_t vector_at(int64_t i) const {
+    return (s_.period ? sparse_vector(s_.bits, i) : i) * apart_;
   }
 
   // Of an index of positions in fours, one or two of each.
@@ -209,7 +220,7 @@ class Packer {
       });
     }
     for (int vector = 0; vector < s_.vectors; ++vector)
-      std::memcpy(to + vector * apart_, &words[vector], 4);
+      std::memcpy(to + vector_at(vector), &words[vector], 4);
   }
 
   void write_entries(int64_t block, int64_t g, uint8_t* to) {

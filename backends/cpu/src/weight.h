@@ -22,8 +22,9 @@
 // Codes of 3 bits are a field of 2, then one of 1; of 5, 6 and 7 bits one of 4, then 2, then 1.
 //
 // Sparse, kept:4 with 1 or 2 kept: the codes that are kept, as if a row had no others, so that a step
-// of codes comes from 2 or 4 steps of positions; and after its vectors two more with fields of 2
-// bits in the order of codes of 2 bits: where in its four a code was. A pruned position reads as the
+// of codes comes from 2 or 4 steps of positions; and two more vectors with fields of 2 bits in the
+// order of codes of 2 bits: where in its four a code was. Each stands before the half of the codes
+// that it places, see `sparse_vector`. A pruned position reads as the
 // centre. In the four that a row ends in, codes that are missing are 0 at position 3. Only what gets
 // smaller by it is stored so, see `compressed`; other patterns are stored dense.
 #pragma once
@@ -50,6 +51,11 @@ enum class Zero : uint8_t { none, integer, floating };
 enum class Float : uint8_t { f32, f16, bf16 };
 
 inline constexpr int64_t bytes_of(Float type) { return type == Float::f32 ? 4 : 2; }
+
+// Which vector of a sparse step holds the i-th of codes, or of indices after those.
+QDSL_INLINE constexpr int64_t sparse_vector(int64_t bits, int64_t i) {
+  return i < bits ? i + (i < bits / 2 ? 1 : 2) : (i - bits) * (1 + bits / 2);
+}
 
 // What a packed weight is, apart from its numbers; also the first bytes of its buffer.
 struct Layout {

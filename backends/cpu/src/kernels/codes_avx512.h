@@ -47,19 +47,30 @@ QDSL_INLINE __m512i field(__m512i vector, int f) {
   return _mm512_and_si512(shift ? _mm512_srli_epi16(vector, shift) : vector, mask);
 }
 
-// Quad q of panel p: 16 outputs x 4 positions.
-template <int Bits, int Panels>
+// Quad q of panel p: 16 outputs x 4 positions, or kept codes.
+template <int Bits, int Panels, bool IsSparse = false>
 QDSL_INLINE __m512i quad(const uint8_t* step, int q, int p) {
+  const auto vector = [&](int i) QDSL_LAMBDA {
+    return vector_at(step, IsSparse ? static_cast<int>(sparse_vector(Bits, i)) : i, Panels, p);
+  };
   if constexpr (Bits == 3) {
-    const __m512i low = vector_at(step, q / 4, Panels, p), high = vector_at(step, 2, Panels, p);
-    const int up = q - 2;  // the bit of the high plane goes to bit 2
+    const __m512i high = vector(2);
+    const int up = q - 2;  // the bit of the high field goes to bit 2
     const __m512i bit = up > 0 ? _mm512_srli_epi16(high, up) : _mm512_slli_epi16(high, -up);
-    const __m512i pair = field<2>(low, q % 4);  // (bit & 4) | pair
+    const __m512i pair = field<2>(vector(q / 4), q % 4);  // (bit & 4) | pair
     return _mm512_ternarylogic_epi32(bit, _mm512_set1_epi8(4), pair, 0xea);
   } else {
     constexpr int kPerByte = 8 / Bits;
-    return field<Bits>(vector_at(step, q / kPerByte, Panels, p), q % kPerByte);
+    return field<Bits>(vector(q / kPerByte), q % kPerByte);
   }
+}
+
+// Where quad q of kept codes was: fields of 2 bits, more in the high bits.
+template <int Bits, int Panels>
+QDSL_INLINE __m512i places_of(const uint8_t* step, int q, int p) {
+  const auto i = static_cast<int>(sparse_vector(Bits, Bits + q / 4));
+  const __m512i packed = vector_at(step, i, Panels, p);
+  return q % 4 ? _mm512_srli_epi16(packed, q % 4 * 2) : packed;
 }
 
 // Codes of 1, 2, 3, 4 and 8 bits, unpacked in registers beside the products: from a few rows on the
@@ -173,10 +184,9 @@ struct Sparse {
                                 : _mm512_broadcast_i32x4(_mm_loadu_si128(sixteen));
         });
         each<Panels>([&](int p) QDSL_LAMBDA {
-          const __m512i packed = vector_at(codes, Bits + q / 4, Panels, p);
-          const __m512i shifted = q % 4 ? _mm512_srli_epi16(packed, q % 4 * 2) : packed;
-          const __m512i places = _mm512_ternarylogic_epi32(shifted, three, fours, 0xea);
-          const __m512i u = quad<Bits, Panels>(codes, q, p);
+          const __m512i packed = places_of<Bits, Panels>(codes, q, p);
+          const __m512i places = _mm512_ternarylogic_epi32(packed, three, fours, 0xea);
+          const __m512i u = quad<Bits, Panels, true>(codes, q, p);
           each<Rows>([&](int r) QDSL_LAMBDA {
             const __m512i chosen = _mm512_shuffle_epi8(window[r], places);
             sums[r][p] = _mm512_dpbusd_epi32(sums[r][p], u, chosen);

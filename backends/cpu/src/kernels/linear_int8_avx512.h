@@ -237,28 +237,54 @@ void one_block(const Product& job) {
 
 #if defined(__AVX512VBMI__)
 constexpr int64_t kBlocksForTables = 8;  // that pay for building them
-constexpr int64_t kStepsAtOnce = 64;     // whose tables stay in the first cache
-static_assert(kBlocksAtOnce >= kBlocksForTables);
 
-template <int Panels>
-void by_tables(const Product& job, Part part) {
-  tile<Tables, 1, Panels, true>(job, {job.work.tables, job.t.codes}, 0, part);
+template <int Blocks, int Panels>
+void table_tile(const Product& job) {
+  const auto& [w, t, out, work, block] = job;
+  const uint8_t* segment = w.codes(block, 0);
+  const uint8_t* table = work.tables;
+  const int64_t apart = w.block_bytes;
+  __m512 totals[Blocks][Panels];
+  each<Blocks, Panels>([&](int b, int p) QDSL_LAMBDA { totals[b][p] = _mm512_setzero_ps(); });
+  for (int64_t g = 0; g < w.groups; ++g) {
+    const int64_t steps = w.steps_of(g);
+    const uint8_t* scales = segment + Panels * steps * kVector;
+    const __m512i first = start(w, scales, 0, t.sums[g]);  // codes of 1 bit have one centre
+    __m512i sums[Blocks][Panels];
+    Tables::multiply<Blocks, Panels>(segment, apart, table, steps, sums);
+    const Weight& weight = w;
+    each<Blocks, Panels>([&](int b, int p) QDSL_LAMBDA {
+      const __m512 sum = _mm512_cvtepi32_ps(_mm512_add_epi32(sums[b][p], first));
+      const __m512 term = _mm512_mul_ps(sum, scales_of(weight, scales + b * apart, p));
+      totals[b][p] = _mm512_add_ps(totals[b][p], term);
+    });
+    table += steps * Tables::kBytes;
+    segment = scales + w.entry_bytes;
+  }
+  const Product& to = job;
+  const __m512 scale = _mm512_set1_ps(t.scales[0]);
+  each<Blocks, Panels>([&](int b, int p) QDSL_LAMBDA {
+    finish(to.w, to.out, 0, to.block + b, p, _mm512_mul_ps(totals[b][p], scale));
+  });
 }
 
-// Some blocks, a run of groups after the other.
+// Blocks in pairs; the last one may have fewer panels.
 void by_tables(const Weight& w, const Tokens& t, int64_t first, int64_t last, const Output& out,
-               const Workspace& given) {
-  const int64_t at_once = w.group_steps < kStepsAtOnce ? kStepsAtOnce / w.group_steps : 1;
-  for (int64_t g = 0; g < w.groups; g += at_once) {
-    const Part part{g, g + at_once < w.groups ? g + at_once : w.groups};
-    Workspace work = given;
-    for (int64_t block = first; block < last; ++block, work.totals += kBlock) {
-      const Product job{w, t, out, work, block};
+               const Workspace& work) {
+  Tables::build(t.codes, w.steps, work.tables);
+  for (; first < last; first += 2) {
+    const Product job{w, t, out, work, first};
+    if (first + 1 < last && w.panels_of(first + 1) == kPanels) {
+      table_tile<2, kPanels>(job);
+      continue;
+    }
+    for (int64_t block = first; block < last && block < first + 2; ++block) {
+      const Product one{w, t, out, work, block};
       switch (w.panels_of(block)) {
-        case 1: by_tables<1>(job, part); break;
-        case 2: by_tables<2>(job, part); break;
-        case 3: by_tables<3>(job, part); break;
-        default: by_tables<4>(job, part);
+        case 1: table_tile<1, 1>(one); break;
+        case 2: table_tile<1, 2>(one); break;
+        case 3: table_tile<1, 3>(one); break;
+        default: table_tile<1, 4>(one);
       }
     }
   }
@@ -268,13 +294,8 @@ void by_tables(const Weight& w, const Tokens& t, int64_t first, int64_t last, co
 void linear(const Weight& w, const Tokens& t, int64_t first, int64_t last, const Output& out,
             const Workspace& work) {
 #if defined(__AVX512VBMI__)
-  if (work.tables && w.groups && last - first >= kBlocksForTables && !out.sums) {
-    Tables::build(t.codes, w.steps, work.tables);
-    for (; first < last; first += kBlocksAtOnce)
-      by_tables(w, t, first, first + kBlocksAtOnce < last ? first + kBlocksAtOnce : last, out,
-                work);
-    return;
-  }
+  if (work.tables && w.groups && last - first >= kBlocksForTables && !out.sums)
+    return by_tables(w, t, first, last, out, work);
 #endif
   for (int64_t block = first; block < last; ++block) {
     const Product job{w, t, out, work, block};

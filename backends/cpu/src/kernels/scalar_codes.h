@@ -47,17 +47,16 @@ inline Entry entry(const Weight& w, int64_t block, int64_t g, int64_t lane) {
   return e;
 }
 
-// The code of quad q, position j of a dense step, whose vectors are `apart` bytes from each other.
-inline int dense_code(const Weight& w, const uint8_t* step, int64_t apart, int64_t lane, int64_t q,
-                      int64_t j) {
-  int code = 0, low = 0;
+// The code of quad q, position j of a step, whose vectors are `apart` bytes from each other.
+inline int code_at(const Weight& w, const uint8_t* step, int64_t apart, int64_t lane, int64_t q,
+                   int64_t j) {
+  int code = 0, low = 0;  // the fields before one take as many vectors as they have bits
   for (const int width : {8, 4, 2, 1}) {
     if (!(w.bits & width)) continue;
-    const int per_byte = 8 / width;
-    const uint8_t byte = step[q / per_byte * apart + 4 * lane + j];
+    const int64_t per_byte = 8 / width, i = low + q / per_byte;
+    const uint8_t byte = step[(w.period ? sparse_vector(w.bits, i) : i) * apart + 4 * lane + j];
     code |= (byte >> q % per_byte * width & ((1 << width) - 1)) << low;
     low += width;
-    step += width * apart;
   }
   return code;
 }
@@ -74,12 +73,12 @@ inline void read_step(const Weight& w, const uint8_t* step, int64_t apart, int64
   if (w.period) std::memset(codes, centre, kStep * w.spread);
   for (int64_t i = 0; i < kStep; ++i) {
     const int64_t q = i / 4, j = i % 4;
-    const uint8_t code = reading(w, dense_code(w, step, apart, lane, q, j));
+    const uint8_t code = reading(w, code_at(w, step, apart, lane, q, j));
     if (!w.period) {
       codes[i] = code;
       continue;
     }
-    const uint8_t* places = step + (w.bits + q / 4) * apart + 4 * lane + j;
+    const uint8_t* places = step + sparse_vector(w.bits, w.bits + q / 4) * apart + 4 * lane + j;
     codes[i / w.kept * 4 + (*places >> q % 4 * 2 & 3)] = code;
   }
 }

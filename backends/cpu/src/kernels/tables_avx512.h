@@ -9,11 +9,7 @@ namespace qdsl {
 namespace {  // one copy per translation unit: the linker must not share it among instruction sets
 
 struct Tables {
-  static constexpr bool kCentred = false, kAlone = true;
   static constexpr int64_t kBytes = 4 * kVector;  // of a step
-
-  const uint8_t* base;    // tables of all steps of a row
-  const int8_t* first_x;  // the row
 
   // Sums [64] of 16 activations: entry 16 * j + n of those 4 * f + j whose bit f is set in n.
   QDSL_INLINE static void build_half(const int8_t* x, uint8_t* to) {
@@ -44,32 +40,33 @@ struct Tables {
     for (int64_t i = 0; i < 2 * steps; ++i, x += kStep / 2, to += kBytes / 2) build_half(x, to);
   }
 
-  template <int Rows, int Panels>
-  QDSL_INLINE void accumulate(const uint8_t* codes, const int8_t* x, int64_t, int64_t steps,
-                              Ahead&, __m512i (&sums)[Rows][Panels]) const {
-    static_assert(Rows == 1);
-    const uint8_t* table = base + (x - first_x) / kStep * kBytes;
+  // sums = Σ x * u of some blocks, whose codes are `apart` bytes from each other: tables stream from
+  // a cache as weights do from memory, and two blocks that share them hinder each other less.
+  template <int Blocks, int Panels>
+  QDSL_INLINE static void multiply(const uint8_t* codes, int64_t apart, const uint8_t* table,
+                                   int64_t steps, __m512i (&sums)[Blocks][Panels]) {
     const __m512i low_bits = _mm512_set1_epi8(15), which = _mm512_set1_epi32(0x30201000);
     const __m512i one = _mm512_set1_epi8(1);
-    __m512i low[Panels], high[Panels];
-    each<Panels>([&](int p) QDSL_LAMBDA { low[p] = high[p] = _mm512_setzero_si512(); });
-    for (int64_t step = 0; step < steps; ++step, table += kBytes) {
+    __m512i low[Blocks][Panels], high[Blocks][Panels];
+    each<Blocks, Panels>([&](int b, int p) QDSL_LAMBDA {
+      low[b][p] = high[b][p] = _mm512_setzero_si512();
+    });
+    for (int64_t step = 0; step < steps; ++step, table += kBytes, codes += Panels * kVector) {
       each<2>([&](int half) QDSL_LAMBDA {
         const __m512i lows = _mm512_loadu_si512(table + half * 2 * kVector);
         const __m512i highs = _mm512_loadu_si512(table + (half * 2 + 1) * kVector);
-        each<Panels>([&](int p) QDSL_LAMBDA {
-          __m512i bits = vector_at(codes, 0, Panels, p);
+        each<Blocks, Panels>([&](int b, int p) QDSL_LAMBDA {
+          __m512i bits = vector_at(codes + b * apart, 0, Panels, p);
           if (half) bits = _mm512_srli_epi16(bits, 4);
           const __m512i at = _mm512_ternarylogic_epi32(bits, low_bits, which, 0xea);
-          low[p] = _mm512_dpbusd_epi32(low[p], _mm512_permutexvar_epi8(at, lows), one);
-          high[p] = _mm512_dpbusd_epi32(high[p], one, _mm512_permutexvar_epi8(at, highs));
+          low[b][p] = _mm512_dpbusd_epi32(low[b][p], _mm512_permutexvar_epi8(at, lows), one);
+          high[b][p] = _mm512_dpbusd_epi32(high[b][p], one, _mm512_permutexvar_epi8(at, highs));
         });
       });
-      codes += Panels * kVector;
     }
-    each<Panels>([&](int p) QDSL_LAMBDA {
-      const __m512i sum = _mm512_add_epi32(_mm512_slli_epi32(high[p], 8), low[p]);
-      sums[0][p] = _mm512_add_epi32(sums[0][p], _mm512_add_epi32(sum, sum));  // bits read as 0 or 2
+    each<Blocks, Panels>([&](int b, int p) QDSL_LAMBDA {  // twice, since bits read as 0 or 2
+      sums[b][p] = _mm512_add_epi32(_mm512_slli_epi32(high[b][p], 9),
+                                    _mm512_add_epi32(low[b][p], low[b][p]));
     });
   }
 };
