@@ -16,7 +16,7 @@ namespace qdsl {
 namespace {  // one copy per translation unit: the linker must not share it among instruction sets
 
 constexpr int64_t kFewRows = 4;                // which read packed codes
-constexpr int64_t kTile = kExpanded / kBlock;  // words of a block that are expanded at once
+constexpr int64_t kTile = 256;     // words of a block that are expanded at once
 
 // One product, with what is the same for all of its parts.
 struct Job {
@@ -84,7 +84,7 @@ void rows_of_tile(const Weight& w, const Tokens& t, int64_t row, int64_t block, 
   const uint8_t* words = tile.words;
   for (Place at = tile.first; at.g < tile.last.g || at.step < tile.last.step;) {
     const int64_t g = at.g, left = w.steps_of(g) - at.step;
-    const int64_t steps = left < kChunkSteps<A> ? left : kChunkSteps<A>;
+    const int64_t steps = left < totals.chunk ? left : totals.chunk;
     __m512 sums[Rows][Panels];
     multiply_expanded<A, Rows, Panels>(words, x, stride, steps * kStepWords<A>, sums);
     words += steps * kStepWords<A> * Panels * kVector;
@@ -108,13 +108,13 @@ void all_rows(const Weight& w, const Tokens& t, int64_t row, int64_t block, cons
 // group that was begun.
 template <class A, int Bits, Codes Mode, bool Decoded, int Panels>
 void next_tile(const Job& job, int64_t block, Numbers<A, Panels>& numbers, const uint8_t*& codes,
-               Tile& tile) {
+               int64_t chunk, Tile& tile) {
   const Weight& w = job.w;
   Place at = tile.first = tile.last;
   uint8_t* to = tile.words;
   for (int64_t room = kTile / kStepWords<A>; at.g < w.groups;) {
     const int64_t left = w.steps_of(at.g) - at.step;
-    const int64_t steps = left <= room ? left : room / kChunkSteps<A> * kChunkSteps<A>;
+    const int64_t steps = left <= room ? left : room / chunk * chunk;
     if (!steps && left) break;
     if (at.step == 0) {
       codes = codes_of<Decoded>(job, block, at.g);
@@ -135,7 +135,7 @@ void expand_block(const Job& job, int64_t block, const Totals& totals) {
   const uint8_t* codes = nullptr;
   Tile tile{{0, 0}, {0, 0}, reinterpret_cast<uint8_t*>(job.work.floats)};
   while (tile.last.g < job.w.groups) {
-    next_tile<A, Bits, Mode, Decoded>(job, block, numbers, codes, tile);
+    next_tile<A, Bits, Mode, Decoded>(job, block, numbers, codes, totals.chunk, tile);
     all_rows<A, Panels, 6, 4, 2, 1>(job.w, job.t, 0, block, tile, totals);
   }
 }
@@ -156,9 +156,10 @@ void one_block(const Job& job, int64_t block, const Totals& totals) {
 
 template <class A, int Bits, Codes Mode, bool Decoded>
 void all_blocks(const Job& job, int64_t first, int64_t last) {
-  const int64_t rows = job.t.rows;
-  const bool compensated = is_compensated<A>(job.w);
-  const Totals totals{job.work.totals, compensated ? job.work.totals + rows * kBlock : nullptr};
+  const int64_t rows = job.t.rows, chunk = chunk_steps<A>(job.w);
+  const bool compensated = is_compensated(job.w, chunk);
+  const Totals totals{job.work.totals, compensated ? job.work.totals + rows * kBlock : nullptr,
+                      chunk};
   for (int64_t block = first; block < last; ++block) {
     std::memset(totals.sums, 0, (1 + compensated) * rows * kBlock * sizeof(float));
     one_block<A, Bits, Mode, Decoded>(job, block, totals);

@@ -1,8 +1,8 @@
 // Adds the sums of float products to the totals of their outputs, in AVX-512.
 //
-// A sum starts anew every kChunk words, 32 bits of activations and of each output's weight, and is
-// then scaled and added to a total: errors stay small, and the result of a row is the same for every
-// number of rows.
+// A sum starts anew after some steps, a chunk, and is then scaled and added to a total: errors stay
+// small, and the result of a row is the same for every number of rows. A word is 32 bits of
+// activations and of each output's weight.
 #pragma once
 
 #include <immintrin.h>
@@ -15,26 +15,32 @@
 namespace qdsl {
 namespace {  // one copy per translation unit: the linker must not share it among instruction sets
 
-constexpr int64_t kChunk = 32;  // words
-
 // An arithmetic A has A::kPositions positions in a word.
 template <class A>
 constexpr int64_t kWords = 4 / A::kPositions;  // of a quad
 template <class A>
 constexpr int64_t kStepWords = kStep / A::kPositions;
-template <class A>
-constexpr int64_t kChunkSteps = kChunk / kStepWords<A>;
 
-// Of all rows of a block: sums [rows, 64], and what they lost, or null.
+// Steps of a chunk. The roundings of n additions of one sign err by 0.24 n / sqrt(K) units of 2^-24
+// of a row's sum, the more chunks the less: n is up to 4 sqrt(K), at most 256. Products of bf16 are
+// exact in f32, so that their chunks are longer at least.
+template <class A>
+int64_t chunk_steps(const Weight& w) {
+  int64_t steps = A::kPositions;
+  while (steps < 8 && 4 * steps * steps * kStep * kStep <= 16 * w.in_features) steps *= 2;
+  return steps;
+}
+
+// Of all rows of a block: sums [rows, 64], and what they lost, or null; added to every `chunk` steps.
 struct Totals {
   float* sums;
   float* lost;
+  int64_t chunk;
 };
 
 // Totals of few terms, for the bound of their scales, need no compensation.
-template <class A>
-bool is_compensated(const Weight& w) {
-  const int64_t chunks = w.groups * ((w.group_steps + kChunkSteps<A> - 1) / kChunkSteps<A>);
+inline bool is_compensated(const Weight& w, int64_t chunk) {
+  const int64_t chunks = w.groups * ((w.group_steps + chunk - 1) / chunk);
   return 2 * chunks > (w.groups + 4) * (w.groups + 4);
 }
 
