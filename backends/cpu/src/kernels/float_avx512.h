@@ -1,6 +1,6 @@
 // Multiplies float activations with packed weights by AVX-512, for the arithmetics of f32 and bf16.
-// One to four rows read the packed codes, which become numbers in registers; for more rows a tile
-// of the codes is expanded once.
+// Where codes become numbers by a few instructions, four rows at a time read the packed ones;
+// elsewhere a tile of the codes is expanded once for many rows.
 #pragma once
 
 #include <immintrin.h>
@@ -15,8 +15,7 @@
 namespace qdsl {
 namespace {  // one copy per translation unit: the linker must not share it among instruction sets
 
-constexpr int64_t kFewRows = 4;                // which read packed codes
-constexpr int64_t kTile = 256;     // words of a block that are expanded at once
+constexpr int64_t kTile = 256;  // words of a block that are expanded at once
 
 // One product, with what is the same for all of its parts.
 struct Job {
@@ -35,7 +34,7 @@ QDSL_INLINE const uint8_t* codes_of(const Job& job, int64_t block, int64_t g) {
   return job.work.codes;
 }
 
-// ---- few rows ----------------------------------------------------------------------------------
+// ---- packed codes ------------------------------------------------------------------------------
 
 template <class A, int Bits, Codes Mode, bool Decoded>
 void stream_block(const Job& job, int64_t block, const Totals& totals) {
@@ -44,20 +43,22 @@ void stream_block(const Job& job, int64_t block, const Totals& totals) {
   for (int64_t g = 0; g < job.w.groups; ++g) {
     const uint8_t* codes = codes_of<Decoded>(job, block, g);
     set_centres<A, Mode>(job.w, block, g, numbers);
+    int64_t row = 0;
     const auto run = [&](auto rows) {
-      stream_group<A, Bits, Mode, decltype(rows)::value>(job.w, job.t, block, g, codes, numbers,
-                                                         totals);
+      stream_group<A, Bits, Mode, decltype(rows)::value>(job.w, job.t, row, block, g, codes,
+                                                         numbers, totals);
     };
-    switch (job.t.rows) {
+    for (; row + 4 <= job.t.rows; row += 4) run(std::integral_constant<int, 4>());
+    switch (job.t.rows - row) {
       case 1: run(std::integral_constant<int, 1>()); break;
       case 2: run(std::integral_constant<int, 2>()); break;
       case 3: run(std::integral_constant<int, 3>()); break;
-      default: run(std::integral_constant<int, 4>());
+      default: break;
     }
   }
 }
 
-// ---- many rows ---------------------------------------------------------------------------------
+// ---- expanded codes ----------------------------------------------------------------------------
 
 // Step `step` of group `g`.
 struct Place {
@@ -149,7 +150,8 @@ void one_block(const Job& job, int64_t block, const Totals& totals) {
     case 2: return expand_block<A, Bits, Mode, Decoded, 2>(job, block, totals);
     case 3: return expand_block<A, Bits, Mode, Decoded, 3>(job, block, totals);
     default:
-      if (job.t.rows <= kFewRows) return stream_block<A, Bits, Mode, Decoded>(job, block, totals);
+      if (job.t.rows <= A::template kFewRows<Mode>)
+        return stream_block<A, Bits, Mode, Decoded>(job, block, totals);
       expand_block<A, Bits, Mode, Decoded, kPanels>(job, block, totals);
   }
 }

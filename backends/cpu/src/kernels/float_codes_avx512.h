@@ -82,11 +82,12 @@ QDSL_INLINE void multiply_packed(const uint8_t* codes, const uint32_t* x, int64_
 // One group of a block of 64 outputs for Rows rows. Few sums are of two chunks: each addition waits
 // for the one before it.
 template <class A, int Bits, Codes Mode, int Rows>
-void stream_group(const Weight& w, const Tokens& t, int64_t block, int64_t g, const uint8_t* codes,
-                  const Numbers<A, kPanels>& numbers, const Totals& totals) {
+void stream_group(const Weight& w, const Tokens& t, int64_t row, int64_t block, int64_t g,
+                  const uint8_t* codes, const Numbers<A, kPanels>& numbers,
+                  const Totals& totals) {
   constexpr int kSets = Rows <= 2 ? 2 : 1;
   const int64_t steps = w.steps_of(g), stride = A::stride(t), chunk = totals.chunk;
-  const uint32_t* x = A::words(t) + g * w.group_steps * kStepWords<A>;
+  const uint32_t* x = A::words(t) + row * stride + g * w.group_steps * kStepWords<A>;
   for (int64_t step = 0; step < steps;) {
     const uint8_t* at = codes + step * kPanels * Bits * kVector;
     const uint32_t* from = x + step * kStepWords<A>;
@@ -94,14 +95,14 @@ void stream_group(const Weight& w, const Tokens& t, int64_t block, int64_t g, co
       __m512 sums[2][Rows][kPanels];
       multiply_packed<A, Bits, Mode, Rows, 2>(at, from, stride, chunk, numbers, sums);
       step += 2 * chunk;
-      add(w, t, 0, block, g, false, totals, sums[0]);
-      add(w, t, 0, block, g, step == steps, totals, sums[1]);
+      add(w, t, row, block, g, false, totals, sums[0]);
+      add(w, t, row, block, g, step == steps, totals, sums[1]);
     } else {
       const int64_t some = steps - step < chunk ? steps - step : chunk;
       __m512 sums[1][Rows][kPanels];
       multiply_packed<A, Bits, Mode, Rows, 1>(at, from, stride, some, numbers, sums);
       step += some;
-      add(w, t, 0, block, g, step == steps, totals, sums[0]);
+      add(w, t, row, block, g, step == steps, totals, sums[0]);
     }
   }
 }

@@ -8,7 +8,9 @@ namespace {
 struct Bf16 {
   static constexpr Isa kIsa = Isa::avx512bf16;
   static constexpr int64_t kPositions = 2;  // in a word: j and j + 2 of a quad
-  using Table = __m512i;                    // numbers of codes below 32
+  template <Codes Mode>
+  static constexpr int64_t kFewRows = Mode == Codes::bytes ? 4 : INT64_MAX;  // read packed codes
+  using Table = __m512i;  // numbers of codes below 32
 
   static const uint32_t* words(const Tokens& t) {
     return reinterpret_cast<const uint32_t*>(t.halves);

@@ -7,7 +7,9 @@ namespace {
 struct F32 {
   static constexpr Isa kIsa = Isa::avx512vnni;
   static constexpr int64_t kPositions = 1;  // in a word
-  using Table = __m512;                     // numbers of codes below 16
+  template <Codes>
+  static constexpr int64_t kFewRows = INT64_MAX;  // which read packed codes
+  using Table = __m512;                           // numbers of codes below 16
 
   static const uint32_t* words(const Tokens& t) {
     return reinterpret_cast<const uint32_t*>(t.values);
