@@ -119,6 +119,12 @@ struct InPlace {
     __m512i places[kPlaces][Panels];
     each<kPlaces, Panels>([&](int f, int p)
                               QDSL_LAMBDA { places[f][p] = _mm512_setzero_si512(); });
+    __m512i masks[kPlaces];
+    each<kPlaces>([&](int f) QDSL_LAMBDA {
+      const int ones = ((1 << Bits) - 1) << (Bits < 8 ? f * Bits : 0);
+      masks[f] = _mm512_set1_epi8(static_cast<char>(ones));
+      asm("" : "+v"(masks[f]));
+    });
     for (int64_t step = 0; step < steps; ++step) {
 #pragma GCC unroll 8
       for (int v = 0; v < Bits; ++v) {
@@ -127,14 +133,13 @@ struct InPlace {
           each<Panels>([&](int p) QDSL_LAMBDA {
             vectors[p] = vector_at(codes, v, Panels, p);
             if (h) vectors[p] = _mm512_srli_epi16(vectors[p], 4);
+            asm("" : "+v"(vectors[p]));  // kept in a register, not read again for each place
           });
           each<(kPerByte < kPlaces ? kPerByte : kPlaces)>([&](int f) QDSL_LAMBDA {
             const int q = v * kPerByte + h * kPlaces + f, place = q % kPlaces;
             const __m512i four = four_activations(x + 4 * q);
-            const int ones = ((1 << Bits) - 1) << (Bits < 8 ? place * Bits : 0);
-            const __m512i mask = _mm512_set1_epi8(static_cast<char>(ones));
             each<Panels>([&](int p) QDSL_LAMBDA {
-              const __m512i u = Bits < 8 ? _mm512_and_si512(vectors[p], mask) : vectors[p];
+              const __m512i u = Bits < 8 ? _mm512_and_si512(vectors[p], masks[place]) : vectors[p];
               places[place][p] = _mm512_dpbusd_epi32(places[place][p], u, four);
             });
           });

@@ -268,24 +268,25 @@ void table_tile(const Product& job) {
   });
 }
 
-// Blocks in pairs; the last one may have fewer panels.
+// Blocks by threes: as many as leave registers for their sums.
+constexpr int64_t kBlocksAtOnce = 3;
+
 void by_tables(const Weight& w, const Tokens& t, int64_t first, int64_t last, const Output& out,
                const Workspace& work) {
   Tables::build(t.codes, w.steps, work.tables);
-  for (; first < last; first += 2) {
+  for (; first < last; ++first) {
     const Product job{w, t, out, work, first};
-    if (first + 1 < last && w.panels_of(first + 1) == kPanels) {
-      table_tile<2, kPanels>(job);
+    const int64_t end = first + kBlocksAtOnce;
+    if (end <= last && w.panels_of(end - 1) == kPanels) {
+      table_tile<kBlocksAtOnce, kPanels>(job);
+      first = end - 1;
       continue;
     }
-    for (int64_t block = first; block < last && block < first + 2; ++block) {
-      const Product one{w, t, out, work, block};
-      switch (w.panels_of(block)) {
-        case 1: table_tile<1, 1>(one); break;
-        case 2: table_tile<1, 2>(one); break;
-        case 3: table_tile<1, 3>(one); break;
-        default: table_tile<1, 4>(one);
-      }
+    switch (w.panels_of(first)) {
+      case 1: table_tile<1, 1>(job); break;
+      case 2: table_tile<1, 2>(job); break;
+      case 3: table_tile<1, 3>(job); break;
+      default: table_tile<1, 4>(job);
     }
   }
 }

@@ -41,7 +41,7 @@ struct Tables {
   }
 
   // sums = Σ x * u of some blocks, whose codes are `apart` bytes from each other: tables stream from
-  // a cache as weights do from memory, and two blocks that share them hinder each other less.
+  // a cache as weights do from memory, and blocks that share them take fewer of them.
   template <int Blocks, int Panels>
   QDSL_INLINE static void multiply(const uint8_t* codes, int64_t apart, const uint8_t* table,
                                    int64_t steps, __m512i (&sums)[Blocks][Panels]) {
