@@ -26,7 +26,7 @@ QDSL_INLINE Words moved(Words bytes, int width, int from, int to) {
 
 // Some bytes of quad q of a step, as the codes read: those at `at` of each of its vectors, which are
 // `apart` bytes from each other. The widest field has the low bits.
-template <int Bits, bool Half>
+template <int Bits, bool Half, bool Sparse>
 QDSL_INLINE Words decoded(const uint8_t* at, int64_t apart, int q) {
   constexpr int kFirst = Half || Bits == 1;  // bit of the code's lowest
   Words code = Words{} + (Half ? 0x0101010101010101u : 0);
@@ -36,7 +36,8 @@ QDSL_INLINE Words decoded(const uint8_t* at, int64_t apart, int q) {
     if (!(Bits & width)) continue;
     const int per_byte = 8 / width;
     Words bytes;
-    std::memcpy(&bytes, at + (low - kFirst + q / per_byte) * apart, kWide);
+    const int64_t i = low - kFirst + q / per_byte;
+    std::memcpy(&bytes, at + (Sparse ? sparse_vector(Bits, i) : i) * apart, kWide);
     code |= width == 8 ? bytes : moved(bytes, width, q % per_byte * width, low);
     low += width;
   }
@@ -49,7 +50,7 @@ inline void decode_steps(const uint8_t* from, int64_t steps, int64_t apart, uint
     for (int64_t i = 0; i < apart; i += kWide) {
 #pragma GCC unroll 8
       for (int q = 0; q < kQuads; ++q) {
-        const Words codes = decoded<Bits, Half>(from + i, apart, q);
+        const Words codes = decoded<Bits, Half, false>(from + i, apart, q);
         std::memcpy(to + q * apart + i, &codes, kWide);
       }
     }
