@@ -27,6 +27,10 @@ struct Ahead {
   }
 };
 
+// Makes a compiler leave a vector in the register where it is, rather than copy it at the end of a
+// loop or read it again.
+QDSL_INLINE void keep(__m512i& vector) { asm("" : "+v"(vector)); }
+
 QDSL_INLINE __m512i four_activations(const int8_t* x) {
   int32_t four;
   std::memcpy(&four, x, sizeof(four));
@@ -96,6 +100,7 @@ struct Dense {
           });
         });
       }
+      each<Rows, Panels>([&](int r, int p) QDSL_LAMBDA { keep(sums[r][p]); });
       codes += Panels * Bits * kVector;
       x += kStep;
     }
@@ -110,7 +115,7 @@ struct InPlace {
   static constexpr bool kCentred = false, kAlone = true;
   static constexpr int64_t kLongest = 1 << 17;
   static constexpr int kPerByte = 8 / Bits;
-  static constexpr int kPlaces = Bits == 1 ? 4 : Bits == 8 ? 2 : kPerByte;
+  static constexpr int kPlaces = Bits == 1 ? 4 : 2;
 
   template <int Rows, int Panels>
   QDSL_INLINE static void accumulate(const uint8_t* codes, const int8_t* x, int64_t, int64_t steps,
@@ -123,7 +128,7 @@ struct InPlace {
     each<kPlaces>([&](int f) QDSL_LAMBDA {
       const int ones = ((1 << Bits) - 1) << (Bits < 8 ? f * Bits : 0);
       masks[f] = _mm512_set1_epi8(static_cast<char>(ones));
-      asm("" : "+v"(masks[f]));
+      keep(masks[f]);
     });
     for (int64_t step = 0; step < steps; ++step) {
 #pragma GCC unroll 8
@@ -133,7 +138,7 @@ struct InPlace {
           each<Panels>([&](int p) QDSL_LAMBDA {
             vectors[p] = vector_at(codes, v, Panels, p);
             if (h) vectors[p] = _mm512_srli_epi16(vectors[p], 4);
-            asm("" : "+v"(vectors[p]));  // kept in a register, not read again for each place
+            keep(vectors[p]);
           });
           each<(kPerByte < kPlaces ? kPerByte : kPlaces)>([&](int f) QDSL_LAMBDA {
             const int q = v * kPerByte + h * kPlaces + f, place = q % kPlaces;
@@ -145,6 +150,7 @@ struct InPlace {
           });
         });
       }
+      if (Bits != 2) each<kPlaces, Panels>([&](int f, int p) QDSL_LAMBDA { keep(places[f][p]); });
       codes += Panels * Bits * kVector;
       x += kStep;
     }
@@ -199,6 +205,7 @@ struct Sparse {
           });
         });
       }
+      each<Rows, Panels>([&](int r, int p) QDSL_LAMBDA { keep(sums[r][p]), keep(met[r][p]); });
       codes += Panels * (Bits + 2) * kVector;
       x += kQuads * kWindow;
     }

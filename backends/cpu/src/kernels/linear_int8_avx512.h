@@ -115,8 +115,9 @@ QDSL_INLINE void add_scaled(const Product& job, int64_t row, int64_t g, const ui
   });
 }
 
+// A function of its own: among others it would not get all registers.
 template <class Way, int Rows, int Panels, bool Floats>
-void tile(const Product& job, Way way, int64_t row, Part& part) {
+[[gnu::noinline]] void tile(const Product& job, Way way, int64_t row, Part& part) {
   const auto& [w, t, out, work, block] = job;
   float* const kept = work.totals + row * kBlock;
   __m512 totals[Rows][Panels];
@@ -172,7 +173,8 @@ template <class Way, int Panels>
 void all_of(const Product& job, Way way, Part part) {
   if (job.t.offset) sum_codes<Way, Panels>(job, way, part);
   if (job.out.sums) return all_rows<Way, Panels, false, 4, 1>(job, way, 0, part);
-  all_rows<Way, Panels, true, 4, 3, 2, 1>(job, way, 0, part);
+  if constexpr (Panels == kPanels) all_rows<Way, Panels, true, 4, 3, 2, 1>(job, way, 0, part);
+  else all_rows<Way, Panels, true, 4, 1>(job, way, 0, part);  // the last block alone
 }
 
 // Blocks of codes that are decoded to bytes first, some groups at a time.
@@ -239,7 +241,7 @@ void one_block(const Product& job) {
 constexpr int64_t kBlocksForTables = 8;  // that pay for building them
 
 template <int Blocks, int Panels>
-void table_tile(const Product& job) {
+[[gnu::noinline]] void table_tile(const Product& job) {
   const auto& [w, t, out, work, block] = job;
   const uint8_t* segment = w.codes(block, 0);
   const uint8_t* table = work.tables;

@@ -63,6 +63,7 @@ struct Tables {
           high[b][p] = _mm512_dpbusd_epi32(high[b][p], one, _mm512_permutexvar_epi8(at, highs));
         });
       });
+      each<Blocks, Panels>([&](int b, int p) QDSL_LAMBDA { keep(low[b][p]), keep(high[b][p]); });
     }
     each<Blocks, Panels>([&](int b, int p) QDSL_LAMBDA {  // twice, since bits read as 0 or 2
       sums[b][p] = _mm512_add_epi32(_mm512_slli_epi32(high[b][p], 9),
