@@ -67,7 +67,8 @@ QDSL_INLINE void sums_of(const Product& job, Way& way, int64_t row, int64_t g,
   });
 }
 
-// Sums of codes less centres, [groups, 64]: what an offset of the activations multiplies.
+// Sums of codes, less centres where the way takes them off, [groups, 64]: what an offset of the
+// activations multiplies. Where it does not, `start` has the centres of the whole activations.
 template <class Way, int Panels>
 void sum_codes(const Product& job, Way way, const Part& part) {
   const auto& [w, t, out, work, block] = job;
@@ -75,12 +76,9 @@ void sum_codes(const Product& job, Way way, const Part& part) {
   Ahead none{nullptr, 0};
   for (int64_t g = part.first; g < part.last; ++g) {
     const uint8_t* zeros = w.zeros(block, g);
-    const auto size = static_cast<int32_t>(w.group_size(g));
     __m512i sums[1][Panels];
     set_centres(way, w, zeros);
-    each<Panels>([&](int p) QDSL_LAMBDA {
-      sums[0][p] = Way::kCentred ? _mm512_setzero_si512() : start(w, zeros, p, size);
-    });
+    each<Panels>([&](int p) QDSL_LAMBDA { sums[0][p] = _mm512_setzero_si512(); });
     way.template accumulate<1, Panels>(decoded ? decoded : w.codes(block, g),
                                        t.ones + g * w.group_steps * kStep, 0, w.steps_of(g), none,
                                        sums);
