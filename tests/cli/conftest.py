@@ -113,7 +113,7 @@ class Plain:
         every = ("f32", "int8_token", "int8_tensor")
         return tuple(
             Capability(f"plain_{operation}", operation, grid, bits, every)
-            for operation in ("linear", "lstm", "embedding", "dequantize")
+            for operation in ("linear", "conv", "lstm", "embedding", "dequantize")
             for grid in ("integer", "ternary", "binary")
         )
 

@@ -24,7 +24,8 @@ def test_every_peak_is_a_rate():
 
 def test_instruction_sets_of_kernels_have_peaks():
     sets = {peak.instructions for peak in limits.peaks(_native.isas()[-1])}
-    assert {*_native.isas()} <= sets
+    moves_bytes_only = {"avx512vbmi"}
+    assert {*_native.isas()} - moves_bytes_only <= sets
 
 
 def test_peaks_stay_below_the_instruction_set_that_was_chosen():
