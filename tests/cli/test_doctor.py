@@ -101,9 +101,9 @@ def test_json(doctor, versions):
     ("name", "version", "status", "said"),
     [
         ("torch", None, 0, "pip install 'qdsl[torch]'"),
-        ("torch", "1.13.1", 1, "broken: torch: older than 2.10"),
+        ("torch", "1.13.1", 1, "broken: torch: older than 2.6"),
         ("torch", "2.13.0+cpu", 0, "2.13.0+cpu"),
-        ("torch", "2.10", 0, "2.10"),
+        ("torch", "2.6", 0, "2.6"),
         ("numpy", None, 1, "broken: numpy: required, and not installed"),
     ],
 )

@@ -34,7 +34,7 @@ struct Workspace {
   uint8_t* tables;     // 256 bytes a step; null where there is not one row of 1-bit codes
   float* floats;       // float activations only: kExpanded, aligned
 };
-inline constexpr int64_t kDecodedBytes = 1 << 15;  // at once, or one group where that is more
+inline constexpr int64_t kDecodedBytes = 1 << 17;  // at once, or one group where that is more
 inline constexpr int64_t kExpanded = 1 << 16;      // floats
 
 // Where results go: y = t * scale of the row, + bias, at least 0 where `relu`, + residual.

@@ -10,10 +10,10 @@
 namespace qdsl {
 namespace {
 
-constexpr int64_t kBytesAtOnce = 1 << 18;  // of prepared rows, so that they stay in a core's cache
-constexpr int64_t kFloatBytesAtOnce = 1 << 22;  // their weights are expanded for all of them
+constexpr int64_t kBytesAtOnce = 1 << 19;  // of prepared rows, so that they stay in a core's cache
+constexpr int64_t kMostBytes = 1 << 22;    // where weights are expanded or decoded for all of them
 constexpr int64_t kFewestRows = 24;        // at once; both are multiples of what kernels take
-constexpr int64_t kMostRows = 240;
+constexpr int64_t kMostRows = 264;
 constexpr double kWorkPerThread = 1 << 20;  // multiplications that outweigh a fork
 
 // What one thread keeps from call to call.
@@ -46,9 +46,13 @@ struct Job {
   LinearKernel kernel;
   const Output& out;
 
-  int64_t rows_at_once() const {
-    const int64_t bytes = preparation.integer() ? kBytesAtOnce : kFloatBytesAtOnce;
-    return std::clamp(bytes / preparation.row_bytes() / 24 * 24, kFewestRows, kMostRows);
+  // Of `rows`, in parts as equal as they can be.
+  int64_t rows_at_once(int64_t rows) const {
+    const bool in_place = preparation.integer() && !w.period && !w.half;
+    const int64_t fit = (in_place ? kBytesAtOnce : kMostBytes) / preparation.row_bytes() / 24 * 24;
+    const int64_t most = std::clamp(fit, kFewestRows, kMostRows);
+    const int64_t parts = (rows + most - 1) / most;
+    return (rows + 4 * parts - 1) / (4 * parts) * 4;
   }
 
   Output from_row(int64_t row) const {
@@ -64,7 +68,7 @@ struct Job {
 // Rows first..last - 1, all outputs, on this thread.
 void run_rows(const Job& job, int64_t first, int64_t last) {
   Scratch& scratch = own_scratch();
-  const int64_t at_once = job.rows_at_once();
+  const int64_t at_once = job.rows_at_once(last - first);
   for (int64_t row = first; row < last; row += at_once) {
     const int64_t rows = std::min(at_once, last - row);
     const Tokens tokens = job.preparation.room(rows, scratch.tokens);

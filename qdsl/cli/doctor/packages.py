@@ -23,7 +23,7 @@ PACKAGES = (
     Package("numpy", "numpy", "1.26", "", "reads and writes the bytes of packed files"),
     Package("pyyaml", "yaml", "6", "", "reads device profiles and locks"),
     Package("rich", "rich", "13", "", "draws tables and pages on a terminal"),
-    Package("torch", "torch", "2.10", "torch", "trains, packs, runs and verifies models"),
+    Package("torch", "torch", "2.6", "torch", "trains, packs, runs and verifies models"),
     Package("safetensors", "safetensors", "0.4", "torch", "reads and writes checkpoints"),
     Package("kaldi-native-fbank", "kaldi_native_fbank", "1.20", "asr", "features of speech"),
     Package("soundfile", "soundfile", "0.12", "asr", "reads audio"),

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from qdsl.fx.ops import backend, operation
-from qdsl_cpu import operations
+from qdsl_cpu import _native, operations
 
 Make = Callable[..., Any]
 
@@ -95,3 +95,18 @@ def test_what_is_no_tensor_is_refused(packed: Tensor) -> None:
         operations.dequantize(packed.repeat_interleave(2)[::2], 12, 10)
     with pytest.raises(ValueError, match="dimension"):
         operations.linear(torch.tensor(1.0), packed, None, 12, "f32")
+
+
+def test_a_torch_without_a_table_of_functions_is_read_through_python(packed: Tensor) -> None:
+    linear = operation("linear", "default")
+    inputs = views()
+    expected = {name: linear(x, packed, None, 12, "int8_token") for name, x in inputs.items()}
+    _native.exchange_with(object)
+    try:
+        for name, x in inputs.items():
+            y = linear(x, packed, None, 12, "int8_token")
+            assert torch.equal(y, expected[name]), name
+        with pytest.raises(ValueError, match="float64, not float32"):
+            linear(torch.zeros(2, 10, dtype=torch.float64), packed, None, 12, "f32")
+    finally:
+        _native.exchange_with(torch.Tensor)

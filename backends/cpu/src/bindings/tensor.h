@@ -6,6 +6,7 @@
 #include <nanobind/ndarray.h>
 
 #include <cstdint>
+#include <memory>
 #include <string>
 
 namespace qdsl {
@@ -43,11 +44,13 @@ class Tensor {
 
  private:
   explicit Tensor(nb::handle object);
+  void read_attributes();
 
   nb::handle object_;
   Dtype dtype_{};
   const char* name_ = "";
   nb::dlpack::dltensor view_;
+  std::shared_ptr<int64_t[]> sizes_;  // of the view, where torch does not keep them
 };
 
 // A new tensor of torch, its elements not initialized.
@@ -70,7 +73,8 @@ Made make_like(const Tensor& x, int dims, int64_t last);
 // is half as fast again as from pages of 4 KiB.
 nb::object make_buffer(int64_t bytes);
 
-// Takes the table of the class torch.Tensor; std::invalid_argument for one that it does not know.
+// Takes the table of the class torch.Tensor, if it has one; std::invalid_argument for one that it does
+// not know.
 void exchange_with(nb::handle tensor_class);
 
 }  // namespace qdsl

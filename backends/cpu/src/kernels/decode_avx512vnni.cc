@@ -12,7 +12,7 @@ __m512i centres_of(const Weight& w, const uint8_t* zeros, int p) {
 }
 
 // Byte `i` of every four.
-__m512i byte_of_four(int i) {
+QDSL_INLINE __m512i byte_of_four(int i) {
   const __m128i fours = _mm_set_epi8(12, 12, 12, 12, 8, 8, 8, 8, 4, 4, 4, 4, 0, 0, 0, 0);
   return _mm512_broadcast_i32x4(_mm_add_epi8(fours, _mm_set1_epi8(static_cast<char>(i))));
 }
@@ -26,23 +26,21 @@ void decode_sparse(const Weight& w, int64_t block, int64_t g, uint8_t* to) {
   __m512i centres[Panels];
   for (int p = 0; p < Panels; ++p) centres[p] = centres_of(w, w.zeros(block, g), p);
   for (int64_t s = 0; s < w.steps_of(g); s += kSpread, from += w.vectors * Panels * kVector) {
-    for (int q = 0; q < kQuads; ++q) {
-      for (int p = 0; p < Panels; ++p) {
-        const __m512i codes = quad<Bits, Panels, true>(from, q, p);
-        const __m512i places = _mm512_and_si512(places_of<Bits, Panels>(from, q, p), three);
-        for (int d = 0; d < kSpread; ++d) {
-          __m512i dense = centres[p];
-          for (int i = d * Kept; i < (d + 1) * Kept; ++i) {
-            const __m512i one = byte_of_four(i);
-            const __mmask64 here =
-                _mm512_cmpeq_epi8_mask(_mm512_shuffle_epi8(places, one), positions);
-            dense = _mm512_mask_shuffle_epi8(dense, here, codes, one);
-          }
-          _mm512_storeu_si512(to + (d * Panels + p) * kVector, dense);
-        }
-      }
-      to += kSpread * Panels * kVector;
-    }
+    each<kQuads, Panels>([&](int q, int p) QDSL_LAMBDA {
+      const __m512i codes = quad<Bits, Panels, true>(from, q, p);
+      const __m512i places = _mm512_and_si512(places_of<Bits, Panels>(from, q, p), three);
+      each<kSpread>([&](int d) QDSL_LAMBDA {
+        __m512i dense = centres[p];
+        each<Kept>([&](int k) QDSL_LAMBDA {
+          const __m512i one = byte_of_four(d * Kept + k);
+          const __mmask64 here =
+              _mm512_cmpeq_epi8_mask(_mm512_shuffle_epi8(places, one), positions);
+          dense = _mm512_mask_shuffle_epi8(dense, here, codes, one);
+        });
+        _mm512_storeu_si512(to + ((q * kSpread + d) * Panels + p) * kVector, dense);
+      });
+    });
+    to += kQuads * kSpread * Panels * kVector;
   }
 }
 
