@@ -12,7 +12,7 @@ namespace {
 
 constexpr int64_t kBytesAtOnce = 1 << 19;  // of prepared rows, so that they stay in a core's cache
 constexpr int64_t kMostBytes = 1 << 22;    // where weights are expanded or decoded for all of them
-constexpr int64_t kFewestRows = 24;        // at once; both are multiples of what kernels take
+constexpr int64_t kFewestRows = 24;        // at once
 constexpr int64_t kMostRows = 264;
 constexpr double kWorkPerThread = 1 << 20;  // multiplications that outweigh a fork
 
@@ -51,7 +51,7 @@ struct Job {
     const bool in_place = preparation.integer() && !w.period && !w.half;
     const int64_t fit = (in_place ? kBytesAtOnce : kMostBytes) / preparation.row_bytes() / 24 * 24;
     const int64_t most = std::clamp(fit, kFewestRows, kMostRows);
-    const int64_t parts = (rows + most - 1) / most;
+    const int64_t parts = std::max<int64_t>(1, (rows + most - 1) / most);
     return (rows + 4 * parts - 1) / (4 * parts) * 4;
   }
 

@@ -107,6 +107,12 @@ def test_threads_change_nothing(
         assert_same(linear(x, weight, mode, isa, bias, threads=threads), one)
 
 
+def test_more_threads_than_rows(make_format: Make, make_weight: Make, linear: Make) -> None:
+    weight = make_weight(make_format(group=32), 8, 32)
+    x = activations(264, 32)
+    assert_same(linear(x, weight, TOKEN, "scalar", threads=300), linear(x, weight, TOKEN, "scalar"))
+
+
 @pytest.mark.parametrize("sign", [-1.0, 1.0, 0.0])
 def test_extremes_do_not_saturate(
     format: Any, isa: str, sign: float, make_weight: Make, linear: Make, reference: Make

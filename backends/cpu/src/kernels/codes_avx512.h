@@ -2,9 +2,8 @@
 // weight's code is the unsigned operand, the activation's the signed one, and nothing saturates.
 //
 // A way is a class with a function `accumulate` that adds to sums [Rows][Panels], which then hold
-// Σ x * u, or with kCentred Σ x * (u - centre); one that needs all registers starts from 0 (kAlone). A
-// 32-bit sum may wrap around on its way, but not in
-// the end: the scalar kernel serves what does.
+// Σ x * u, or with kCentred Σ x * (u - centre); one that needs all registers starts from 0 (kAlone).
+// A 32-bit sum may wrap around on its way, but not in the end: the scalar kernel serves what does.
 #pragma once
 
 #include <immintrin.h>

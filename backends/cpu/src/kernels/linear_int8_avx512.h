@@ -274,14 +274,11 @@ constexpr int64_t kBlocksAtOnce = 3;
 void by_tables(const Weight& w, const Tokens& t, int64_t first, int64_t last, const Output& out,
                const Workspace& work) {
   Tables::build(t.codes, w.steps, work.tables);
+  const auto whole = [&](int64_t end) { return end <= last && w.panels_of(end - 1) == kPanels; };
+  for (; whole(first + kBlocksAtOnce); first += kBlocksAtOnce)
+    table_tile<kBlocksAtOnce, kPanels>({w, t, out, work, first});
   for (; first < last; ++first) {
     const Product job{w, t, out, work, first};
-    const int64_t end = first + kBlocksAtOnce;
-    if (end <= last && w.panels_of(end - 1) == kPanels) {
-      table_tile<kBlocksAtOnce, kPanels>(job);
-      first = end - 1;
-      continue;
-    }
     switch (w.panels_of(first)) {
       case 1: table_tile<1, 1>(job); break;
       case 2: table_tile<1, 2>(job); break;
