@@ -1,9 +1,9 @@
 """Times what a call of an operation costs beside its kernel.
 
 `call` is the operation through torch's dispatcher, `function` the compiled function that it leads
-to, given the same tensors, and `kernel` the same work given addresses, into memory that is there;
-`over` is the call less the kernel. `entry` calls a packed program of one such layer. Contenders
-take turns; a figure is the median of its turns, in time on the processor.
+to, given the same tensors, and `empty` the call given no rows, which no kernel serves. `entry`
+calls a packed program of one such layer. Contenders take turns; a figure is the median of its
+turns, in time on the processor.
 """
 
 import statistics
@@ -24,12 +24,11 @@ from torch import Tensor
 from qdsl import load_spec
 from qdsl.fx import Program, load
 from qdsl.fx.ops import backend, operation
-from qdsl_cpu import _native, operations
+from qdsl_cpu import operations
 from qdsl_cpu.weights import repack
 
 TURN = 3e-4  # seconds of calls in one turn: short, so that most are not interrupted
 GROUP = 64
-INT8_TOKEN = 1
 SPEC = """qspec 1
 model One() {{
     blocks = repeat 2 {{ Linear({size}, {size}) }}
@@ -56,13 +55,12 @@ class Row:
     shape: str
     call: float
     function: float
-    kernel: float | None = None
+    empty: float
     entry: float | None = None
 
     @property
     def cells(self) -> tuple[str, ...]:
-        over = None if self.kernel is None else self.call - self.kernel
-        figures = (self.call, self.function, self.kernel, over, self.entry)
+        figures = (self.call, self.function, self.empty, self.entry)
         return (self.operation, self.shape, *("" if f is None else f"{f:.2f}" for f in figures))
 
 
@@ -106,15 +104,14 @@ def program(size: int) -> Program:
 
 
 def linear(size: int, rounds: int) -> Row:
-    x, y, bias = torch.randn(1, size), torch.empty(1, size), torch.randn(size)
+    x, bias = torch.randn(1, size), torch.randn(size)
     weight, entry = packed(size, size), program(size).entry("forward")
-    call, given = operation("linear", "default"), (x, weight, bias, size, "int8_token")
-    where = (x.data_ptr(), 1, 1, size, weight.data_ptr(), weight.numel(), bias.data_ptr())
-    to = (y.data_ptr(), size, INT8_TOKEN, size)
+    call, given = operation("linear", "default"), (weight, bias, size, "int8_token")
+    none = x[:0]
     contenders: dict[str, Call] = {
-        "call": lambda: call(*given),
-        "function": lambda: operations.linear(*given),
-        "kernel": lambda: _native.linear(*where, *to),
+        "call": lambda: call(x, *given),
+        "function": lambda: operations.linear(x, *given),
+        "empty": lambda: call(none, *given),
         "entry": lambda: entry(x),
     }
     found = medians(contenders, rounds)
@@ -124,25 +121,24 @@ def linear(size: int, rounds: int) -> Row:
 
 def embedding(size: int, rounds: int) -> Row:
     ids, table = torch.tensor([[3]]), packed(1024, size)
-    call = operation("embedding", "default")
+    call, none = operation("embedding", "default"), ids[:, :0]
     contenders: dict[str, Call] = {
         "call": lambda: call(ids, table, size),
         "function": lambda: operations.embedding(ids, table, size),
+        "empty": lambda: call(none, table, size),
     }
     return Row("embedding", f"1 of 1024 x {size}", **medians(contenders, rounds))
 
 
 def lstm(hidden: int, rounds: int) -> Row:
     gates, h, c = torch.randn(1, 1, 4 * hidden), torch.zeros(1, hidden), torch.zeros(1, hidden)
-    weight, y = packed(4 * hidden, hidden), torch.empty(1, 1, hidden)
-    call, given = operation("lstm", "default"), (gates, h, c, weight, None, "int8_token")
-    own = h.clone(), c.clone()
-    where = (gates.data_ptr(), 1, 1, hidden, own[0].data_ptr(), own[1].data_ptr(), hidden)
-    weights = (weight.data_ptr(), weight.numel(), 0, 0)
+    call = operation("lstm", "default")
+    given = (h, c, packed(4 * hidden, hidden), None, "int8_token")
+    none = gates[:0]
     contenders: dict[str, Call] = {
-        "call": lambda: call(*given),
-        "function": lambda: operations.lstm(*given),
-        "kernel": lambda: _native.lstm(*where, *weights, y.data_ptr(), INT8_TOKEN),
+        "call": lambda: call(gates, *given),
+        "function": lambda: operations.lstm(gates, *given),
+        "empty": lambda: call(none, *given),
     }
     return Row("lstm", f"a step of 1 x {hidden}", **medians(contenders, rounds))
 
@@ -161,7 +157,7 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(1)
     backend("cpu")
-    headings = ("operation", "shape", "call", "function", "kernel", "over", "entry")
+    headings = ("operation", "shape", "call", "function", "empty", "entry")
     table = Table(*headings, box=SIMPLE, title="microseconds")
     with torch.inference_mode():
         found = list(rows(options.rounds))

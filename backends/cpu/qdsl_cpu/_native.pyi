@@ -1,4 +1,8 @@
-"""Types of the compiled module: tensors, or their addresses, 0 for one that is absent."""
+"""Types of the compiled module.
+
+Of operations, `isa` forces an instruction set of `isas()` and `threads` bounds how many share the
+work, 0 being as many as OpenMP says; what torch's dispatcher calls leaves both out.
+"""
 
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
@@ -9,8 +13,6 @@ from torch import Tensor
 # float zeros
 Description: TypeAlias = tuple[int, int, int, int, int, bool, bool, int, int, int, int, int]
 Table: TypeAlias = tuple[int, int]  # address, size
-Strided: TypeAlias = tuple[int, Sequence[int], Sequence[int]]  # address, sizes, strides in elements
-Word: TypeAlias = tuple[int, int, int, int, int]  # activations, scale, zero, lowest, highest
 
 def isa() -> str: ...
 def isas() -> list[str]: ...
@@ -39,46 +41,6 @@ def positions_of_ranks(
 def buffer(bytes: int) -> Tensor:
     """Uint8 [bytes], not initialized; in huge pages where it is large."""
 
-def linear(
-    x: int,
-    examples: int,
-    rows: int,
-    in_features: int,
-    weight: int,
-    size: int,
-    bias: int,
-    y: int,
-    outputs: int,
-    activations: int,
-    stride: int,
-    scale: int = 0,
-    zero: int = 0,
-    lowest: int = 0,
-    highest: int = 0,
-    isa: str | None = None,
-    threads: int = 0,
-) -> None: ...
-def lstm(
-    gates: int,
-    time: int,
-    batch: int,
-    hidden: int,
-    h: int,
-    c: int,
-    state: int,
-    recurrent: int,
-    recurrent_size: int,
-    projection: int,
-    projection_size: int,
-    outputs: int,
-    activations: int,
-    scale: int = 0,
-    zero: int = 0,
-    lowest: int = 0,
-    highest: int = 0,
-    isa: str | None = None,
-    threads: int = 0,
-) -> None: ...
 def exchange_with(tensor_class: type[Tensor]) -> None:
     """Reads and makes tensors of that class from now on; operations need it."""
 
@@ -92,6 +54,8 @@ def linear_operation(
     zero: Tensor | None = None,
     relu: bool = False,
     residual: Tensor | None = None,
+    isa: str | None = None,
+    threads: int = 0,
 ) -> Tensor:
     """Float32 [..., out_features] = x [..., in_features] @ weight^T + bias [out_features].
 
@@ -119,6 +83,8 @@ def lstm_operation(
     state: str,
     scale: Tensor | None = None,
     zero: Tensor | None = None,
+    isa: str | None = None,
+    threads: int = 0,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """The recurrence of an LSTM layer: outputs [T, B, P], last h [B, P], last c [B, H].
 
@@ -128,26 +94,6 @@ def lstm_operation(
     `linear`. A step computes exactly what `linear` does.
     """
 
-def matmul(
-    x: Strided,
-    y: Strided,
-    equation: str,
-    out: int,
-    left: Word,
-    right: Word,
-    isa: str | None = None,
-    threads: int = 0,
-) -> None: ...
-def round(
-    x: int,
-    examples: int,
-    rows: int,
-    width: int,
-    y: int,
-    word: Word,
-    isa: str | None = None,
-    threads: int = 0,
-) -> None: ...
 def matmul_operation(
     x: Tensor,
     y: Tensor,
@@ -157,6 +103,8 @@ def matmul_operation(
     left_zero: Tensor | None = None,
     right_scale: Tensor | None = None,
     right_zero: Tensor | None = None,
+    isa: str | None = None,
+    threads: int = 0,
 ) -> Tensor:
     """Float32 einsum of x and y, of any strides, rounded to integers; the sums are exact.
 
@@ -167,28 +115,15 @@ def matmul_operation(
     """
 
 def round_operation(
-    x: Tensor, activations: str, scale: Tensor | None = None, zero: Tensor | None = None
+    x: Tensor,
+    activations: str,
+    scale: Tensor | None = None,
+    zero: Tensor | None = None,
+    isa: str | None = None,
+    threads: int = 0,
 ) -> Tensor:
     """x float32 rounded, as float32 again: codes · s, or s·(q - z) in a static range."""
 
-def gru(
-    gates: int,
-    time: int,
-    batch: int,
-    hidden: int,
-    h: int,
-    recurrent: int,
-    size: int,
-    bias: int,
-    outputs: int,
-    activations: int,
-    scale: int = 0,
-    zero: int = 0,
-    lowest: int = 0,
-    highest: int = 0,
-    isa: str | None = None,
-    threads: int = 0,
-) -> None: ...
 def conv_operation(
     x: Tensor,
     weight: Tensor,
@@ -219,6 +154,8 @@ def gru_operation(
     state: str,
     scale: Tensor | None = None,
     zero: Tensor | None = None,
+    isa: str | None = None,
+    threads: int = 0,
 ) -> tuple[Tensor, Tensor]:
     """The recurrence of a GRU layer: outputs [T, B, H] and the last h [B, H].
 

@@ -8,12 +8,10 @@ NB_MODULE(_native, m) {
   bind_exchange(m);
   bind_repack(m);
   bind_linear(m);
-  bind_linear_operation(m);
   bind_lstm(m);
   bind_gru(m);
   bind_convolution(m);
   bind_dequantize(m);
   bind_integer(m);
   bind_values(m);
-  bind_values_operation(m);
 }

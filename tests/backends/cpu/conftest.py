@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from qdsl_cpu import _native
+from qdsl_cpu import _native, operations
 from qdsl_cpu.weights import repack
 
 Integers = npt.NDArray[np.int64]
@@ -182,30 +182,19 @@ def format_name(format: Format) -> str:
 def run_linear(
     x: Tensor,
     weight: Weight,
-    activations: int,
+    activations: str,
     isa: str,
     bias: Tensor | None = None,
     threads: int = 1,
+    range: tuple[float, int] | None = None,
 ) -> Tensor:
-    """[rows, outputs] by one instruction set; x float32 [rows, in_features]."""
-    x = x.contiguous()
-    y = torch.full((x.shape[0], weight.outputs), -7.0)
-    _native.linear(
-        x.data_ptr(),
-        1,
-        x.shape[0],
-        x.shape[1],
-        weight.packed.data_ptr(),
-        weight.packed.numel(),
-        0 if bias is None else bias.data_ptr(),
-        y.data_ptr(),
-        weight.outputs,
-        activations,
-        x.shape[1],
-        isa=isa,
-        threads=threads,
-    )
-    return y
+    """[rows, outputs] by one instruction set; x float32 [rows, in_features], range: scale, zero.
+
+    All rows are one example.
+    """
+    static = (None, None) if range is None else [torch.tensor([float(v)]) for v in range]
+    given = (x[None], weight.packed, bias, weight.outputs, activations, *static)
+    return operations.linear(*given, isa=isa, threads=threads)[0]
 
 
 def quantized_product(x: Floats, weight: Weight, bias: Floats | None, tensor: bool) -> Floats:

@@ -14,7 +14,6 @@ from qdsl_cpu import _native
 from qdsl_cpu.activations import STATIC
 
 Make = Callable[..., Any]
-TOKEN, FIXED = 1, 3
 ISAS = _native.isas()
 
 shared = settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -58,30 +57,6 @@ def values(rows: int, columns: int, seed: int, extreme: bool) -> Tensor:
     return torch.from_numpy(np.sign(x) * np.float32(2.5) if extreme else x)
 
 
-def run(x: Tensor, weight: Any, isa: str, threads: int, range: tuple[Any, ...] = ()) -> Tensor:
-    """[rows, outputs], of rows of x that may lie apart; range: scale, zero, lowest, highest."""
-    y = torch.full((len(x), weight.outputs), -7.0)
-    held = [torch.tensor([float(v)]) for v in range[:2]]
-    _native.linear(
-        x.data_ptr(),
-        1,
-        len(x),
-        x.shape[1],
-        weight.packed.data_ptr(),
-        weight.packed.numel(),
-        0,
-        y.data_ptr(),
-        weight.outputs,
-        FIXED if range else TOKEN,
-        x.stride(0),
-        *(t.data_ptr() for t in held),
-        *range[2:],
-        isa=isa,
-        threads=threads,
-    )
-    return y
-
-
 def assert_same(actual: Tensor, expected: Any) -> None:
     np.testing.assert_array_equal(actual.numpy(), expected)
 
@@ -89,7 +64,7 @@ def assert_same(actual: Tensor, expected: Any) -> None:
 @settings(shared, max_examples=60)
 @given(data=st.data())
 def test_dynamic_activations(
-    data: st.DataObject, make_weight: Make, make_format: Make, reference: Make
+    data: st.DataObject, make_weight: Make, make_format: Make, linear: Make, reference: Make
 ) -> None:
     weight = data.draw(weights(make_weight, make_format))
     rows, gap, seed = data.draw(st.tuples(st.integers(0, 40), st.integers(0, 3), st.integers(0, 9)))
@@ -102,7 +77,7 @@ def test_dynamic_activations(
     expected = reference(x.numpy(), weight, None, tensor=False)
     threads = data.draw(st.sampled_from((1, 2, 3)))
     for isa in ISAS:
-        assert_same(run(x, weight, isa, threads), expected)
+        assert_same(linear(x, weight, "int8_token", isa, threads=threads), expected)
 
 
 def codes_in(x: Tensor, range: tuple[float, int, int, int]) -> Any:
@@ -117,10 +92,11 @@ def codes_in(x: Tensor, range: tuple[float, int, int, int]) -> Any:
 @settings(shared, max_examples=60)
 @given(data=st.data())
 def test_static_ranges(
-    data: st.DataObject, make_weight: Make, make_format: Make, product: Make
+    data: st.DataObject, make_weight: Make, make_format: Make, linear: Make, product: Make
 ) -> None:
     weight = data.draw(weights(make_weight, make_format))
-    low, high = STATIC[data.draw(st.sampled_from(("uint8_static", "int8_static_full", *STATIC)))]
+    word = data.draw(st.sampled_from(("uint8_static", "int8_static_full", *STATIC)))
+    low, high = STATIC[word]
     zero = data.draw(st.one_of(st.sampled_from((low, high)), st.integers(low, high)))
     range = (data.draw(st.sampled_from((2**-6, 0.013))), zero, low, high)
     rows, extreme = data.draw(st.tuples(st.integers(1, 17), st.booleans()))
@@ -130,13 +106,13 @@ def test_static_ranges(
         x[rows - 1, 0] = float("-inf")
     expected = product(*codes_in(x, range), weight, None)
     for isa in ISAS:
-        assert_same(run(x, weight, isa, 1, range), expected)
+        assert_same(linear(x, weight, word, isa, range=range[:2]), expected)
 
 
 @pytest.mark.parametrize("bits", range(1, 9))
 @pytest.mark.parametrize("zero", [0, 128, 255])
 def test_ends_of_every_range_of_long_rows(
-    bits: int, zero: int, make_weight: Make, make_format: Make, product: Make
+    bits: int, zero: int, make_weight: Make, make_format: Make, linear: Make, product: Make
 ) -> None:
     """Sums up to 2^16 * 255 * 255, which leave 32 bits at the widest."""
     kind = "binary" if bits == 1 else "integer"
@@ -146,4 +122,4 @@ def test_ends_of_every_range_of_long_rows(
     x[1] = -1000.0
     expected = product(*codes_in(x, (0.5, zero, 0, 255)), weight, None)
     for isa in ISAS:
-        assert_same(run(x, weight, isa, 1, (0.5, zero, 0, 255)), expected)
+        assert_same(linear(x, weight, "uint8_static", isa, range=(0.5, zero)), expected)

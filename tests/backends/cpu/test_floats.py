@@ -21,9 +21,9 @@ from qdsl.ir.pattern import Dense
 from qdsl_cpu import _native
 from tests.fx.conftest import FAMILIES
 
-F32, BF16 = 0, 4
+F32, BF16 = "f32", "bf16"
 UNIT, FLUSHED = 2.0**-24, 2.0**-125
-MODES = {F32: "f32", BF16: "bf16"}
+MODES = (F32, BF16)
 SHAPES = ((1, 1), (3, 5), (17, 33), (64, 96), (70, 97), (130, 128))
 Make = Callable[..., Any]
 
@@ -33,12 +33,12 @@ def rows_of(count: int, in_features: int, seed: int = 0) -> Tensor:
     return torch.from_numpy(found.astype(np.float32))
 
 
-def met(x: Tensor, mode: int) -> Tensor:
+def met(x: Tensor, mode: str) -> Tensor:
     """x as the product takes it."""
     return x if mode == F32 else x.bfloat16().float()
 
 
-def assert_within(y: Tensor, x: Tensor, weight: Any, mode: int) -> None:
+def assert_within(y: Tensor, x: Tensor, weight: Any, mode: str) -> None:
     """CONTRACTS 7, and what products of bf16 below the normal floats lose."""
     scaled = weight.scales[:, weight.group_of].astype(np.float64) * weight.codes / 2
     shifts = 0 if weight.shifts is None else weight.shifts[:, weight.group_of].astype(np.float64)
@@ -60,7 +60,7 @@ def same(a: Tensor, b: Tensor) -> bool:
 
 @pytest.mark.parametrize("mode", MODES)
 def test_products_are_within_the_bound(
-    format: Any, isa: str, mode: int, make_weight: Make, linear: Make
+    format: Any, isa: str, mode: str, make_weight: Make, linear: Make
 ) -> None:
     for outputs, in_features in SHAPES:
         weight = make_weight(format, outputs, in_features)
@@ -73,7 +73,7 @@ def test_products_are_within_the_bound(
 @pytest.mark.parametrize("group", [0, 32, 64, 192])
 @pytest.mark.parametrize("bits", [1, 3, 4, 8])
 def test_long_rows_of_one_sign_are_within_the_bound(
-    mode: int, bits: int, group: int, isa: str, make_format: Make, make_weight: Make, linear: Make
+    mode: str, bits: int, group: int, isa: str, make_format: Make, make_weight: Make, linear: Make
 ) -> None:
     """Sums that only grow lose most; tiles end within groups."""
     kind = {"kind": "binary"} if bits == 1 else {"signed": False}
@@ -103,7 +103,7 @@ def test_any_format_and_shape(
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("threads", [1, 3])
 def test_a_row_is_the_same_among_any_others(
-    mode: int, threads: int, isa: str, make_format: Make, make_weight: Make, linear: Make
+    mode: str, threads: int, isa: str, make_format: Make, make_weight: Make, linear: Make
 ) -> None:
     for format in (make_format(group=96), make_format(bits=3, zero="int", group=32)):
         weight = make_weight(format, 200, 480)
@@ -116,7 +116,7 @@ def test_a_row_is_the_same_among_any_others(
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("rows", [1, 9])
 def test_what_is_not_finite_stays_in_its_row(
-    mode: int, rows: int, isa: str, make_format: Make, make_weight: Make, linear: Make
+    mode: str, rows: int, isa: str, make_format: Make, make_weight: Make, linear: Make
 ) -> None:
     weight = make_weight(make_format(bits=8), 70, 4000)
     clean = rows_of(rows, 4000)
@@ -180,9 +180,9 @@ def test_codebooks(
     x, bias = torch.randn(rows, 96), torch.randn(70)
     dense = operation("dequantize", "reference")(exact, 70, 96)
     groups = canonical.scales.shape[1]
-    for mode, word in MODES.items():
+    for mode in MODES:
         y = linear(x, weight, mode, isa, bias)
-        expected = operation("linear", "reference")(x, exact, bias, 70, word)
+        expected = operation("linear", "reference")(x, exact, bias, 70, mode)
         size = met(x, mode).double().abs() @ dense.double().abs().T + bias.abs()
         assert ((y.double() - expected).abs() <= (groups + 4) * UNIT * size).all()
 

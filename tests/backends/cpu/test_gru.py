@@ -9,7 +9,7 @@ from torch import Tensor
 
 from qdsl.fx.activations import code_range
 from qdsl.fx.recurrence import packed_gru
-from qdsl_cpu import _native, operations
+from qdsl_cpu import operations
 
 Make = Callable[..., Any]
 CASES = ((37, 1), (40, 3), (5, 2), (1, 1))  # hidden, batch
@@ -20,32 +20,6 @@ def static(word: str) -> tuple[Tensor, ...]:
     if "static" not in word:
         return ()
     return torch.tensor([0.01]), torch.tensor([float(sum(code_range(word)) // 2)])
-
-
-def run(
-    isa: str, gates: Tensor, h0: Tensor, weight: Tensor, bias: Tensor, word: str, threads: int = 0
-) -> tuple[Tensor, Tensor]:
-    """As `operations.gru`, by one instruction set."""
-    time, batch, _ = gates.shape
-    h, y = h0.clone(), torch.empty(time, *h0.shape)
-    kept = static(word)
-    range = [r.data_ptr() for r in kept]
-    _native.gru(
-        gates.data_ptr(),
-        time,
-        batch,
-        h.shape[1],
-        h.data_ptr(),
-        weight.data_ptr(),
-        weight.numel(),
-        bias.data_ptr(),
-        y.data_ptr(),
-        {"f32": 0, "int8_token": 1}.get(word, 3),
-        *((*range, *code_range(word)) if range else ()),
-        isa=isa,
-        threads=threads,
-    )
-    return y, h
 
 
 def layer(make_format: Make, make_weight: Make, hidden: int, batch: int) -> tuple[Tensor, ...]:
@@ -76,10 +50,11 @@ def test_steps_are_those_of_linear(
 def test_instruction_sets_and_threads_agree(
     word: str, isa: str, make_format: Make, make_weight: Make
 ) -> None:
-    given = layer(make_format, make_weight, 70, 5)
-    expected = operations.gru(*given, word, *static(word))
+    given = (*layer(make_format, make_weight, 70, 5), word, *static(word))
+    expected = operations.gru(*given)
     for threads in (1, 3):
-        assert all(map(torch.equal, run(isa, *given, word, threads), expected))
+        found = operations.gru(*given, isa=isa, threads=threads)
+        assert all(map(torch.equal, found, expected))
 
 
 def test_odd_values(make_format: Make, make_weight: Make) -> None:

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from qdsl_cpu import _native, operations
 
-F32, TOKEN, TENSOR = 0, 1, 2
+F32, TOKEN, TENSOR = "f32", "int8_token", "int8_tensor"
 SHAPES = ((1, 1), (3, 5), (16, 32), (17, 33), (70, 97), (130, 128))
 Make = Callable[..., Any]
 
@@ -31,7 +31,7 @@ def assert_same(actual: Tensor, expected: Tensor) -> None:
 
 @pytest.mark.parametrize("mode", [TOKEN, TENSOR])
 def test_integer_product_is_the_reference(
-    format: Any, isa: str, mode: int, make_weight: Make, linear: Make, reference: Make
+    format: Any, isa: str, mode: str, make_weight: Make, linear: Make, reference: Make
 ) -> None:
     for outputs, in_features in SHAPES:
         weight = make_weight(format, outputs, in_features)
@@ -97,7 +97,7 @@ def test_every_number_of_rows_gives_the_same_rows(
 @pytest.mark.parametrize("mode", [F32, TOKEN, TENSOR])
 @pytest.mark.parametrize("rows", [1, 5, 31, 32, 40, 300])
 def test_threads_change_nothing(
-    isa: str, mode: int, rows: int, make_format: Make, make_weight: Make, linear: Make
+    isa: str, mode: str, rows: int, make_format: Make, make_weight: Make, linear: Make
 ) -> None:
     weight = make_weight(make_format(group=32), 150, 65)
     x = activations(rows, 65)
@@ -145,7 +145,7 @@ def test_what_is_not_finite_makes_all_of_a_tensor_so(
 
 @pytest.mark.parametrize("mode", [F32, TOKEN])
 def test_what_is_not_finite_stays_in_its_row(
-    isa: str, mode: int, make_format: Make, make_weight: Make, linear: Make
+    isa: str, mode: str, make_format: Make, make_weight: Make, linear: Make
 ) -> None:
     weight = make_weight(make_format(group=32), 40, 70)
     bias = torch.randn(40)

@@ -1,6 +1,7 @@
 """Holds the fused recurrence to one `linear` per step and its functions to double precision."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,39 +13,6 @@ from qdsl_cpu import _native, operations
 from qdsl_cpu.weights import repack
 
 Make = Callable[..., Any]
-
-
-def run(
-    isa: str,
-    gates: Tensor,
-    h0: Tensor,
-    c0: Tensor,
-    recurrent: Any,
-    projection: Any,
-    mode: int,
-    threads: int = 0,
-) -> tuple[Tensor, Tensor, Tensor]:
-    time, batch, four_hidden = gates.shape
-    h, c = h0.clone(), c0.clone()
-    y = torch.empty(time, batch, h.shape[1])
-    packed = (0, 0) if projection is None else (projection.data_ptr(), projection.numel())
-    _native.lstm(
-        gates.data_ptr(),
-        time,
-        batch,
-        four_hidden // 4,
-        h.data_ptr(),
-        c.data_ptr(),
-        h.shape[1],
-        recurrent.data_ptr(),
-        recurrent.numel(),
-        *packed,
-        y.data_ptr(),
-        mode,
-        isa=isa,
-        threads=threads,
-    )
-    return y, h, c
 
 
 def layer(
@@ -69,7 +37,7 @@ def cell(gates: Tensor, c: Tensor, isa: str) -> tuple[Tensor, Tensor]:
         outputs=four_hidden,
         in_features=four_hidden // 4,
     )
-    _, h, c = run(isa, gates[None], h, c, zero, None, 0)
+    _, h, c = operations.lstm(gates[None], h, c, zero, None, "f32", isa=isa)
     return h, c
 
 
@@ -104,13 +72,13 @@ def test_instruction_sets_and_threads_agree(
     recurrent, projection = layer(make_format, make_weight, hidden, state, hidden != state)
     gates = 3 * torch.randn(20, batch, 4 * hidden)
     h0, c0 = torch.randn(batch, state), torch.randn(batch, hidden)
-    for mode in (0, 1):
-        scalar = run("scalar", gates, h0, c0, recurrent, projection, mode)
+    for mode in ("f32", "int8_token"):
+        run = partial(operations.lstm, gates, h0, c0, recurrent, projection, mode)
+        scalar = run(isa="scalar")
         for isa in _native.isas():
-            one = run(isa, gates, h0, c0, recurrent, projection, mode, threads=1)
-            two = run(isa, gates, h0, c0, recurrent, projection, mode, threads=2)
+            one, two = run(isa=isa, threads=1), run(isa=isa, threads=2)
             assert all(torch.equal(a, b) for a, b in zip(one, two, strict=True))
-            if mode == 1:
+            if mode == "int8_token":
                 assert all(torch.equal(a, b) for a, b in zip(one, scalar, strict=True))
             else:
                 assert all(
@@ -130,7 +98,8 @@ def test_float_recurrence_is_that_of_torch(isa: str, make_format: Make, make_wei
     gates = x @ module.weight_ih_l0.T + module.bias_ih_l0 + module.bias_hh_l0
     h0, c0 = torch.randn(1, 3, state).double(), torch.randn(1, 3, hidden).double()
     expected, (h, c) = module(x, (h0, c0))
-    y = run(isa, gates.detach().float(), h0[0].float(), c0[0].float(), recurrent, projection, 0)
+    given = (gates.detach().float(), h0[0].float(), c0[0].float(), recurrent, projection)
+    y = operations.lstm(*given, "f32", isa=isa)
     for actual, wanted in zip(y, (expected, h[0], c[0]), strict=True):
         torch.testing.assert_close(actual.double(), wanted.detach(), rtol=1e-4, atol=1e-4)
 

@@ -1,7 +1,5 @@
 """Holds rounded values and products of two to the reference, on every instruction set."""
 
-from math import prod
-
 import pytest
 import torch
 from hypothesis import given, settings
@@ -24,12 +22,6 @@ def same(a: Tensor, b: Tensor) -> bool:
     return a.shape == b.shape and bool(((a == b) | (a.isnan() & b.isnan())).all())
 
 
-def coded(word: str, scale: Tensor | None, zero: Tensor | None) -> tuple[int, int, int, int, int]:
-    if scale is None:
-        return (2 if word == "int8_tensor" else 1), 0, 0, 0, 0
-    return 3, scale.data_ptr(), 0 if zero is None else zero.data_ptr(), *code_range(word)
-
-
 def product(
     equation: str,
     x: Tensor,
@@ -41,18 +33,7 @@ def product(
     threads: int = 1,
 ) -> Tensor:
     """As `operations.matmul`, by one instruction set and a number of threads."""
-    out = torch.full(torch.einsum(equation, x, y).shape, -7.0)
-    _native.matmul(
-        (x.data_ptr(), x.shape, x.stride()),
-        (y.data_ptr(), y.shape, y.stride()),
-        equation,
-        out.data_ptr(),
-        coded(word, *left),
-        coded(word, *right),
-        isa,
-        threads,
-    )
-    return out
+    return operations.matmul(x, y, equation, word, *left, *right, isa=isa, threads=threads)
 
 
 @st.composite
@@ -210,11 +191,7 @@ def test_every_instruction_set_rounds_alike(word, isa):
     scale, zero = NONE
     if "static" in word:
         scale, zero = torch.tensor([0.03]), torch.tensor([1.0])
-    code, shared = coded(word, scale, zero), word == "int8_tensor"
     expected = round_values(x, word, scale, zero)
     for threads in (1, 3):
-        y = torch.empty_like(x)
-        rows = (7, 5) if shared else (1, 35)
-        _native.round(x.data_ptr(), *rows, 1001, y.data_ptr(), code, isa, threads)
-        assert same(y, expected)
-    assert prod(x.shape) == y.numel()
+        found = operations.round(x, word, scale, zero, isa=isa, threads=threads)
+        assert same(found, expected)

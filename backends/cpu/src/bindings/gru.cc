@@ -10,21 +10,9 @@
 namespace qdsl {
 namespace {
 
-void bound_gru(Address gates, int64_t time, int64_t batch, int64_t hidden, Address h,
-               Address recurrent, int64_t size, Address bias, Address outputs, int activations,
-               Address scale, Address zero, int lowest, int highest, const Name& isa,
-               int threads) {
-  const Weight w = weight_at(recurrent, size, 3 * hidden, hidden);
-  const Activations kind = activations_of(activations, scale, zero, lowest, highest);
-  const Isa chosen = isa_of(isa);
-  nb::gil_scoped_release release;
-  gru({time, batch, hidden, pointer<float>(gates), pointer<float>(bias), pointer<float>(outputs),
-       pointer<float>(h)},
-      w, kind, chosen, threads);
-}
-
 nb::object gru_operation(nb::handle gates, nb::handle h0, nb::handle recurrent, nb::handle bias,
-                         nb::str word, nb::handle scale, nb::handle zero) {
+                         nb::str word, nb::handle scale, nb::handle zero, const Name& isa,
+                         int threads) {
   nb::object kept[3];
   const Tensor x = Tensor(gates, Dtype::float32, "gates").contiguous(kept[0]);
   const Tensor h = Tensor(h0, Dtype::float32, "h0").contiguous(kept[1]);
@@ -36,13 +24,14 @@ nb::object gru_operation(nb::handle gates, nb::handle h0, nb::handle recurrent, 
   const Activations kind = activations_of(word, scale, zero);
   expect(kind.kind != ActivationKind::int8_tensor, "a state is rounded per token");
   const Weight w = weight_of(recurrent, 3 * hidden, hidden);
+  const Isa chosen = isa_of(isa);
   const int64_t shape[] = {time, batch, hidden};
   Made y = make_tensor(shape, 3), last = make_tensor(h.shape(), 2);
   {
     nb::gil_scoped_release release;
     std::copy_n(h.data<float>(), h.elements(), last.data);
     gru({time, batch, hidden, x.data<float>(), b.data<float>(), y.data, last.data}, w, kind,
-        default_isa(), 0);
+        chosen, threads);
   }
   return nb::make_tuple(y.object, last.object);
 }
@@ -51,11 +40,8 @@ nb::object gru_operation(nb::handle gates, nb::handle h0, nb::handle recurrent, 
 
 void bind_gru(nb::module_& m) {
   using namespace nb::literals;
-  m.def("gru", bound_gru, "gates"_a, "time"_a, "batch"_a, "hidden"_a, "h"_a, "recurrent"_a,
-        "size"_a, "bias"_a, "outputs"_a, "activations"_a, "scale"_a = 0, "zero"_a = 0,
-        "lowest"_a = 0, "highest"_a = 0, "isa"_a = nb::none(), "threads"_a = 0);
   m.def("gru_operation", gru_operation, "gates"_a, "h0"_a, "weight_hh"_a, "bias"_a, "state"_a,
-        "scale"_a = nb::none(), "zero"_a = nb::none());
+        "scale"_a = nb::none(), "zero"_a = nb::none(), "isa"_a = nb::none(), "threads"_a = 0);
 }
 
 }  // namespace qdsl

@@ -11,22 +11,6 @@
 namespace qdsl {
 namespace {
 
-void bound_lstm(Address gates, int64_t time, int64_t batch, int64_t hidden, Address h, Address c,
-                int64_t state, Address recurrent, int64_t recurrent_size, Address projection,
-                int64_t projection_size, Address outputs, int activations, Address scale,
-                Address zero, int lowest, int highest, const Name& isa, int threads) {
-  const Weight w = weight_at(recurrent, recurrent_size, 4 * hidden, state);
-  std::optional<Weight> p;
-  if (projection) p = weight_at(projection, projection_size, state, hidden);
-  expect(p || state == hidden, "without a projection the state has the size of the cell");
-  const Activations kind = activations_of(activations, scale, zero, lowest, highest);
-  const Isa chosen = isa_of(isa);
-  nb::gil_scoped_release release;
-  lstm({time, batch, hidden, state, pointer<float>(gates), pointer<float>(outputs),
-        pointer<float>(h), pointer<float>(c)},
-       w, p ? &*p : nullptr, kind, chosen, threads);
-}
-
 // A new tensor of the same elements.
 Made copy_of(const Tensor& tensor) {
   Made made = make_tensor(tensor.shape(), tensor.dims());
@@ -35,8 +19,8 @@ Made copy_of(const Tensor& tensor) {
 }
 
 nb::object lstm_operation(nb::handle gates, nb::handle h0, nb::handle c0, nb::handle recurrent,
-                          nb::handle projection, nb::str word, nb::handle scale,
-                          nb::handle zero) {
+                          nb::handle projection, nb::str word, nb::handle scale, nb::handle zero,
+                          const Name& isa, int threads) {
   nb::object kept[3];
   const Tensor x = Tensor(gates, Dtype::float32, "gates").contiguous(kept[0]);
   const Tensor h = Tensor(h0, Dtype::float32, "h0").contiguous(kept[1]);
@@ -52,12 +36,13 @@ nb::object lstm_operation(nb::handle gates, nb::handle h0, nb::handle c0, nb::ha
   std::optional<Weight> p;
   if (!projection.is_none()) p = weight_of(projection, state, hidden);
   expect(p || state == hidden, "without a projection the state has the size of the cell");
+  const Isa chosen = isa_of(isa);
   const int64_t shape[] = {time, batch, state};
   Made y = make_tensor(shape, 3), last_h = copy_of(h), last_c = copy_of(c);
   {
     nb::gil_scoped_release release;
     lstm({time, batch, hidden, state, x.data<float>(), y.data, last_h.data, last_c.data}, w,
-         p ? &*p : nullptr, kind, default_isa(), 0);
+         p ? &*p : nullptr, kind, chosen, threads);
   }
   return nb::make_tuple(y.object, last_h.object, last_c.object);
 }
@@ -66,12 +51,9 @@ nb::object lstm_operation(nb::handle gates, nb::handle h0, nb::handle c0, nb::ha
 
 void bind_lstm(nb::module_& m) {
   using namespace nb::literals;
-  m.def("lstm", bound_lstm, "gates"_a, "time"_a, "batch"_a, "hidden"_a, "h"_a, "c"_a, "state"_a,
-        "recurrent"_a, "recurrent_size"_a, "projection"_a, "projection_size"_a, "outputs"_a,
-        "activations"_a, "scale"_a = 0, "zero"_a = 0, "lowest"_a = 0, "highest"_a = 0,
-        "isa"_a = nb::none(), "threads"_a = 0);
   m.def("lstm_operation", lstm_operation, "gates"_a, "h0"_a, "c0"_a, "weight_hh"_a,
-        "weight_hr"_a.none(), "state"_a, "scale"_a = nb::none(), "zero"_a = nb::none());
+        "weight_hr"_a.none(), "state"_a, "scale"_a = nb::none(), "zero"_a = nb::none(),
+        "isa"_a = nb::none(), "threads"_a = 0);
 }
 
 }  // namespace qdsl
