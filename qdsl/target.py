@@ -30,6 +30,10 @@ INTEGER = "integer"
 """The operations on integers that take no weight; those that take one are `integer_linear` ..."""
 CODES = "int16"
 """The word of what operations on integers are given."""
+FLOATS = ("f32", "bf16")
+"""The words of activations whose products are sums of floats."""
+DYNAMIC = ("int8_token", "int8_tensor")
+"""The words of activations that are rounded by a scale of their own."""
 FUSED = "linear_fused"
 """The operation of capabilities whose back end's `qdsl::linear` takes `relu` and `residual`."""
 
@@ -212,6 +216,16 @@ def activation_word(format: Activations | None) -> str:
             return f"{format.family}_static{full}"
         case _:
             assert_never(format)
+
+
+def _static_ranges() -> dict[str, tuple[int, int]]:
+    levels = ((True, Levels.NARROW), (True, Levels.FULL), (False, Levels.FULL))
+    grids = [IntegerGrid(bits, *each) for bits in range(2, 9) for each in levels]
+    return {activation_word(StaticFormat(grid)): (grid.qmin, grid.qmax) for grid in grids}
+
+
+STATIC: Mapping[str, tuple[int, int]] = _static_ranges()
+"""Lowest and highest code of each word of a static range."""
 
 
 def input_word(operation: str, activations: Activations | None) -> str:

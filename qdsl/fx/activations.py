@@ -1,12 +1,11 @@
 """Rounds activations: to dynamic int8, per token or per example, in static ranges, or to bf16."""
 
-import re
-
 import torch
 from torch import Tensor
 
 from qdsl.fx.numerics.gradient import quotient, straight_through
 from qdsl.fx.numerics.static import centred
+from qdsl.target import STATIC
 
 INT8_MAX = 127
 BF16 = "bf16"  # the word
@@ -33,14 +32,9 @@ def quantize_over(x: Tensor, axes: tuple[int, ...]) -> tuple[Tensor, Tensor]:
 
 def code_range(activations: str) -> tuple[int, int]:
     """(qmin, qmax) of a static word: `int8_static` is narrow, `int8_static_full` not."""
-    match = re.fullmatch(r"(u?)int([2-8])_static(_full)?", activations)
-    if match is None:
+    if activations not in STATIC:
         raise ValueError(f"activations `{activations}`")
-    unsigned, bits, full = match[1] == "u", int(match[2]), match[3] is not None
-    if unsigned:
-        return 0, (1 << bits) - 1
-    qmax = (1 << (bits - 1)) - 1
-    return -qmax - full, qmax
+    return STATIC[activations]
 
 
 def round_values(

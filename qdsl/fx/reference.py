@@ -22,17 +22,18 @@ from qdsl.fx.packed_convolution import convolution
 from qdsl.fx.recurrence import packed_gru
 from qdsl.fx.reference_weight import Weight, read, repack
 from qdsl.ir.ranges import SIDES
-from qdsl.target import CODES, FUSED, INTEGER, REFERENCE, Availability, CanonicalWeight, Capability
-
-FLOATS = ("f32", rounding.BF16)
-"""The words of activations whose products are sums of floats."""
-
-STATIC = (
-    *(f"int{bits}_static{full}" for bits in range(2, 9) for full in ("", "_full")),
-    *(f"uint{bits}_static" for bits in range(2, 9)),
+from qdsl.target import (
+    CODES,
+    DYNAMIC,
+    FLOATS,
+    FUSED,
+    INTEGER,
+    REFERENCE,
+    STATIC,
+    Availability,
+    CanonicalWeight,
+    Capability,
 )
-"""The words of static ranges."""
-
 
 # ---- the operations ----------------------------------------------------------------------------
 
@@ -209,7 +210,7 @@ class Reference:
         return Availability(True)
 
     def capabilities(self) -> tuple[Capability, ...]:
-        integer, every = ("int8_token", "int8_tensor", *STATIC), tuple(range(1, 9))
+        integer, every = (*DYNAMIC, *STATIC), tuple(range(1, 9))
         words = {
             **dict.fromkeys(("linear", "conv", "lstm", "gru"), (*FLOATS, *integer)),
             FUSED: (*FLOATS, *integer),

@@ -6,23 +6,24 @@ from typing import TYPE_CHECKING
 from qdsl.ir.ranges import SIDES
 from qdsl.target import (
     CODES,
+    DYNAMIC,
+    FLOATS,
     FUSED,
     INTEGER,
+    STATIC,
     Availability,
     CanonicalWeight,
     Capability,
     Peak,
     Survey,
 )
-from qdsl_cpu.activations import STATIC
 
 if TYPE_CHECKING:
     from torch import Tensor
     from torch.library import Library
 
-_INTEGER = ("int8_token", "int8_tensor", *STATIC)
+_INTEGER = (*DYNAMIC, *STATIC)
 _INTEGER_LAYERS = ("linear", "conv", "embedding", "lstm", "gru")
-_FLOATS = ("f32", "bf16")
 _GRIDS = {"integer": (2, 3, 4, 5, 6, 7, 8), "ternary": (2,), "binary": (1,)}
 
 
@@ -49,10 +50,10 @@ class Processor:
             ("linear", _kernel("linear_int8"), _INTEGER),
             ("linear", _kernel("linear_f32"), ("f32",)),
             (FUSED, _kernel("linear_int8"), _INTEGER),
-            ("conv", _kernel("convolution"), (*_FLOATS, *_INTEGER)),
+            ("conv", _kernel("convolution"), (*FLOATS, *_INTEGER)),
             ("linear", _kernel("linear_bf16", "linear_f32"), ("bf16",)),
-            ("lstm", _kernel("lstm_f32"), (*_FLOATS, "int8_token", *STATIC)),
-            ("gru", _kernel("gru_f32"), (*_FLOATS, "int8_token", *STATIC)),
+            ("lstm", _kernel("lstm_f32"), (*FLOATS, "int8_token", *STATIC)),
+            ("gru", _kernel("gru_f32"), (*FLOATS, "int8_token", *STATIC)),
             ("embedding", "embedding_scalar", ("f32",)),
             ("dequantize", "dequantize_scalar", ("f32",)),
             *((f"integer_{layer}", _kernel("integer"), (CODES,)) for layer in _INTEGER_LAYERS),
@@ -69,7 +70,7 @@ class Processor:
             *(
                 Capability(_codebook_kernel(kernel), operation, "codebook", (2, 3, 4), floats)
                 for operation, kernel, activations in families
-                if (floats := tuple(word for word in activations if word in _FLOATS))
+                if (floats := tuple(word for word in activations if word in FLOATS))
             ),
         )
 

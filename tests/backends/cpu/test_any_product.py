@@ -10,8 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
+from qdsl.target import STATIC
 from qdsl_cpu import _native
-from qdsl_cpu.activations import STATIC
 
 Make = Callable[..., Any]
 ISAS = _native.isas()
