@@ -8,17 +8,16 @@ smaller and kept in `tests/fuzz/corpus`, where a test runs it from then on.
 import hashlib
 import json
 import os
-import platform
 import re
 from argparse import ArgumentParser, Namespace
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
-from importlib.metadata import version
 from pathlib import Path
 from queue import SimpleQueue
 
+import machine
 from rich.box import SIMPLE
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
@@ -30,7 +29,6 @@ from tests.fuzz.probe import MEMORY, SECONDS, Outcome
 from tests.fuzz.worker import Worker
 
 ROOT = Path(__file__).resolve().parent.parent
-RESULT = ROOT / "benchmarks" / "results" / "fuzz.json"
 STATE = ROOT / "build" / "fuzz"
 CORPUS = ROOT / "tests" / "fuzz" / "corpus"
 SLICE = 500
@@ -185,11 +183,6 @@ def to_json(seed: int, tally: Tally, kept: dict[str, str]) -> dict[str, object]:
     seconds, stage, number = tally.slowest
     counts = Counter(kind(finding) for _, finding in tally.findings)
     return {
-        "machine": {
-            "processor": platform.processor() or platform.machine(),
-            "cores": os.cpu_count(),
-        },
-        "versions": {"python": platform.python_version(), "qdsl": version("qdsl")},
         "seed": seed,
         "limits": {"seconds": SECONDS, "bytes": MEMORY},
         "inputs": dict(sorted(tally.inputs.items())),
@@ -212,9 +205,7 @@ def main() -> int:
     tally = run(arguments)
     kept = keep(arguments.seed, tally)
     show(tally, kept)
-    RESULT.parent.mkdir(exist_ok=True)
-    RESULT.write_text(json.dumps(to_json(arguments.seed, tally, kept), indent=1) + "\n")
-    print(f"written to {RESULT.relative_to(ROOT)}")
+    machine.keep("fuzz", to_json(arguments.seed, tally, kept))
     return 1 if kept else 0
 
 

@@ -1,20 +1,12 @@
 """Says what a result was measured on, and keeps it as data."""
 
 import json
-import os
-import platform
 from collections.abc import Mapping
-from importlib.metadata import version
 from pathlib import Path
 
+from qdsl.bench.machine import machine, versions
+
 RESULTS = Path(__file__).resolve().parent / "results"
-
-
-def processor_name() -> str:
-    """The model of the processor, as Linux tells it."""
-    lines = Path("/proc/cpuinfo").read_text().splitlines()
-    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    return next(names, platform.machine())
 
 
 def keep(name: str, found: Mapping[str, object]) -> None:
@@ -29,11 +21,5 @@ def write(
     path: Path, found: Mapping[str, object], runtimes: Mapping[str, str] | None = None
 ) -> None:
     """Writes machine, load, versions (of `runtimes` too) and what was found."""
-    machine = {
-        "processor": processor_name(),
-        "cores": os.cpu_count(),
-        "load": os.getloadavg()[0],
-    }
-    versions = {"python": platform.python_version(), "qdsl": version("qdsl"), **(runtimes or {})}
-    text = json.dumps({"machine": machine, "versions": versions, **found}, indent=1)
-    path.write_text(text + "\n")
+    head = {"machine": machine(), "versions": {**versions(), **(runtimes or {})}}
+    path.write_text(json.dumps({**head, **found}, indent=1) + "\n")
