@@ -28,11 +28,12 @@ struct Tokens {
 
 // What a kernel may write to, of its own thread.
 struct Workspace {
-  uint8_t* codes;      // decoded_bytes(weight)
-  float* totals;       // [rows, 64]; of float activations twice that
-  int32_t* code_sums;  // [groups, 64]
-  uint8_t* tables;     // 256 bytes a step; null where there is not one row of 1-bit codes
-  float* floats;       // float activations only: kExpanded, aligned
+  uint8_t* codes;  // decoded_bytes(weight)
+  float* totals;   // [rows, 64]; of float activations twice that
+  // each null where the kernel needs none
+  int32_t* code_sums = nullptr;  // [groups, 64]
+  uint8_t* tables = nullptr;     // of one row of 1-bit codes: 256 bytes a step
+  float* floats = nullptr;       // of float activations: kExpanded, aligned
 };
 inline constexpr int64_t kDecodedBytes = 1 << 17;  // at once, or one group where that is more
 inline constexpr int64_t kExpanded = 1 << 16;      // floats

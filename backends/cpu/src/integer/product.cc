@@ -102,7 +102,7 @@ void IntegerProduct::multiply(const Tokens& tokens, int64_t row, int64_t first, 
   const int64_t blocks = std::max<int64_t>(1, kBytesAtOnce / 4 / block_sums);
   const int64_t group_bytes = w_.group_steps * kPanels * kQuads * kVector;
   const Workspace work{own.codes.room(std::max(kDecodedBytes, group_bytes)),
-                       own.totals.room(tokens.rows * kBlock), nullptr, nullptr};
+                       own.totals.room(tokens.rows * kBlock)};
   for (int64_t block = first; block < last; block += blocks) {
     const Weight part = slice(w_, block, std::min(block + blocks, last));
     const int64_t row_sums = w_.groups * part.outputs;
