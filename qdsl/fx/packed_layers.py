@@ -11,10 +11,12 @@ from torch import fx
 from qdsl.fx import operations
 from qdsl.fx.emission import Emission, LayerOp, Steps
 from qdsl.fx.fuse import fuse
+from qdsl.fx.inplace import inplace
 from qdsl.fx.ops import operation as qdsl_operation
 from qdsl.fx.parts import layer_norm
 from qdsl.fx.quantizer import QUANTIZER
 from qdsl.fx.ranges import target
+from qdsl.fx.share import share
 from qdsl.fx.storages import Storages
 from qdsl.fx.trained import fixed_norm, unpacked
 from qdsl.ir import op
@@ -46,7 +48,9 @@ class PackedLayers:
 
     def finish(self, lowered: fx.Graph, graph: Graph) -> fx.Graph:
         """The graph of an entry as it runs."""
-        return fuse(lowered, graph, self._operation("linear")) if self.fuses else lowered
+        if not self.fuses:
+            return lowered
+        return inplace(fuse(share(lowered), graph, self._operation("linear")), graph)
 
     def integers(self, to: Emission, graph: Graph) -> Steps | None:
         from qdsl.fx.integer.packed import PackedSteps

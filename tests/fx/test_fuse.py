@@ -1,6 +1,5 @@
 """Checks that products take a relu and a residual, and that nothing else changes."""
 
-import operator
 from dataclasses import replace
 
 import pytest
@@ -47,7 +46,7 @@ def test_what_is_fused(packed):
     assert [sorted(p) for p in products] == [["relu"], ["residual"], [], ["relu", "residual"], []]
     targets = [n.target for n in nodes]
     assert targets.count(torch.relu) == 1
-    assert targets.count(operator.add) == 2
+    assert targets.count("add_") == 2
 
 
 def test_results_are_equal(packed):

@@ -9,9 +9,7 @@
 #include <stdexcept>
 #include <type_traits>
 
-#ifdef __linux__
-#include <sys/mman.h>
-#endif
+#include "bindings/memory.h"
 
 namespace qdsl {
 namespace {
@@ -152,24 +150,20 @@ struct Owned {
   uint64_t flags;
   dltensor view;
   int64_t shape[kMostDims], strides[kMostDims];
+  Block block;
+  void (*give_back)(Block block);
 };
 static_assert(std::is_standard_layout_v<Owned>);
 
 void free_owned(void* owned) {
-  std::free(static_cast<Owned*>(owned)->view.data);
+  auto* tensor = static_cast<Owned*>(owned);
+  tensor->give_back(tensor->block);
   std::free(owned);
 }
 
-constexpr int64_t kHugePage = 1 << 21, kLine = 64;
-
-void* memory_of(int64_t bytes, int64_t alignment) {
-  void* memory = std::aligned_alloc(alignment, (bytes + alignment) / alignment * alignment);
-  if (!memory) throw std::bad_alloc();
-  return memory;
-}
-
-// Takes over the memory.
-nb::object tensor_over(void* memory, Dtype type, const int64_t* shape, int dims) {
+// Takes over the block, which is given back by that function.
+nb::object tensor_over(Block block, void (*give_back)(Block), Dtype type, const int64_t* shape,
+                       int dims) {
   auto* owned = static_cast<Owned*>(std::malloc(sizeof(Owned)));
   if (!owned) throw std::bad_alloc();
   int64_t span = 1;
@@ -183,7 +177,9 @@ nb::object tensor_over(void* memory, Dtype type, const int64_t* shape, int dims)
   owned->owner = nullptr;
   owned->free = free_owned;
   owned->flags = 0;
-  owned->view = {memory, {kProcessor, 0}, dims, dlpack_type(type), owned->shape, owned->strides, 0};
+  owned->block = block;
+  owned->give_back = give_back;
+  owned->view = {block.memory, {kProcessor, 0}, dims, dlpack_type(type), owned->shape, owned->strides, 0};
   void* object;
   check(exchange->object_from_managed(owned, &object));
   return nb::steal(static_cast<PyObject*>(object));
@@ -207,8 +203,8 @@ Made make_tensor(const int64_t* shape, int dims, Dtype dtype) {
   if (dims > kMostDims) throw std::invalid_argument("a tensor has too many dimensions");
   int64_t elements = 1;
   for (int i = 0; i < dims; ++i) elements *= shape[i];
-  void* memory = memory_of(elements * (dlpack_type(dtype).bits / 8), kLine);
-  return {tensor_over(memory, dtype, shape, dims), static_cast<float*>(memory)};
+  const Block block = take_block(elements * (dlpack_type(dtype).bits / 8));
+  return {tensor_over(block, give_back, dtype, shape, dims), static_cast<float*>(block.memory)};
 }
 
 Made make_like(const Tensor& x, int dims, int64_t last) {
@@ -222,13 +218,8 @@ Made make_like(const Tensor& x, int dims, int64_t last) {
 nb::object make_buffer(int64_t bytes) {
   if (!registered) throw std::runtime_error("buffers were made before operations were registered");
   if (!exchange) return empty(&bytes, 1, Dtype::uint8).object;
-  const bool large = bytes >= kHugePage;
-  void* memory = memory_of(bytes, large ? kHugePage : kLine);
-#ifdef MADV_HUGEPAGE
-  // what is left stays in small pages; it is advice, which may fail
-  if (large) madvise(memory, bytes / kHugePage * kHugePage, MADV_HUGEPAGE);
-#endif
-  return tensor_over(memory, Dtype::uint8, &bytes, 1);
+  const auto free = [](Block block) { std::free(block.memory); };
+  return tensor_over({weight_memory(bytes), bytes}, free, Dtype::uint8, &bytes, 1);
 }
 
 void exchange_with(nb::handle tensor_class) {

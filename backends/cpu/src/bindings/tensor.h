@@ -69,8 +69,7 @@ Made make_tensor(const int64_t* shape, int dims, Dtype dtype = Dtype::float32);
 // The first `dims` dimensions of `x`, then `last`.
 Made make_like(const Tensor& x, int dims, int64_t last);
 
-// A new tensor of torch, uint8 [bytes], in huge pages where it is large: reading it once from memory
-// is half as fast again as from pages of 4 KiB.
+// A new tensor of torch, uint8 [bytes], for a weight.
 nb::object make_buffer(int64_t bytes);
 
 // Takes the table of the class torch.Tensor, if it has one; std::invalid_argument for one that it does
