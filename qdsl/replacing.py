@@ -21,26 +21,30 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
         raise OSError(errno.EINVAL, "it is a device or a pipe", str(path))
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        with naming(path), temporary.open("wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        with suppress(FileNotFoundError):
-            temporary.chmod(path.stat().st_mode & 0o7777)
-        temporary.replace(path)
-        sync_folder(path.parent)
+        with naming(path, temporary):
+            with temporary.open("wb") as file:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+            with suppress(FileNotFoundError):
+                temporary.chmod(path.stat().st_mode & 0o7777)
+            temporary.replace(path)
+            sync_folder(path.parent)
     finally:
         with suppress(OSError):
             temporary.unlink()
 
 
 @contextmanager
-def naming(path: Path) -> Iterator[None]:
-    """Gives an OSError of the block that names no file, as a full disk's does, this one's name."""
+def naming(path: Path, instead_of: Path | None = None) -> Iterator[None]:
+    """Gives an OSError of the block that names no file, as a full disk's does, this one's name.
+
+    So it does to one that names the other file.
+    """
     try:
         yield
     except OSError as failure:
-        if failure.filename is None:
+        if failure.filename in (None, instead_of and str(instead_of)):
             failure.filename = str(path)
         raise
 

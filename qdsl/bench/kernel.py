@@ -33,6 +33,7 @@ from qdsl.syntax import read
 from qdsl.target import Backend, Measured
 
 COLD_BYTES = 100_000_000
+MOST_COPIES = 50_000
 """Distinct weights that calls with cold ones go round."""
 
 _DYNAMIC = "int8(dynamic, per = token)"
@@ -106,7 +107,7 @@ def _row(case: Case, plan: Plan, count: int) -> KernelRow:
         artifact = container.read(path)
         rows, _, inputs = case.shape
         alone = _alone(program_of(artifact, plan.backend), torch.randn(rows, inputs), plan.backend)
-        copies = _copies(alone.layer, machine) if case.cold else 1
+        copies = _copies(case, alone.layer, machine) if case.cold else 1
         calls = alone.calls([_again(artifact, machine) for _ in range(copies - 1)])
     work = alone.layer.work
     sets = frozenset[int]() if case.cold else frozenset([work.working_set])
@@ -180,10 +181,14 @@ def _alone(program: Program, x: Tensor, backend: str) -> _Alone:
     return _Alone(layer, node.target, given.arguments[name], place)
 
 
-def _copies(layer: Layer, machine: Backend) -> int:
+def _copies(case: Case, layer: Layer, machine: Backend) -> int:
     """As many as together leave no cache a use."""
     memory = machine.memory_bytes() if isinstance(machine, Measured) else 0
-    return max(1, ceil(max(COLD_BYTES, memory // 2) / layer.work.bytes))
+    count = max(1, ceil(max(COLD_BYTES, memory // 2) / layer.work.bytes))
+    if count > MOST_COPIES:
+        message = f"a product of {case.shape_text} would need {count:,} weights to leave the caches"
+        raise QdslError([error("Q750", message, help="give a larger `--shape`, or no `--cold`")])
+    return count
 
 
 def _again(artifact: Artifact, machine: Backend) -> Tensor | None:

@@ -38,6 +38,9 @@ def _numbers_refused(arguments: Namespace) -> Wrong | None:
         return f"`--threads {arguments.threads}`", f"from 1 to {MOST_THREADS}"
     if not 1 <= arguments.rounds <= MOST_ROUNDS:
         return f"`--rounds {arguments.rounds}`", f"from 1 to {MOST_ROUNDS}"
+    for file in (arguments.json, arguments.plot):
+        if file and not file.absolute().parent.is_dir():
+            return f"there is no folder `{file.parent}`", f"make it, `{file.name}` goes there"
     if arguments.plot and arguments.plot.suffix not in DRAWN:
         return f"`--plot {arguments.plot}` is no picture", f"end it in one of {', '.join(DRAWN)}"
     return None

@@ -23,11 +23,13 @@ def add_backend(parser: ArgumentParser) -> None:
 
 
 def check_entry(program: "Program", name: str | None) -> None:
-    """Raises QdslError (Q712) where the file has no such entry."""
+    """Raises QdslError (Q712) where the file has no such entry, or none at all."""
     from qdsl.diagnostic.model import QdslError, error
     from qdsl.diagnostic.suggest import suggestion
 
     names = [entry.name for entry in program.ir.entries]
+    if not names:
+        raise QdslError([error("Q712", "the packed model has no entry: nothing of it can run")])
     if name is not None and name not in names:
         help = suggestion(name, names) or f"it has {', '.join(f'`{n}`' for n in names)}"
         raise QdslError([error("Q712", f"the packed model has no entry `{name}`", help=help)])

@@ -119,6 +119,7 @@ def test_keys_are_documented():
         ("net.qspec#small linear", 2, "`linear` behind a model"),
         ("net.qspec#small --cold", 2, "`--cold` is of kernels alone"),
         ("net.qspec#small --weights int4", 2, "`--weights` is of kernels alone"),
+        ("net.qspec#small --json no/x.json", 2, "there is no folder `no`"),
         ("net.qspec#small --plot x.txt", 2, "`--plot x.txt` is no picture"),
         ("kernel", 2, "`kernel` of which operation?"),
         ("kernel lineer", 2, "did you mean `linear`?"),
@@ -127,6 +128,7 @@ def test_keys_are_documented():
         ("kernel linear --weights int4 --shape 1x2", 2, "`--shape 1x2` is not M x N x K"),
         ("kernel linear --weights int4 --shape 0x2x3", 2, "is not M x N x K"),
         ("kernel linear --weights int4 --shape 1x2x3 --entry a", 2, "`--entry` is of a model"),
+        ("kernel linear --weights binary --shape 1x9x9 --cold", 1, "error[Q750]"),
         ("kernel linear --weights int9 --shape 1x2x3", 1, "error[Q101]: unknown name `int9`"),
     ],
 )
@@ -146,11 +148,16 @@ def test_numbers_that_there_cannot_be(qdsl, option, number):
 
 
 def test_files_that_cannot_be_written(bench, folder):
-    found = bench(
-        "kernel", "linear", "--weights", "int4", "--shape", "1x2x4", "--json", "no/b.json"
-    )
+    found = bench("kernel", "linear", "--weights", "int4", "--shape", "1x2x4", "--json", ".")
     assert found.status == 2
-    assert "no/" in found.err
+    assert found.err == f"error[Q001]: cannot use `{folder}`: Is a directory\n"
+
+
+def test_a_model_without_entries(bench, folder):
+    (folder / "none.qspec").write_text("qspec 1\nmodel M() {}\nvariant v { model = M() }\n")
+    found = bench("none.qspec#v")
+    assert found.status == 1
+    assert "error[Q712]: the packed model has no entry: nothing of it can run" in found.err
 
 
 def test_interrupted(bench, monkeypatch):

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import pytest
 
 from qdsl.cli.doctor import backends, packages
-from qdsl.target import Availability, Capability, Survey
+from qdsl.target import STATIC, Availability, Capability, Survey
 
 ROOT = Path(__file__).parents[2]
 
@@ -34,6 +34,12 @@ class Partial:
         sets = {"small": Availability(True), "wide": lacks}
         kernels = {"linear_small": sets["small"], "linear_wide": sets["wide"]}
         return Survey("small", sets, kernels)
+
+
+class Ranges(Partial):
+    def capabilities(self):
+        words = ("f32", *STATIC)
+        return (Capability("linear_small", "linear", "integer", (2,), words),)
 
 
 class Absent(Partial):
@@ -78,6 +84,10 @@ def test_what_a_machine_runs_and_why_not_more(doctor, golden, versions):
     text = re.sub(r"^(qdsl|python|machine) .*", r"\1", found.out, flags=re.MULTILINE)
     text = re.sub(r"git +\S+", "git", text)
     golden(Path(__file__).parent / "golden" / "doctor.txt", text)
+
+
+def test_all_static_ranges_are_one_word(doctor, versions):
+    assert "integer  f32, static ranges\n" in doctor(ranges=Ranges()).out
 
 
 def test_json(doctor, versions):

@@ -6,7 +6,7 @@ from textwrap import fill
 from qdsl.cli.doctor.backends import BackendState
 from qdsl.cli.doctor.findings import Findings
 from qdsl.size.table import table
-from qdsl.target import Capability, Survey
+from qdsl.target import STATIC, Capability, Survey
 
 WIDTH = 96
 
@@ -64,10 +64,18 @@ def _served(capabilities: tuple[Capability, ...]) -> Iterator[tuple[str, ...]]:
     """Each kernel once, its grids together."""
     grids: dict[tuple[str, ...], list[str]] = {}
     for c in capabilities:
-        key = (c.kernel, c.operation, ", ".join(c.activations))
+        key = (c.kernel, c.operation, ", ".join(_words(c.activations)))
         grids.setdefault(key, []).append(_grid(c))
     for (kernel, operation, activations), found in grids.items():
         yield kernel, operation, ", ".join(found), activations
+
+
+def _words(activations: tuple[str, ...]) -> Iterator[str]:
+    """All static ranges are one word."""
+    every = STATIC.keys() <= {*activations}
+    yield from (word for word in activations if not (every and word in STATIC))
+    if every:
+        yield "static ranges"
 
 
 def _grid(capability: Capability) -> str:
