@@ -62,7 +62,7 @@ def _codes(weight: CanonicalWeight) -> Tensor:
         return weight.codes
     count = kept_per_row(pattern, weight.in_features)[0]
     given = _bytes(weight.codes)
-    fields = torch.empty(weight.outputs, row_bytes(count, 2), dtype=torch.uint8)
+    fields: Tensor = _native.buffer(weight.outputs * row_bytes(count, 2))
     where = (given.data_ptr(), given.numel(), weight.outputs, count)
     _native.fields_of_base3(*where, fields.data_ptr())
     return fields
@@ -84,7 +84,7 @@ def _index(weight: CanonicalWeight) -> Tensor | None:
     count = kept_per_row(pattern, weight.in_features)[0]
     width = row_bytes(count, NM(pattern.kept, pattern.group).index_bits)
     given = _bytes(weight.index)  # there is none where all sets are one
-    positions = torch.empty(weight.outputs, width, dtype=torch.uint8)
+    positions: Tensor = _native.buffer(weight.outputs * width)
     where = (given.data_ptr(), given.numel(), weight.outputs, count // pattern.kept)
     _native.positions_of_ranks(*where, pattern.kept, pattern.group, positions.data_ptr())
     return positions

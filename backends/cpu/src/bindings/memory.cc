@@ -19,16 +19,48 @@ constexpr int64_t kHugePage = 1 << 21, kLine = 64;
 constexpr int64_t kSmallest = 1 << 16;  // below it malloc has memory at hand
 constexpr int64_t kOldest = 4096;       // blocks that are taken until one is freed that is not
 
-void* allocate(int64_t bytes) {
-  const bool large = bytes >= kHugePage;
-  const int64_t alignment = large ? kHugePage : kLine;
-  void* memory = std::aligned_alloc(alignment, (bytes + alignment) / alignment * alignment);
-  if (!memory) throw std::bad_alloc();
+// At least one of them.
+int64_t rounded_up(int64_t bytes, int64_t to) { return std::max(bytes + to - 1, to) / to * to; }
+
+bool is_large(int64_t bytes) { return bytes >= kHugePage; }
+
+#ifdef __linux__
+
+// In huge pages as far as whole ones go; that is advice, which may fail. Not by malloc, which may keep
+// it when it is freed.
+void* map(int64_t bytes) {
+  const int64_t length = rounded_up(bytes, kHugePage);
+  void* found = mmap(nullptr, length + kHugePage, PROT_READ | PROT_WRITE,
+                     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (found == MAP_FAILED) throw std::bad_alloc();
+  auto* const begin = static_cast<char*>(found);
+  const auto before = -reinterpret_cast<uintptr_t>(begin) % kHugePage;
+  if (before) munmap(begin, before);
+  munmap(begin + before + length, kHugePage - before);
 #ifdef MADV_HUGEPAGE
-  // what is left stays in small pages; it is advice, which may fail
-  if (large) madvise(memory, bytes / kHugePage * kHugePage, MADV_HUGEPAGE);
+  madvise(begin + before, bytes / kHugePage * kHugePage, MADV_HUGEPAGE);
 #endif
-  return memory;
+  return begin + before;
+}
+
+void unmap(Block block) { munmap(block.memory, rounded_up(block.capacity, kHugePage)); }
+
+#else
+
+void* map(int64_t bytes) { return std::aligned_alloc(kLine, rounded_up(bytes, kLine)); }
+void unmap(Block block) { std::free(block.memory); }
+
+#endif
+
+Block allocate(int64_t bytes) {
+  void* memory = is_large(bytes) ? map(bytes) : std::aligned_alloc(kLine, rounded_up(bytes, kLine));
+  if (!memory) throw std::bad_alloc();
+  return {memory, bytes};
+}
+
+void free(Block block) {
+  if (is_large(block.capacity)) unmap(block);
+  else std::free(block.memory);
 }
 
 struct Kept {
@@ -49,7 +81,7 @@ class Pool {
       idle_ -= block.capacity;
       kept_.erase(best);
     } else {
-      block = {allocate(bytes), bytes};
+      block = allocate(bytes);
     }
     used_ += block.capacity;
     most_used_ = std::max(most_used_, used_);
@@ -84,7 +116,7 @@ class Pool {
 
   void drop_first() {
     idle_ -= kept_.front().block.capacity;
-    std::free(kept_.front().block.memory);
+    free(kept_.front().block);
     kept_.pop_front();
   }
 
@@ -101,16 +133,24 @@ Pool& pool() {
 
 }  // namespace
 
-void* weight_memory(int64_t bytes) { return allocate(bytes); }
-
-Block take_block(int64_t bytes) {
-  if (bytes >= kSmallest) return pool().take(bytes);
-  return {allocate(bytes), bytes};
+Block take_weight(int64_t bytes) {
+  const Block block = allocate(bytes);
+#ifdef MADV_POPULATE_WRITE
+  // Pages are made before threads write to them: where several ask for them at once, each waits.
+  if (is_large(bytes)) madvise(block.memory, bytes / kHugePage * kHugePage, MADV_POPULATE_WRITE);
+#endif
+  return block;
 }
 
-void give_back(Block block) {
+void free_weight(Block block) { free(block); }
+
+Block take_result(int64_t bytes) {
+  return bytes >= kSmallest ? pool().take(bytes) : allocate(bytes);
+}
+
+void give_back_result(Block block) {
   if (block.capacity >= kSmallest) pool().give_back(block);
-  else std::free(block.memory);
+  else free(block);
 }
 
 }  // namespace qdsl

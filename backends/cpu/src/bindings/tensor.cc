@@ -203,8 +203,8 @@ Made make_tensor(const int64_t* shape, int dims, Dtype dtype) {
   if (dims > kMostDims) throw std::invalid_argument("a tensor has too many dimensions");
   int64_t elements = 1;
   for (int i = 0; i < dims; ++i) elements *= shape[i];
-  const Block block = take_block(elements * (dlpack_type(dtype).bits / 8));
-  return {tensor_over(block, give_back, dtype, shape, dims), static_cast<float*>(block.memory)};
+  const Block block = take_result(elements * (dlpack_type(dtype).bits / 8));
+  return {tensor_over(block, give_back_result, dtype, shape, dims), static_cast<float*>(block.memory)};
 }
 
 Made make_like(const Tensor& x, int dims, int64_t last) {
@@ -218,8 +218,7 @@ Made make_like(const Tensor& x, int dims, int64_t last) {
 nb::object make_buffer(int64_t bytes) {
   if (!registered) throw std::runtime_error("buffers were made before operations were registered");
   if (!exchange) return empty(&bytes, 1, Dtype::uint8).object;
-  const auto free = [](Block block) { std::free(block.memory); };
-  return tensor_over({weight_memory(bytes), bytes}, free, Dtype::uint8, &bytes, 1);
+  return tensor_over(take_weight(bytes), free_weight, Dtype::uint8, &bytes, 1);
 }
 
 void exchange_with(nb::handle tensor_class) {
