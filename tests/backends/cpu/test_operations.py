@@ -88,6 +88,12 @@ def test_ids_of_any_type(dtype: torch.dtype, packed: Tensor) -> None:
     )
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.complex64])
+def test_ids_that_are_no_integers(dtype: torch.dtype, packed: Tensor) -> None:
+    with pytest.raises(ValueError, match="integers"):
+        operations.embedding(torch.tensor([3, 0]).to(dtype), packed, 10)
+
+
 def test_what_is_no_tensor_is_refused(packed: Tensor) -> None:
     with pytest.raises((RuntimeError, TypeError)):
         operations.linear([1.0], packed, None, 12, "f32")  # type: ignore[arg-type]

@@ -21,8 +21,6 @@ struct Geometry {
 Spatial spatial(int64_t size, size_t axis, const Geometry& g) {
   const Spatial s{size, g.kernel[axis], g.stride[axis], g.padding[2 * axis],
                   g.padding[2 * axis + 1], g.dilation[axis]};
-  expect(s.kernel > 0 && s.stride > 0 && s.dilation > 0 && s.before >= 0 && s.after >= 0,
-         "a convolution has a kernel, a stride and a dilation of 1 or more");
   expect((s.kernel - 1) * s.dilation < s.before + s.size + s.after,
          "the kernel of a convolution is longer than its input");
   return s;
@@ -34,6 +32,7 @@ Convolution convolution_of(const Tensor& x, const Geometry& g, int64_t groups) {
          "a convolution takes a batch of 1 or 2 spatial axes, channels last");
   expect(g.stride.size() == axes && g.dilation.size() == axes && g.padding.size() == 2 * axes,
          "a convolution has as many strides and dilations as axes, and two paddings for each");
+  expect_geometry(g.kernel, g.stride, g.padding, g.dilation);
   expect(groups > 0 && x.size(-1) % groups == 0, "channels come in groups of one size");
   const Spatial last = spatial(x.size(-2), axes - 1, g);
   const Spatial first = axes == 2 ? spatial(x.size(1), 0, g) : Spatial{1, 1, 1, 0, 0, 1};

@@ -6,11 +6,9 @@
 namespace qdsl {
 namespace {
 
-// Ids of other types become those of 64 bits.
 nb::object embedding_operation(nb::handle ids, nb::handle weight, int64_t dim) {
-  nb::object converted, kept;
-  if (!Tensor::is(ids, Dtype::int64)) ids = converted = ids.attr("long")();
-  const Tensor rows = Tensor(ids, Dtype::int64, "ids").contiguous(kept);
+  nb::object kept;
+  const Tensor rows = ids_of(ids, kept);
   const Weight w = weight_of(weight);
   expect(w.in_features == dim, "the embedding's dimension is not the weight's");
   Made out = make_like(rows, rows.dims(), dim);

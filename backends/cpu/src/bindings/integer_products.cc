@@ -40,6 +40,7 @@ Geometry geometry(const Tensor& x, const Sizes& kernel, const Sizes& stride, con
              stride.size() == kernel.size() && dilation.size() == kernel.size() &&
              padding.size() == 2 * kernel.size(),
          "a convolution has 1 to 3 spatial axes, and numbers for each");
+  expect_geometry(kernel, stride, padding, dilation);
   expect(parts > 0 && x.size(-1) % parts == 0, "channels have no such parts");
   Geometry g{.axes = axes, .batch = x.size(0), .channels = x.size(-1), .parts = parts, .in = {},
              .out = {}, .kernel = {}, .stride = {}, .before = {}, .dilation = {}};
@@ -51,7 +52,7 @@ Geometry geometry(const Tensor& x, const Sizes& kernel, const Sizes& stride, con
     g.before[i] = padding[2 * i];
     const int64_t span = (kernel[i] - 1) * dilation[i] + 1;
     const int64_t free = g.in[i] + padding[2 * i] + padding[2 * i + 1] - span;
-    expect(free >= 0 && stride[i] > 0, "a kernel is longer than its axis");
+    expect(free >= 0, "a kernel is longer than its axis");
     g.out[i] = free / stride[i] + 1;
   }
   return g;
@@ -76,11 +77,9 @@ nb::object conv(H x, H weight, H bias, H m, H e, int64_t, const Sizes& kernel, c
   return std::move(y.object);
 }
 
-// Ids of other types become those of 64 bits.
 nb::object embedding(H ids, H weight, H m, H e, int64_t, int64_t width, const Name&, int) {
-  nb::object converted, kept;
-  if (!Tensor::is(ids, Dtype::int64)) ids = converted = ids.attr("long")();
-  const Tensor rows = Tensor(ids, Dtype::int64, "ids").contiguous(kept);
+  nb::object kept;
+  const Tensor rows = ids_of(ids, kept);
   const Weight w = integer_weight(weight, width);
   const GroupMultiplier by = groups(m, e, w.outputs, w.groups);
   Sizes shape = sizes_of(rows);

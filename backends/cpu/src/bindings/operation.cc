@@ -57,6 +57,25 @@ Tensor bytes_of(nb::handle tensor) {
 
 }  // namespace
 
+Tensor ids_of(nb::handle ids, nb::object& owner) {
+  if (Tensor::is(ids, Dtype::int64)) return Tensor(ids, Dtype::int64, "ids").contiguous(owner);
+  const nb::object dtype = ids.attr("dtype");
+  expect(!nb::cast<bool>(dtype.attr("is_floating_point")) &&
+             !nb::cast<bool>(dtype.attr("is_complex")),
+         "`ids` of an embedding are integers");
+  owner = ids.attr("long")().attr("contiguous")();
+  return Tensor(owner, Dtype::int64, "ids");
+}
+
+void expect_geometry(std::span<const int64_t> kernel, std::span<const int64_t> stride,
+                     std::span<const int64_t> padding, std::span<const int64_t> dilation) {
+  constexpr int64_t most = 1 << 30;
+  for (const auto numbers : {kernel, stride, padding, dilation})
+    for (const int64_t n : numbers)
+      expect((n > 0 || (n == 0 && numbers.data() == padding.data())) && n <= most,
+             "a convolution has a kernel, strides and dilations of 1 or more, and none beyond 2^30");
+}
+
 void bind_exchange(nb::module_& m) {
   using namespace nb::literals;
   m.def("exchange_with", exchange_with, "tensor_class"_a);
