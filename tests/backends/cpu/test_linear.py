@@ -124,6 +124,26 @@ def test_extremes_do_not_saturate(
     assert_same(linear(x, weight, TOKEN, isa), expected)
 
 
+@pytest.mark.parametrize("bits", [1, 2, 4, 8])
+@pytest.mark.parametrize("group", [32, 64, 0])
+@pytest.mark.parametrize("scale", [1e-6, 500_000.0])
+def test_one_row_of_extremes_with_halves_as_scales(
+    isa: str,
+    bits: int,
+    group: int,
+    scale: float,
+    make_format: Make,
+    make_weight: Make,
+    linear: Make,
+) -> None:
+    kind = "binary" if bits == 1 else "integer"
+    weight = make_weight(
+        make_format(kind=kind, bits=bits, group=group), 600, 352, 0, True, scale, torch.float16
+    )
+    x = 3.0 * torch.where(activations(1, 352) < 0, -1.0, 1.0)
+    assert_same(linear(x, weight, TOKEN, isa), linear(x, weight, TOKEN, "scalar"))
+
+
 def test_sums_beyond_32_bits_are_exact(
     isa: str, make_format: Make, make_weight: Make, linear: Make
 ) -> None:

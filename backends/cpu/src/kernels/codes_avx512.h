@@ -2,7 +2,7 @@
 // weight's code is the unsigned operand, the activation's the signed one, and nothing saturates.
 //
 // A way is a class with a function `accumulate` that adds to sums [Rows][Panels], which then hold
-// Σ x * u, or with kCentred Σ x * (u - centre); one that needs all registers starts from 0 (kAlone).
+// Σ x * u, or with kCentred Σ x * (u - centre); what they held before is taken for shifted by kLift.
 // A 32-bit sum may wrap around on its way, but not in the end: the scalar kernel serves what does.
 #pragma once
 
@@ -80,7 +80,8 @@ QDSL_INLINE __m512i places_of(const uint8_t* step, int q, int p) {
 // multipliers are busy all the time.
 template <int Bits>
 struct Dense {
-  static constexpr bool kCentred = false, kAlone = false;
+  static constexpr bool kCentred = false;
+  static constexpr int kLift = 0;
 
   template <int Rows, int Panels>
   QDSL_INLINE static void accumulate(const uint8_t* codes, const int8_t* x, int64_t stride,
@@ -106,71 +107,13 @@ struct Dense {
   }
 };
 
-// One row, whose unpacking nothing hides: fields of a byte are multiplied where they are, each place
-// with sums of its own that are shifted at the end. One row's sums also wait less for each other
-// that way. Groups up to kLongest do not leave 32 bits.
-template <int Bits>
-struct InPlace {
-  static constexpr bool kCentred = false, kAlone = true;
-  static constexpr int64_t kLongest = 1 << 17;
-  static constexpr int kPerByte = 8 / Bits;
-  static constexpr int kPlaces = Bits == 1 ? 4 : 2;
-
-  template <int Rows, int Panels>
-  QDSL_INLINE static void accumulate(const uint8_t* codes, const int8_t* x, int64_t, int64_t steps,
-                                     Ahead&, __m512i (&sums)[Rows][Panels]) {
-    static_assert(Rows == 1);
-    __m512i places[kPlaces][Panels];
-    each<kPlaces, Panels>([&](int f, int p)
-                              QDSL_LAMBDA { places[f][p] = _mm512_setzero_si512(); });
-    __m512i masks[kPlaces];
-    each<kPlaces>([&](int f) QDSL_LAMBDA {
-      const int ones = ((1 << Bits) - 1) << (Bits < 8 ? f * Bits : 0);
-      masks[f] = _mm512_set1_epi8(static_cast<char>(ones));
-      keep(masks[f]);
-    });
-    for (int64_t step = 0; step < steps; ++step) {
-#pragma GCC unroll 8
-      for (int v = 0; v < Bits; ++v) {
-        each<kPerByte / kPlaces ? kPerByte / kPlaces : 1>([&](int h) QDSL_LAMBDA {
-          __m512i vectors[Panels];
-          each<Panels>([&](int p) QDSL_LAMBDA {
-            vectors[p] = vector_at(codes, v, Panels, p);
-            if (h) vectors[p] = _mm512_srli_epi16(vectors[p], 4);
-            keep(vectors[p]);
-          });
-          each<(kPerByte < kPlaces ? kPerByte : kPlaces)>([&](int f) QDSL_LAMBDA {
-            const int q = v * kPerByte + h * kPlaces + f, place = q % kPlaces;
-            const __m512i four = four_activations(x + 4 * q);
-            each<Panels>([&](int p) QDSL_LAMBDA {
-              const __m512i u = Bits < 8 ? _mm512_and_si512(vectors[p], masks[place]) : vectors[p];
-              places[place][p] = _mm512_dpbusd_epi32(places[place][p], u, four);
-            });
-          });
-        });
-      }
-      if (Bits != 2) each<kPlaces, Panels>([&](int f, int p) QDSL_LAMBDA { keep(places[f][p]); });
-      codes += Panels * Bits * kVector;
-      x += kStep;
-    }
-    each<Panels>([&](int p) QDSL_LAMBDA {
-      __m512i sum = places[0][p];
-      each<kPlaces - 1>([&](int f) QDSL_LAMBDA {
-        const int shift = Bits == 8 ? 0 : (f + 1) * Bits;
-        sum = _mm512_add_epi32(sum, _mm512_srai_epi32(places[f + 1][p], shift));
-      });
-      if (Bits == 1) sum = _mm512_add_epi32(sum, sum);  // codes of 1 bit read as 0 or 2
-      sums[0][p] = _mm512_add_epi32(sums[0][p], sum);
-    });
-  }
-};
-
 // Sparse codes, Kept of 4: a quad of them takes its activations out of 16 / Kept positions by a byte
 // shuffle, so that pruned positions cost nothing. Twice the products: the sums of the activations
 // that meet a code are needed for the centre.
 template <int Bits, int Kept>
 struct Sparse {
-  static constexpr bool kCentred = true, kAlone = true;
+  static constexpr bool kCentred = true;
+  static constexpr int kLift = 0;
   __m512i centres[kPanels];
 
   template <int Rows, int Panels>

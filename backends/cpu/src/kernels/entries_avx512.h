@@ -10,6 +10,15 @@
 namespace qdsl {
 namespace {  // one copy per translation unit: the linker must not share it among instruction sets
 
+// One product, with what is the same for all of its tiles.
+struct Product {
+  const Weight& w;
+  const Tokens& t;
+  const Output& out;
+  const Workspace& work;
+  int64_t block;
+};
+
 // 16 entries of a table, those of panel p, as floats.
 QDSL_INLINE __m512 entries_of(const uint8_t* table, int p, Float type) {
   if (type == Float::f32) return _mm512_loadu_ps(table + p * kLanes * 4);

@@ -4,9 +4,7 @@
 
 #include "kernels/codes_avx512.h"
 #include "kernels/entries_avx512.h"
-#if defined(__AVX512VBMI__)
-#include "kernels/tables_avx512.h"
-#endif
+#include "kernels/one_row_avx512.h"
 
 namespace qdsl {
 namespace {  // one copy per translation unit: the linker must not share it among instruction sets
@@ -22,15 +20,6 @@ struct Part {
   int64_t first, last;
   const uint8_t* decoded = nullptr;
   Ahead ahead = {nullptr, 0};
-};
-
-// One product, with what is the same for all of its tiles.
-struct Product {
-  const Weight& w;
-  const Tokens& t;
-  const Output& out;
-  const Workspace& work;
-  int64_t block;
 };
 
 // The centres of a group, for ways that need them in the sums.
@@ -51,14 +40,10 @@ QDSL_INLINE void sums_of(const Product& job, Way& way, int64_t row, int64_t g,
   const int64_t groups = w.groups;
   set_centres(way, w, zeros);
   each<Rows, Panels>([&](int r, int p) QDSL_LAMBDA {
-    sums[r][p] = Way::kCentred || Way::kAlone ? _mm512_setzero_si512()
-                                              : start(w, zeros, p, activations[r * groups]);
+    sums[r][p] = Way::kCentred ? _mm512_setzero_si512()
+                               : start(w, zeros, p, activations[r * groups] * (1 << Way::kLift));
   });
   way.template accumulate<Rows, Panels>(codes, x, t.stride, w.steps_of(g), ahead, sums);
-  if constexpr (Way::kAlone && !Way::kCentred)
-    each<Rows, Panels>([&](int r, int p) QDSL_LAMBDA {
-      sums[r][p] = _mm512_add_epi32(sums[r][p], start(w, zeros, p, activations[r * groups]));
-    });
   if (!t.offset) return;
   const int32_t offset = t.offset;
   const int32_t* code_sums = work.code_sums;
@@ -126,9 +111,10 @@ template <class Way, int Rows, int Panels, bool Floats>
   const int8_t* x = t.codes + row * t.stride + part.first * w.group_steps * kStep;
   const uint8_t* segment = w.codes(block, part.first);
   const uint8_t* decoded = part.decoded;
+  const int64_t whole = w.code_bytes(block, 0), last = w.code_bytes(block, w.groups - 1);
   for (int64_t g = part.first; g < part.last; ++g) {
     const int64_t steps = w.steps_of(g);
-    const uint8_t* scales = segment + Panels * (steps / w.spread) * w.vectors * kVector;
+    const uint8_t* scales = segment + (g + 1 < w.groups ? whole : last);
     const uint8_t* zeros = scales + kBlock * bytes_of(w.scale);
     __m512i sums[Rows][Panels];
     sums_of<Way, Rows, Panels>(job, way, row, g, decoded ? decoded : segment, zeros, x, part.ahead,
@@ -195,7 +181,15 @@ void dense_block(const Product& job) {
   const Weight& w = job.w;
   Part whole{0, w.groups};
   if (job.t.rows == 1 && !job.t.offset && !job.out.sums && w.full_group <= InPlace<1>::kLongest) {
-    if constexpr (Bits != 3) return tile<InPlace<Bits>, 1, Panels, true>(job, {}, 0, whole);
+    if constexpr (Bits != 3) {
+      const Scaling how = scaling_of(w);
+      if (how != Scaling::any) {
+        if (w.group_steps > 1) return row_tile<Bits, Panels, false, Scaling::f16>(job);
+        if (how == Scaling::f16) return row_tile<Bits, Panels, true, Scaling::f16>(job);
+        return row_tile<Bits, Panels, true, Scaling::exact>(job);
+      }
+      return tile<InPlace<Bits>, 1, Panels, true>(job, {}, 0, whole);
+    }
   }
   if (job.t.rows > 4) {
     const int64_t tiles = job.t.rows / 4, lines = w.vectors * Panels;  // of a step
@@ -234,60 +228,6 @@ void one_block(const Product& job) {
     default: return decoded_block<Panels>(job);
   }
 }
-
-#if defined(__AVX512VBMI__)
-constexpr int64_t kBlocksForTables = 8;  // that pay for building them
-
-template <int Blocks, int Panels>
-[[gnu::noinline]] void table_tile(const Product& job) {
-  const auto& [w, t, out, work, block] = job;
-  const uint8_t* segment = w.codes(block, 0);
-  const uint8_t* table = work.tables;
-  const int64_t apart = w.block_bytes;
-  __m512 totals[Blocks][Panels];
-  each<Blocks, Panels>([&](int b, int p) QDSL_LAMBDA { totals[b][p] = _mm512_setzero_ps(); });
-  for (int64_t g = 0; g < w.groups; ++g) {
-    const int64_t steps = w.steps_of(g);
-    const uint8_t* scales = segment + Panels * steps * kVector;
-    const __m512i first = start(w, scales, 0, t.sums[g]);  // codes of 1 bit have one centre
-    __m512i sums[Blocks][Panels];
-    Tables::multiply<Blocks, Panels>(segment, apart, table, steps, sums);
-    const Weight& weight = w;
-    each<Blocks, Panels>([&](int b, int p) QDSL_LAMBDA {
-      const __m512 sum = _mm512_cvtepi32_ps(_mm512_add_epi32(sums[b][p], first));
-      const __m512 term = _mm512_mul_ps(sum, scales_of(weight, scales + b * apart, p));
-      totals[b][p] = _mm512_add_ps(totals[b][p], term);
-    });
-    table += steps * Tables::kBytes;
-    segment = scales + w.entry_bytes;
-  }
-  const Product& to = job;
-  const __m512 scale = _mm512_set1_ps(t.scales[0]);
-  each<Blocks, Panels>([&](int b, int p) QDSL_LAMBDA {
-    finish(to.w, to.out, 0, to.block + b, p, _mm512_mul_ps(totals[b][p], scale));
-  });
-}
-
-// Blocks by threes: as many as leave registers for their sums.
-constexpr int64_t kBlocksAtOnce = 3;
-
-void by_tables(const Weight& w, const Tokens& t, int64_t first, int64_t last, const Output& out,
-               const Workspace& work) {
-  Tables::build(t.codes, w.steps, work.tables);
-  const auto whole = [&](int64_t end) { return end <= last && w.panels_of(end - 1) == kPanels; };
-  for (; whole(first + kBlocksAtOnce); first += kBlocksAtOnce)
-    table_tile<kBlocksAtOnce, kPanels>({w, t, out, work, first});
-  for (; first < last; ++first) {
-    const Product job{w, t, out, work, first};
-    switch (w.panels_of(first)) {
-      case 1: table_tile<1, 1>(job); break;
-      case 2: table_tile<1, 2>(job); break;
-      case 3: table_tile<1, 3>(job); break;
-      default: table_tile<1, 4>(job);
-    }
-  }
-}
-#endif
 
 void linear(const Weight& w, const Tokens& t, int64_t first, int64_t last, const Output& out,
             const Workspace& work) {
