@@ -137,6 +137,34 @@ def test_depthwise(which, word, isa):
     assert ((found.double() - expected.double()).abs() <= bound).all()
 
 
+@pytest.mark.parametrize("word", ["int8_token", "int4_static_full", "f32"])
+@pytest.mark.parametrize(
+    ("sizes", "shape"),
+    [
+        ((5, 41), ([3, 5], [1, 1], [1, 2, 4, 0], [1, 1])),
+        ((7, 80), ([3, 7], [2, 2], [0, 1, 3, 3], [2, 1])),
+        ((3, 37), ([1, 6], [1, 1], [0, 0, 7, 9], [1, 3])),
+        ((90,), ([4], [1], [9, 5], [2])),
+    ],
+    ids=str,
+)
+def test_depthwise_over_many_positions(sizes, shape, word, isa):
+    """Rows of outputs longer than are computed at once, with padding wider than a kernel."""
+    torch.manual_seed(0)
+    taps = torch.Size(shape[0]).numel()
+    for channels in (128, 80):
+        weight = packed(0, torch.randn(channels, taps))
+        x, bias = torch.randn(2, *sizes, channels), torch.randn(channels)
+        given = (x, weight, bias, channels, *shape, channels, word, *static(word))
+        found, expected = both(*given, isa=isa, threads=1)
+        for threads in (2, 7):
+            assert same(both(*given, isa=isa, threads=threads)[0], found)
+        if word == "f32":
+            assert torch.allclose(found, expected, rtol=1e-5, atol=1e-5)
+        else:
+            assert same(found, expected)
+
+
 @pytest.mark.parametrize("pattern", [NM(2, 4), NM(1, 3)], ids=str)
 @pytest.mark.parametrize("groups", [1, 4])
 def test_sparse(pattern, groups):

@@ -10,6 +10,7 @@
 #include "convolution/convolution.h"
 #include "convolution/inputs.h"
 #include "convolution/kernel.h"
+#include "convolution/slab.h"
 #include "kernels/scalar_codes.h"
 #include "tokens.h"
 
@@ -32,7 +33,8 @@ struct Scratch {
   Buffer<uint8_t> decoded;
   Buffer<int32_t> codes;
   Buffer<float> values;
-  Buffer<const void*> windows, rows;
+  Buffer<float> slab;
+  Buffer<const void*> windows, rows, slab_rows;
 };
 
 Memory& own_memory() {
@@ -80,6 +82,11 @@ struct Job {
             bias ? decoded.bias + block * kBlock : nullptr};
   }
 
+  FloatRows floats_of(int64_t block, const float* const* rows, int64_t at) const {
+    return {w.in_features, decoded.weights + block * w.in_features * kBlock,
+            bias ? decoded.bias + block * kBlock : nullptr, rows, at, w.outputs};
+  }
+
   void make_room(Memory& memory);
   void decode(int64_t block) const;
   void decode_group(int64_t block, int64_t g, int64_t k, const uint8_t* bytes) const;
@@ -90,8 +97,14 @@ struct Job {
                                   Buffer<Element>& lanes) const;
   void spoil(int64_t block, int64_t position, float* out) const;
   template <class Element>
-  void multiply(const Element* const* rows, int64_t position, int64_t block, Buffer<Element>& lanes,
+  void multiply(const Element* const* own, int64_t at, int64_t position, int64_t block,
                 float* out) const;
+  template <class Element>
+  void run_block(const Element* const* rows, int64_t at, int64_t first, int64_t last,
+                 int64_t block) const;
+  template <class Element>
+  void run_apart(const Element* const* rows, int64_t first, int64_t last, int64_t block,
+                 Buffer<Element>& lanes) const;
   template <class Element>
   void run(const Element* x, int64_t first, int64_t last, Buffer<Element>& lanes) const;
 };
@@ -193,38 +206,55 @@ void Job::spoil(int64_t block, int64_t position, float* out) const {
   }
 }
 
+// One position; `own`: where its taps find the lanes.
 template <class Element>
-void Job::multiply(const Element* const* rows, int64_t position, int64_t block, Buffer<Element>& lanes,
+void Job::multiply(const Element* const* own, int64_t at, int64_t position, int64_t block,
                    float* out) const {
-  const bool is_direct = direct(block);
-  const Element* const* own = is_direct ? rows : assembled(rows, block, lanes);
-  const int64_t at = is_direct ? block * kBlock : 0;
   const BlockCodes b = codes_of(block);
   if constexpr (std::is_same_v<Element, int32_t>) {
     k.codes(b, own, at, inputs.scales[position].step, out);
   } else if (is_float()) {
-    const float* weights = decoded.weights + block * w.in_features * kBlock;
-    k.floats(b.lanes, w.in_features, weights, b.bias, own, at, out);
+    k.floats(floats_of(block, own, at), b.lanes, 1, out);
   } else {
     const DynamicScale& scale = inputs.scales[position];
     k.token(b, own, at, scale.multiplier, scale.step, out);
   }
 }
 
+// Positions first..last - 1 of a whole block; `at`: the first of its lanes in what rows point to.
+template <class Element>
+void Job::run_block(const Element* const* rows, int64_t at, int64_t first, int64_t last,
+                    int64_t block) const {
+  float* to = y + first * w.outputs + block * kBlock;
+  if constexpr (std::is_same_v<Element, float>)
+    if (is_float()) return k.floats(floats_of(block, rows, at), kBlock, last - first, to);
+  for (int64_t position = first; position < last; ++position, rows += c.taps(), to += w.outputs)
+    multiply(rows, at, position, block, to);
+}
+
+// The same of lanes that read channels anywhere, each position by a copy.
+template <class Element>
+void Job::run_apart(const Element* const* rows, int64_t first, int64_t last, int64_t block,
+                    Buffer<Element>& lanes) const {
+  for (int64_t position = first; position < last; ++position, rows += c.taps()) {
+    alignas(64) float out[kBlock];
+    multiply(assembled(rows, block, lanes), 0, position, block, out);
+    std::copy_n(out, outputs_of(block), y + position * w.outputs + block * kBlock);
+  }
+}
+
 // Positions first..last - 1.
 template <class Element>
 void Job::run(const Element* x, int64_t first, int64_t last, Buffer<Element>& lanes) const {
-  for (int64_t from = first; from < last; from += kPositionsAtOnce) {
-    const int64_t end = std::min(from + kPositionsAtOnce, last);
-    const Element* const* rows = windows(from, end, x);
+  const Slab<Element> slab(c, own_scratch().slab, own_scratch().slab_rows);
+  for (int64_t from = first, end; from < last; from = end) {
+    end = std::min(slab.worth() ? slab.end(from) : from + kPositionsAtOnce, last);
+    const bool copied = slab.worth() && direct(w.blocks - 1);
+    const Element* const* rows = copied ? nullptr : windows(from, end, x);
     for (int64_t block = 0; block < w.blocks; ++block) {
-      for (int64_t position = from; position < end; ++position) {
-        alignas(64) float last_lanes[kBlock];
-        float* to = y + position * w.outputs + block * kBlock;
-        float* out = outputs_of(block) == kBlock ? to : last_lanes;
-        multiply(rows + (position - from) * c.taps(), position, block, lanes, out);
-        if (out != to) std::copy_n(out, outputs_of(block), to);
-      }
+      if (!direct(block)) run_apart(rows, from, end, block, lanes);
+      else if (slab.worth()) run_block(slab.fill(x, from, end, block), 0, from, end, block);
+      else run_block(rows, block * kBlock, from, end, block);
     }
   }
   for (int64_t position = first; inputs.bad && position < last; ++position)

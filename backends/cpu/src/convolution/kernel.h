@@ -19,6 +19,16 @@ struct BlockCodes {
   const float* bias;     // [64]
 };
 
+// What some output positions read of floats, and the weights of a block.
+struct FloatRows {
+  int64_t taps;
+  const float* weights;      // [taps, 64]
+  const float* bias;         // [64], or null
+  const float* const* rows;  // [positions, taps], less `at`
+  int64_t at;
+  int64_t stride;            // between positions of y
+};
+
 // `rows` [positions]: where the values of lane 0 are, each followed by those of the other lanes.
 struct ConvolutionKernels {
   // y [64] from values that are rounded to int8, `step` apart.
@@ -26,9 +36,8 @@ struct ConvolutionKernels {
                 float step, float* y);
   // The same from integers.
   void (*codes)(const BlockCodes& w, const int32_t* const* rows, int64_t at, float step, float* y);
-  // y [64] from floats and weights [positions, 64].
-  void (*floats)(int64_t lanes, int64_t positions, const float* weights, const float* bias,
-                 const float* const* rows, int64_t at, float* y);
+  // y [positions, lanes] from floats.
+  void (*floats)(const FloatRows& x, int64_t lanes, int64_t positions, float* y);
 
   // round(x * multiplier), or q - zero in a range; returns whether an x is NaN.
   void (*encode)(const float* x, int64_t count, float multiplier, int32_t* codes);
