@@ -25,10 +25,10 @@ from qdsl_cpu import _native
 
 _native.exchange_with(torch.Tensor)  # as which buffers are made
 
-Kind = Literal["integer", "ternary", "binary", "codebook"]
+Kind = Literal["integer", "ternary", "binary", "codebook", "base3"]
 ZeroKind = Literal["none", "int", "float"]
 
-_KINDS: Final = {"integer": 0, "ternary": 1, "binary": 2, "codebook": 3}
+_KINDS: Final = {"integer": 0, "ternary": 1, "binary": 2, "codebook": 3, "base3": 4}
 _ZEROS: Final = {"none": 0, "int": 1, "float": 2}
 _TYPES: Final = {torch.float32: 0, torch.float16: 1, torch.bfloat16: 2}
 
@@ -115,6 +115,7 @@ def repack(
     index: uint8 [outputs, row bytes], the position of each kept code in its M, with a pattern.
     codebook: f32 [2^bits], what the codes of `kind = "codebook"` stand for.
     half: a code q stands for q + 1/2.
+    kind: `"base3"` is ternary that is held five codes in a byte.
 
     Scales keep their type. N:M stays compressed where masks of the kept positions take less than
     the pruned ones; otherwise those take the code that stands for 0. Raises ValueError where the
@@ -145,8 +146,8 @@ def _grid(format: WeightFormat) -> tuple[Kind, int, bool, bool]:
     match grid:
         case IntegerGrid(bits=bits, signed=signed, levels=levels):
             return "integer", bits, signed, levels is Levels.HALF
-        case TernaryGrid():
-            return "ternary", 2, True, False
+        case TernaryGrid(pack=pack):
+            return "base3" if pack == "base3" else "ternary", 2, True, False
         case BinaryGrid():
             return "binary", 1, True, False
         case CodebookGrid(bits=bits):

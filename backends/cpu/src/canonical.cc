@@ -16,6 +16,7 @@ void check(const Canonical& c) {
   if (c.kind == Kind::binary && c.bits != 1) refuse("a binary code has 1 bit");
   if (c.kind == Kind::ternary && (c.bits != 2 || !c.is_signed)) refuse("a ternary code has 2 bits");
   if (c.kind == Kind::integer && c.bits == 1) refuse("an integer code has at least 2 bits");
+  if (c.base3 && c.kind != Kind::ternary) refuse("digits of base 3 are ternary");
   if (c.kind == Kind::codebook && c.bits > 4) refuse("a codebook has up to 4 bits");
   if (c.kind == Kind::codebook && c.period) refuse("a codebook with sparsity");
   if (c.kind != Kind::integer && c.zero != Zero::none) refuse("only integers have zero points");
@@ -60,10 +61,12 @@ Layout packed_layout(const Canonical& c) {
   const int bits = with_nothing(c) ? 2 : c.bits;
   Layout to{.outputs = c.outputs, .in_features = c.in_features, .group = c.group, .bits = bits,
             .centre = centre_of(c), .kept = 0, .period = 0, .zero = c.zero, .scale = c.scale,
-            .shift = c.shift, .half = c.half, .codebook = c.kind == Kind::codebook};
+            .shift = c.shift, .half = c.half, .codebook = c.kind == Kind::codebook,
+            .base3 = c.base3};
   if (!compressed(to, c.kept, c.period)) return to;
   to.kept = static_cast<int32_t>(c.kept);
   to.period = static_cast<int32_t>(c.period);
+  to.base3 = 0;
   return to;
 }
 

@@ -35,6 +35,7 @@ struct Canonical {
   Span<uint8_t> scales;     // bytes of [outputs or 1, groups]
   Span<uint8_t> shifts;     // bytes of [outputs or 1, groups], Zero::floating
   Span<float> values;       // [2^bits], Kind::codebook
+  bool base3 = false;       // ternary: digits of base 3 where the packed weight is dense
 };
 
 // Bits `at`..`at + count` of a table, count at most 57; what lies beyond the table is 0.

@@ -1,10 +1,12 @@
 // Turns packed codes into floats, row by row.
 #include "dequantize.h"
 
+#include <algorithm>
 #include <stdexcept>
 #include <string>
 #include <vector>
 
+#include "base3.h"
 #include "kernels/scalar_codes.h"
 
 namespace qdsl {
@@ -24,10 +26,19 @@ void read_row(const Weight& w, int64_t output, float* out) {
   }
 }
 
+Weight readable(const Weight& w, int64_t block) {
+  thread_local Buffer<uint8_t> memory;
+  return unfolded(w, block, kernels(default_isa()), memory);
+}
+
 }  // namespace
 
 void dequantize(const Weight& w, float* out) {
-  for (int64_t n = 0; n < w.outputs; ++n) read_row(w, n, out + n * w.in_features);
+  for (int64_t block = 0; block < w.blocks; ++block) {
+    const Weight plain = readable(w, block);
+    const int64_t last = std::min((block + 1) * kBlock, w.outputs);
+    for (int64_t n = block * kBlock; n < last; ++n) read_row(plain, n, out + n * w.in_features);
+  }
 }
 
 void embedding(const Weight& w, const int64_t* ids, int64_t count, float* out) {
@@ -35,7 +46,7 @@ void embedding(const Weight& w, const int64_t* ids, int64_t count, float* out) {
     if (ids[i] < 0 || ids[i] >= w.outputs)
       throw std::out_of_range("row " + std::to_string(ids[i]) + " of a table of " +
                               std::to_string(w.outputs));
-    read_row(w, ids[i], out + i * w.in_features);
+    read_row(readable(w, ids[i] / kBlock), ids[i], out + i * w.in_features);
   }
 }
 

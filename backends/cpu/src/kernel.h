@@ -55,6 +55,9 @@ using LinearKernel = void (*)(const Weight&, const Tokens&, int64_t first, int64
 // Codes of a group of a block as they read, in the layout of 8 bits: [steps, 8, panels, 64].
 using DecodeKernel = void (*)(const Weight&, int64_t block, int64_t group, uint8_t* to);
 
+// Vectors of codes from what base3.h holds them in; `count` of those that are written.
+using UnfoldKernel = void (*)(const uint8_t* from, int64_t count, uint8_t* to);
+
 // Bits of the largest |x|: those of a NaN or an infinity are at least 0x7f800000.
 using LargestKernel = uint32_t (*)(const float* x, int64_t count);
 
@@ -89,6 +92,7 @@ struct Kernels {
   LinearKernel linear_f32 = nullptr;   // float activations
   LinearKernel linear_bf16 = nullptr;  // those of `halve`; without it, rounded floats
   DecodeKernel decode = nullptr;
+  UnfoldKernel unfold = nullptr;
   LargestKernel largest = nullptr;
   RoundKernel round = nullptr;
   FixKernel fix = nullptr;

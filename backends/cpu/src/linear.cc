@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "base3.h"
 #include "tokens.h"
 
 namespace qdsl {
@@ -19,7 +20,7 @@ constexpr double kWorkPerThread = 1 << 20;  // multiplications that outweigh a f
 // What one thread keeps from call to call.
 struct Scratch {
   TokenMemory tokens;
-  Buffer<uint8_t> codes, tables;
+  Buffer<uint8_t> codes, tables, block;
   Buffer<float> totals, floats;
   Buffer<int32_t> code_sums;
 };
@@ -43,12 +44,15 @@ Workspace workspace(const Weight& w, const Tokens& tokens, Scratch& scratch) {
 struct Job {
   const Weight& w;
   const Preparation& preparation;
+  const Kernels& kernels;
   LinearKernel kernel;
   const Output& out;
 
+  void run(const Tokens& tokens, int64_t first, int64_t last, const Output& to) const;
+
   // Of `rows`, in parts as equal as they can be.
   int64_t rows_at_once(int64_t rows) const {
-    const bool in_place = preparation.integer() && !w.period && !w.half;
+    const bool in_place = preparation.integer() && !w.period && !w.half && !w.base3;
     const int64_t fit = (in_place ? kBytesAtOnce : kMostBytes) / preparation.row_bytes() / 24 * 24;
     const int64_t most = std::clamp(fit, kFewestRows, kMostRows);
     const int64_t parts = std::max<int64_t>(1, (rows + most - 1) / most);
@@ -65,6 +69,15 @@ struct Job {
   }
 };
 
+// Blocks first..last - 1 on this thread.
+void Job::run(const Tokens& tokens, int64_t first, int64_t last, const Output& to) const {
+  Scratch& own = own_scratch();
+  const Workspace work = workspace(w, tokens, own);
+  if (!w.base3) return kernel(w, tokens, first, last, to, work);
+  for (int64_t block = first; block < last; ++block)
+    kernel(unfolded(w, block, kernels, own.block), tokens, block, block + 1, to, work);
+}
+
 // Rows first..last - 1, all outputs, on this thread.
 void run_rows(const Job& job, int64_t first, int64_t last) {
   Scratch& scratch = own_scratch();
@@ -73,8 +86,7 @@ void run_rows(const Job& job, int64_t first, int64_t last) {
     const int64_t rows = std::min(at_once, last - row);
     const Tokens tokens = job.preparation.room(rows, scratch.tokens);
     job.preparation.fill(tokens, row, 0, rows);
-    job.kernel(job.w, tokens, 0, job.w.blocks, job.from_row(row),
-               workspace(job.w, tokens, scratch));
+    job.run(tokens, 0, job.w.blocks, job.from_row(row));
   }
 }
 
@@ -87,7 +99,7 @@ void share_outputs(const Job& job, int64_t rows, int threads) {
     job.preparation.fill(tokens, 0, rows * i / n, rows * (i + 1) / n);
 #pragma omp barrier
     const int64_t first = job.w.blocks * i / n, last = job.w.blocks * (i + 1) / n;
-    job.kernel(job.w, tokens, first, last, job.out, workspace(job.w, tokens, own_scratch()));
+    job.run(tokens, first, last, job.out);
   }
 }
 
@@ -114,7 +126,7 @@ void linear(const Weight& w, const Input& x, const Activations& activations, con
   // Only the scalar kernel counts in 64 bits, which groups of tens of thousands of positions need.
   const bool wide = preparation.integer() && w.wide(preparation.largest_code());
   const Kernels& k = kernels(wide ? Isa::scalar : isa);
-  const Job job{w, preparation, preparation.kernel(k), out};
+  const Job job{w, preparation, k, preparation.kernel(k), out};
   if (threads <= 0) threads = worthwhile_threads(w, x.rows);
   if (threads == 1) return run_rows(job, 0, x.rows);
   if (x.rows < std::min<int64_t>(kMostRows, 24 * threads)) share_outputs(job, x.rows, threads);

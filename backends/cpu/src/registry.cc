@@ -24,6 +24,7 @@ void merge(Kernels& to, const Kernels& from) {
   take(to.linear_f32, from.linear_f32);
   take(to.linear_bf16, from.linear_bf16);
   take(to.decode, from.decode);
+  take(to.unfold, from.unfold);
   take(to.largest, from.largest);
   take(to.round, from.round);
   take(to.fix, from.fix);
@@ -62,6 +63,7 @@ std::vector<std::string> registered(Isa isa) {
   if (k.linear_f32) names.push_back("linear_f32" + suffix);
   if (k.linear_bf16 && k.halve) names.push_back("linear_bf16" + suffix);
   if (k.decode) names.push_back("decode" + suffix);
+  if (k.unfold) names.push_back("unfold" + suffix);
   if (k.largest && k.round && k.fix) names.push_back("quantize_int8" + suffix);
   if (k.cell) names.push_back("lstm_f32" + suffix);
   if (k.gru_cell) names.push_back("gru_f32" + suffix);

@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "base3.h"
 #include "panel.h"
 
 namespace qdsl {
@@ -251,10 +252,25 @@ class Packer {
   bool bad_ = false;
 };
 
+// A block by way of one as kernels read it.
+void write_folded(const Canonical& from, const Shape& shape, const Shape& plain, int64_t block,
+                  uint8_t* to) {
+  thread_local Buffer<uint8_t> memory;
+  uint8_t* const base = memory.room(plain.block_bytes) - plain.segment_at(block, 0);
+  Packer(from, plain, base).write(block);
+  for (int64_t g = 0; g < shape.groups; ++g) {
+    const uint8_t* segment = base + plain.segment_at(block, g);
+    const int64_t bytes = plain.code_bytes(block, g);
+    uint8_t* folded = to + shape.segment_at(block, g);
+    fold(segment, bytes / kVector, folded);
+    std::memcpy(folded + shape.code_bytes(block, g), segment + bytes, shape.entry_bytes);
+  }
+}
+
 }  // namespace
 
 void repack(const Canonical& from, uint8_t* to, int threads) {
-  const Shape shape = shape_of(packed_layout(from));
+  const Shape shape = shape_of(packed_layout(from)), plain = shape.plain();
   check_tables(from, shape);
   write_header(shape, from.kind == Kind::codebook ? from.values.data : nullptr, to);
   if (threads <= 0) threads = omp_get_max_threads();
@@ -262,7 +278,8 @@ void repack(const Canonical& from, uint8_t* to, int threads) {
 #pragma omp parallel for num_threads(threads) schedule(static)
   for (int64_t block = 0; block < shape.blocks; ++block) {
     try {
-      Packer(from, shape, to).write(block);
+      if (shape.base3) write_folded(from, shape, plain, block, to);
+      else Packer(from, shape, to).write(block);
     } catch (const std::exception& error) {  // none may leave a parallel region
 #pragma omp critical
       failure = error.what();

@@ -28,6 +28,13 @@ int64_t largest_magnitude(const Layout& l) {
   return std::max<int64_t>(l.centre, top - l.centre);
 }
 
+int64_t bytes_of_block(const Shape& s, int64_t panels) {
+  if (!s.groups) return 0;
+  const int64_t full = s.held(s.group_steps / s.spread * panels);
+  const int64_t last = s.held(s.last_steps / s.spread * panels);
+  return (s.groups - 1) * full + last + s.groups * s.entry_bytes;
+}
+
 void check(const Layout& l) {
   if (l.outputs < 0 || l.outputs > kMaxOutputs) refuse("outputs of a packed weight out of range");
   if (l.in_features < 0 || l.in_features > kMaxInFeatures)
@@ -40,6 +47,9 @@ void check(const Layout& l) {
   if (l.half > 1 || l.codebook > 1) refuse("unknown flags in a packed weight");
   if (l.codebook && (l.bits > 4 || l.zero != Zero::none))
     refuse("a packed codebook has up to 16 values and no zero point");
+  if (l.base3 > 1) refuse("unknown flags in a packed weight");
+  if (l.base3 && (l.bits != 2 || l.half || l.codebook || l.kept || l.zero != Zero::none))
+    refuse("digits of base 3 in a packed weight that is not ternary");
   if ((l.period || l.kept) && !compressed(l, l.kept, l.period))
     refuse("unknown sparsity in a packed weight");
 }
@@ -68,10 +78,16 @@ Shape shape_of(const Layout& layout) {
 
   const int64_t zero = s.zero == Zero::integer ? 1 : bytes_of(s.shift);
   s.entry_bytes = kBlock * (bytes_of(s.scale) + (s.zero == Zero::none ? 0 : zero));
-  s.block_bytes = kPanels * (s.steps / s.spread) * s.vectors * kVector + s.groups * s.entry_bytes;
-  s.bytes = int64_t{sizeof(Header)} + s.panels * (s.steps / s.spread) * s.vectors * kVector +
-            s.blocks * s.groups * s.entry_bytes;
+  s.block_bytes = bytes_of_block(s, kPanels);
+  const int64_t last = s.blocks ? bytes_of_block(s, s.panels_of(s.blocks - 1)) : 0;
+  s.bytes = int64_t{sizeof(Header)} + std::max<int64_t>(0, s.blocks - 1) * s.block_bytes + last;
   return s;
+}
+
+Shape Shape::plain() const {
+  Layout layout = *this;
+  layout.base3 = 0;
+  return shape_of(layout);
 }
 
 void write_header(const Shape& shape, const float* codebook, void* data) {
@@ -85,7 +101,7 @@ void write_header(const Shape& shape, const float* codebook, void* data) {
   h.layout.group = from.group, h.layout.bits = from.bits, h.layout.centre = from.centre;
   h.layout.kept = from.kept, h.layout.period = from.period, h.layout.zero = from.zero;
   h.layout.scale = from.scale, h.layout.shift = from.shift, h.layout.half = from.half;
-  h.layout.codebook = from.codebook;
+  h.layout.codebook = from.codebook, h.layout.base3 = from.base3;
   if (codebook) std::memcpy(h.codebook, codebook, sizeof(float) << shape.bits);
   std::memcpy(data, &h, sizeof(h));
 }

@@ -27,6 +27,8 @@
 // that it places, see `sparse_vector`. A pruned position reads as the
 // centre. In the four that a row ends in, codes that are missing are 0 at position 3. Only what gets
 // smaller by it is stored so, see `compressed`; other patterns are stored dense.
+//
+// Ternary codes may be held five in a byte, as base3.h says; kernels get their blocks unfolded.
 #pragma once
 
 #include <cstddef>
@@ -68,6 +70,7 @@ struct Layout {
   Float scale, shift;     // types of the scales and of floating zeros
   uint8_t half;           // 1: levels between the integers
   uint8_t codebook;       // 1: codes are places in one
+  uint8_t base3;          // 1: codes are held in digits of base 3
 };
 
 struct Header {
@@ -110,16 +113,19 @@ struct Shape : Layout {
   }
   // Where the segment of a group begins in the buffer.
   QDSL_INLINE int64_t segment_at(int64_t block, int64_t g) const {
-    const int64_t group_bytes = group_steps / spread * step_bytes(block) + entry_bytes;
+    const int64_t group_bytes = held(group_steps / spread * panels_of(block)) + entry_bytes;
     return int64_t{sizeof(Header)} + block * block_bytes + g * group_bytes;
   }
-  // Of a step of codes.
-  QDSL_INLINE int64_t step_bytes(int64_t block) const {
-    return vectors * panels_of(block) * kVector;
-  }
   QDSL_INLINE int64_t code_bytes(int64_t block, int64_t g) const {
-    return steps_of(g) / spread * step_bytes(block);
+    return held(steps_of(g) / spread * panels_of(block));
   }
+  // Bytes of so many steps of codes of a panel that are next to each other.
+  QDSL_INLINE int64_t held(int64_t steps_and_panels) const {
+    const int64_t count = steps_and_panels * vectors;
+    return (base3 ? count - count / 5 : count) * kVector;
+  }
+  // The same weight with codes that are not folded.
+  Shape plain() const;
 };
 
 // std::invalid_argument where a number is out of range.

@@ -22,6 +22,7 @@ struct Format {
   Zero zero;
   int64_t group, kept, period;
   Float scale;
+  bool base3 = false;
 };
 
 constexpr auto kInteger = Kind::integer;
@@ -29,6 +30,7 @@ constexpr Format kFormats[] = {
     {Kind::binary, 1, true, false, Zero::none, 0, 0, 0, Float::f32},
     {Kind::binary, 1, true, false, Zero::none, 40, 1, 4, Float::bf16},
     {Kind::ternary, 2, true, false, Zero::none, 32, 0, 0, Float::f16},
+    {Kind::ternary, 2, true, false, Zero::none, 96, 0, 0, Float::f16, true},
     {kInteger, 2, false, false, Zero::integer, 24, 0, 0, Float::f16},
     {kInteger, 2, true, true, Zero::none, 1, 0, 0, Float::f32},
     {kInteger, 3, true, false, Zero::none, 32, 0, 0, Float::bf16},
@@ -132,7 +134,7 @@ Bytes packed_at_random(const Format& f, const Size& size, Random& random) {
               .kind = f.kind, .bits = f.bits, .is_signed = f.is_signed, .half = f.half,
               .zero = f.zero, .kept = f.kept, .period = f.period, .scale = f.scale,
               .shift = f.scale, .codes = {}, .index = {}, .zeros = {}, .scales = {},
-              .shifts = {}, .values = {}};
+              .shifts = {}, .values = {}, .base3 = f.base3};
   const Shape shape = shape_of(packed_layout(c));
   const int64_t row = row_bytes(kept_per_row(c) * c.bits);
   Bytes codes = random.bytes(c.outputs * row);

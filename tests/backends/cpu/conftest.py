@@ -22,7 +22,7 @@ Doubles = npt.NDArray[np.float64]
 class Format:
     """A number format, a group (0: the row) and a sparsity pattern."""
 
-    kind: Literal["integer", "ternary", "binary"] = "integer"
+    kind: Literal["integer", "ternary", "binary", "base3"] = "integer"
     bits: int = 4
     signed: bool = True
     half: bool = False
@@ -154,6 +154,9 @@ FORMATS = (
     *(Format(bits=bits, half=True, group=32) for bits in (2, 3, 4, 7)),
     Format(kind="ternary", bits=2),
     Format(kind="ternary", bits=2, group=64, pattern=(2, 4)),
+    *(Format(kind="base3", bits=2, group=group) for group in (0, 24, 128)),
+    Format(kind="base3", bits=2, group=64, pattern=(2, 4)),
+    Format(kind="base3", bits=2, group=10, pattern=(3, 5)),
     Format(kind="binary", bits=1),
     Format(kind="binary", bits=1, group=40),
     Format(kind="binary", bits=1, group=32, pattern=(1, 4)),

@@ -26,10 +26,10 @@ def formats(draw: st.DrawFn) -> dict[str, Any]:
     pattern = draw(st.sampled_from((None, (2, 4), (1, 4), (3, 5), (4, 8))))
     if pattern is not None:
         group = group // pattern[1] * pattern[1]
-    kind = draw(st.sampled_from(("integer", "integer", "integer", "ternary", "binary")))
+    kind = draw(st.sampled_from(("integer", "integer", "integer", "ternary", "base3", "binary")))
     given: dict[str, Any] = {"kind": kind, "group": group, "pattern": pattern}
     if kind != "integer":
-        return {**given, "bits": 2 if kind == "ternary" else 1}
+        return {**given, "bits": 1 if kind == "binary" else 2}
     given["bits"] = draw(st.integers(2, 8))
     given["signed"] = draw(st.booleans())
     zeros = ("none", "int") if pattern else ("none", "int", "float")

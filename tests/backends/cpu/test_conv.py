@@ -30,6 +30,7 @@ FORMATS: tuple[tuple[str, tuple[str, ...], dict[str, Any]], ...] = (
     ("int4", ("asymmetric",), {"scale": "f16"}),
     ("int2", ("asymmetric",), {"zero": "f32"}),
     ("ternary", (), {}),
+    ("ternary", (), {"group": 5, "tail": "short", "pack": "base3"}),
     ("binary", (), {}),
 )
 

@@ -32,13 +32,15 @@ Canonical canonical(const Description& description) {
   int kind, zero, scale, shift;
   std::tie(c.outputs, c.in_features, c.group, kind, c.bits, c.is_signed, c.half, zero, c.kept,
            c.period, scale, shift) = description;
-  expect(kind >= 0 && kind <= 3, "a kind is 0 (integer), 1 (ternary), 2 (binary), 3 (codebook)");
+  expect(kind >= 0 && kind <= 4,
+         "a kind is 0 (integer), 1 (ternary), 2 (binary), 3 (codebook), 4 (ternary in base 3)");
   expect(zero >= 0 && zero <= 2, "a zero point is 0 (none), 1 (integer) or 2 (float)");
   expect(scale >= 0 && scale <= 2 && shift >= 0 && shift <= 2,
          "a type is 0 (f32), 1 (f16) or 2 (bf16)");
   c.scale = static_cast<Float>(scale);
   c.shift = static_cast<Float>(shift);
-  c.kind = static_cast<Kind>(kind);
+  c.base3 = kind == 4;
+  c.kind = c.base3 ? Kind::ternary : static_cast<Kind>(kind);
   c.zero = static_cast<Zero>(zero);
   return c;
 }

@@ -7,6 +7,7 @@
 #include <type_traits>
 #include <stdexcept>
 
+#include "base3.h"
 #include "convolution/convolution.h"
 #include "convolution/inputs.h"
 #include "convolution/kernel.h"
@@ -30,7 +31,7 @@ struct Memory {
 
 // Of one thread.
 struct Scratch {
-  Buffer<uint8_t> decoded;
+  Buffer<uint8_t> decoded, block;
   Buffer<int32_t> codes;
   Buffer<float> values;
   Buffer<float> slab;
@@ -89,7 +90,7 @@ struct Job {
 
   void make_room(Memory& memory);
   void decode(int64_t block) const;
-  void decode_group(int64_t block, int64_t g, int64_t k, const uint8_t* bytes) const;
+  void decode_group(const Weight& w, int64_t block, int64_t g, int64_t k, const uint8_t* bytes) const;
   template <class Element>
   const Element** windows(int64_t first, int64_t last, const Element* x) const;
   template <class Element>
@@ -129,7 +130,7 @@ void Job::make_room(Memory& memory) {
 }
 
 // Positions from k on, from bytes [quads, panels, 64].
-void Job::decode_group(int64_t block, int64_t g, int64_t k, const uint8_t* bytes) const {
+void Job::decode_group(const Weight& w, int64_t block, int64_t g, int64_t k, const uint8_t* bytes) const {
   const int64_t panels = w.panels_of(block), lanes = panels * kLanes;
   int32_t* codes = decoded.codes + (block * w.in_features + k) * kBlock;
   float* scales = decoded.scales + (block * w.groups + g) * kBlock;
@@ -154,11 +155,12 @@ void Job::decode_group(int64_t block, int64_t g, int64_t k, const uint8_t* bytes
 }
 
 void Job::decode(int64_t block) const {
+  const Weight w = unfolded(this->w, block, kernels, own_scratch().block);
   uint8_t* bytes =
       own_scratch().decoded.room(w.group_steps * kQuads * w.panels_of(block) * kVector);
   for (int64_t g = 0, k = 0; g < w.groups; k += w.group_size(g++)) {
     kernels.decode(w, block, g, bytes);
-    decode_group(block, g, k, bytes);
+    decode_group(w, block, g, k, bytes);
   }
 }
 

@@ -5,19 +5,22 @@
 #include <string>
 #include <vector>
 
+#include "base3.h"
 #include "integer/rounding.h"
 #include "kernels/scalar_codes.h"
 
 namespace qdsl {
 
-void integer_embedding(const Weight& w, const int64_t* ids, int64_t count,
+void integer_embedding(const Weight& packed, const int64_t* ids, int64_t count,
                        const GroupMultiplier& by, int16_t* y) {
-  std::vector<uint8_t> codes(w.group_steps * kStep);
+  std::vector<uint8_t> codes(packed.group_steps * kStep);
+  Buffer<uint8_t> block;
   for (int64_t i = 0; i < count; ++i) {
     const int64_t row = ids[i];
-    if (row < 0 || row >= w.outputs)
+    if (row < 0 || row >= packed.outputs)
       throw std::out_of_range("row " + std::to_string(row) + " of a table of " +
-                              std::to_string(w.outputs));
+                              std::to_string(packed.outputs));
+    const Weight w = unfolded(packed, row / kBlock, kernels(default_isa()), block);
     const Shift shift = shift_of(by.shift[row]);
     for (int64_t g = 0; g < w.groups; ++g) {
       const int32_t centre = entry(w, row / kBlock, g, row % kBlock).centre;

@@ -8,6 +8,8 @@
 #include <cstring>
 #include <stdexcept>
 
+#include "base3.h"
+
 namespace qdsl {
 namespace {
 
@@ -37,7 +39,7 @@ T* moved(T* pointer, int64_t by) {
 struct IntegerProduct::Scratch {
   TokenMemory tokens;
   Buffer<int8_t> row;
-  Buffer<uint8_t> codes;
+  Buffer<uint8_t> codes, block;
   Buffer<float> totals;
   Buffer<int32_t> sums;
   Buffer<int64_t> terms;
@@ -99,12 +101,13 @@ void IntegerProduct::multiply(const Tokens& tokens, int64_t row, int64_t first, 
                               const Terms& to) const {
   Scratch& own = Scratch::own();
   const int64_t block_sums = std::max<int64_t>(1, tokens.rows * w_.groups * kBlock);
-  const int64_t blocks = std::max<int64_t>(1, kBytesAtOnce / 4 / block_sums);
+  const int64_t blocks = w_.base3 ? 1 : std::max<int64_t>(1, kBytesAtOnce / 4 / block_sums);
   const int64_t group_bytes = w_.group_steps * kPanels * kQuads * kVector;
   const Workspace work{own.codes.room(std::max(kDecodedBytes, group_bytes)),
                        own.totals.room(tokens.rows * kBlock)};
   for (int64_t block = first; block < last; block += blocks) {
-    const Weight part = slice(w_, block, std::min(block + blocks, last));
+    const Weight whole = unfolded(w_, block, kernels_, own.block);
+    const Weight part = slice(whole, block, std::min(block + blocks, last));
     const int64_t row_sums = w_.groups * part.outputs;
     Output out{.values = nullptr};
     out.sums = own.sums.room(tokens.rows * row_sums);
