@@ -1,4 +1,4 @@
-// What surrounds the products of four outputs in NEON: scales, zeros, the epilogue.
+// What surrounds the products of four outputs in NEON: scales, zeros.
 #pragma once
 
 #include <arm_neon.h>
@@ -7,7 +7,6 @@
 #include <cstring>
 
 #include "kernel.h"
-#include "kernels/epilogue.h"
 
 namespace qdsl {
 namespace {  // one copy per translation unit: the linker must not share it among instruction sets
@@ -37,19 +36,6 @@ QDSL_INLINE int32x4_t centres_of(const Weight& w, const uint8_t* zeros, int64_t 
 QDSL_INLINE float32x4_t shifted(const Weight& w, float32x4_t term, const uint8_t* zeros,
                                 int64_t lane, float activations) {
   return vsubq_f32(term, vmulq_n_f32(entries_of(zeros, lane, w.shift), activations));
-}
-
-// How many of four outputs from n on there are.
-QDSL_INLINE int64_t valid_of(const Weight& w, int64_t n) {
-  return w.outputs - n < 4 ? w.outputs - n : 4;
-}
-
-// What follows the scale of the row, for outputs n .. n + 3.
-QDSL_INLINE void finish(const Weight& w, const Output& out, int64_t row, int64_t n,
-                        float32x4_t y) {
-  float lanes[4];
-  vst1q_f32(lanes, y);
-  for (int64_t i = 0; i < valid_of(w, n); ++i) finish(w, out, row, n + i, lanes[i]);
 }
 
 }  // namespace

@@ -128,10 +128,10 @@ void linear(const Weight& w, const Tokens& t, int64_t first, int64_t last, const
       decode(w, block, g, work.codes);
       one_group(job, block, g);
     }
-    const int64_t lanes = std::min(kBlock, w.outputs - block * kBlock);
+    const int64_t lanes = w.panels_of(block) * kLanes;
     for (int64_t row = 0; row < t.rows; ++row)
-      for (int64_t lane = 0; lane < lanes; ++lane)
-        finish(w, out, row, block * kBlock + lane, *job.total(row, lane));
+      for (int64_t lane = 0; lane < lanes; lane += Ymm::kWidth)
+        finish(w, out, row, block * kBlock + lane, Ymm::load(job.total(row, lane)));
   }
 }
 

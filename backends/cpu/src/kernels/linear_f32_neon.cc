@@ -1,6 +1,7 @@
 // Multiplies float activations with packed weights by NEON: codes are decoded to bytes a group at a
 // time and become floats in registers.
 #include "kernels/entries_neon.h"
+#include "kernels/epilogue.h"
 #include "kernels/neon_fields.h"
 
 namespace qdsl {

@@ -15,6 +15,7 @@
 #include <utility>
 
 #include "kernel.h"
+#include "kernels/epilogue.h"
 
 namespace qdsl {
 namespace {  // one copy per translation unit: the linker must not share it among instruction sets
@@ -157,7 +158,7 @@ class IntegerProduct {
     for (int r = 0; r < Rows; ++r)
       for (int i = 0; i < kVectors; ++i)
         if (job.last < groups) V::store(kept + r * kBlock + i * V::kWidth, totals[r][i]);
-        else finish(job, row + r, panel * kLanes + i * V::kWidth,
+        else finish(w, job.out, row + r, job.block * kBlock + panel * kLanes + i * V::kWidth,
                     V::multiply(totals[r][i], V::floats(job.t.scales[row + r])));
   }
 
@@ -240,19 +241,8 @@ class IntegerProduct {
       int32_t* to = job.out.sums + ((row + r) * job.w.groups + g) * outputs + n;
       for (int i = 0; i < Vectors; ++i)
         if (const int64_t left = outputs - n - i * V::kWidth; left > 0)
-          V::store_some(to + i * V::kWidth, left, sums[r][i]);
+          write_some(to + i * V::kWidth, left, sums[r][i]);
     }
-  }
-
-  // What follows the scale of the row, as in epilogue.h.
-  QDSL_INLINE static void finish(const Job& job, int64_t row, int lane, Floats y) {
-    const Output& out = job.out;
-    const int64_t outputs = job.w.outputs, n = job.block * kBlock + lane, count = outputs - n;
-    if (count <= 0) return;
-    if (out.bias) y = V::add(y, V::load_some(out.bias + row * out.bias_stride + n, count));
-    if (out.relu) y = V::rectified(y);
-    if (out.residual) y = V::add(y, V::load_some(out.residual + row * outputs + n, count));
-    V::store_some(out.values + row * outputs + n, count, y);
   }
 };
 

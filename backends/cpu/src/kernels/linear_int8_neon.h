@@ -7,6 +7,7 @@
 #pragma once
 
 #include "kernels/entries_neon.h"
+#include "kernels/epilogue.h"
 #include "kernels/neon_sums.h"
 
 namespace qdsl {
@@ -92,10 +93,7 @@ QDSL_INLINE Rest rest_of(const Weight& w, const Tokens& t, int64_t row, int64_t 
 
 QDSL_INLINE void store_sums(const Weight& w, const Output& out, int64_t row, int64_t g, int64_t n,
                             int32x4_t sums) {
-  int32_t lanes[4];
-  vst1q_s32(lanes, sums);
-  int32_t* to = out.sums + (row * w.groups + g) * w.outputs + n;
-  for (int64_t i = 0; i < valid_of(w, n); ++i) to[i] = lanes[i];
+  write_some(out.sums + (row * w.groups + g) * w.outputs + n, w.outputs - n, sums);
 }
 
 template <class How, int Bits, int Rows, int Panels>

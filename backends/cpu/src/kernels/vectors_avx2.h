@@ -41,32 +41,12 @@ struct Ymm {
   }
   QDSL_INLINE static void store(float* to, Floats x) { _mm256_storeu_ps(to, x); }
 
-  // The first `count` of them; a masked store is slow where stores are not, so a copy it is.
-  template <class T>
-  QDSL_INLINE static auto load_some(const T* from, int64_t count) {
-    if (count >= kWidth) return load(from);
-    T lanes[kWidth] = {};
-    for (int64_t i = 0; i < count; ++i) lanes[i] = from[i];
-    return load(lanes);
-  }
-  template <class T, class Vector>
-  QDSL_INLINE static void store_some(T* to, int64_t count, Vector x) {
-    if (count >= kWidth) return store(to, x);
-    T lanes[kWidth];
-    store(lanes, x);
-    for (int64_t i = 0; i < count; ++i) to[i] = lanes[i];
-  }
-
   QDSL_INLINE static Ints add(Ints a, Ints b) { return _mm256_add_epi32(a, b); }
   QDSL_INLINE static Ints subtract(Ints a, Ints b) { return _mm256_sub_epi32(a, b); }
   QDSL_INLINE static Ints multiply(Ints a, Ints b) { return _mm256_mullo_epi32(a, b); }
   QDSL_INLINE static Floats add(Floats a, Floats b) { return _mm256_add_ps(a, b); }
   QDSL_INLINE static Floats subtract(Floats a, Floats b) { return _mm256_sub_ps(a, b); }
   QDSL_INLINE static Floats multiply(Floats a, Floats b) { return _mm256_mul_ps(a, b); }
-  // 0 where x < 0; NaN and -0 stay.
-  QDSL_INLINE static Floats rectified(Floats x) {
-    return _mm256_andnot_ps(_mm256_cmp_ps(x, _mm256_setzero_ps(), _CMP_LT_OQ), x);
-  }
 };
 
 // Four activations next to each other, for each output.
