@@ -46,30 +46,37 @@ struct Bf16 {
     return _mm512_load_si512(numbers);
   }
 
-  // In both halves of a word.
-  template <Codes>
+  // In both halves of a word; for bytes what is taken from floats that have a code as low bits.
+  template <Codes Mode>
   QDSL_INLINE static __m512i centres(__m512i centres) {
+    if constexpr (Mode == Codes::bytes)
+      return _mm512_castps_si512(
+          _mm512_cvtepi32_ps(_mm512_add_epi32(centres, _mm512_set1_epi32(1 << 23))));
     return _mm512_or_si512(centres, _mm512_slli_epi32(centres, 16));
   }
+  static constexpr int k2To23 = 0x4b000000;  // bits of the float 2^23
 
-  // Of integers of 16 bits, which have at most 8 and a sign.
-  QDSL_INLINE static __m512i halves_of(__m512i integers) {
-    const __m512i low = _mm512_srai_epi32(_mm512_slli_epi32(integers, 16), 16);
-    const __m512i lower = _mm512_castps_si512(_mm512_cvtepi32_ps(low));
-    const __m512i upper =
-        _mm512_castps_si512(_mm512_cvtepi32_ps(_mm512_srai_epi32(integers, 16)));
-    return _mm512_or_si512(_mm512_srli_epi32(lower, 16), upper);
+  // The byte from bit `shift` on less a centre: at most 8 bits and a sign, so the lower half is 0.
+  QDSL_INLINE static __m512i byte_less(__m512i codes, int shift, __m512i centres) {
+    const __m512i bytes = shift ? _mm512_srli_epi32(codes, shift) : codes;
+    const __m512i floats = _mm512_ternarylogic_epi32(bytes, _mm512_set1_epi32(0xff),
+                                                     _mm512_set1_epi32(k2To23), 0xea);
+    return _mm512_castps_si512(
+        _mm512_sub_ps(_mm512_castsi512_ps(floats), _mm512_castsi512_ps(centres)));
   }
 
   template <int Bits, Codes Mode>
   QDSL_INLINE static __m512 number(__m512i codes, int shift, __m512i table, __m512i centres) {
+    if constexpr (Mode == Codes::bytes) {
+      const __m512i lower = _mm512_srli_epi32(byte_less(codes, shift, centres), 16);
+      return _mm512_castsi512_ps(_mm512_or_si512(lower, byte_less(codes, shift + 16, centres)));
+    }
     const __m512i words = shift ? _mm512_srli_epi16(codes, shift) : codes;
     // reads 5 bits of the index; the table repeats itself where a code has fewer
     if constexpr (Mode == Codes::table)
       return _mm512_castsi512_ps(_mm512_permutexvar_epi16(words, table));
-    const __m512i mask = _mm512_set1_epi16(Bits == 8 ? 0xff : (1 << Bits) - 1);
+    const __m512i mask = _mm512_set1_epi16((1 << Bits) - 1);
     const __m512i less = _mm512_sub_epi16(_mm512_and_si512(words, mask), centres);
-    if constexpr (Mode == Codes::bytes) return _mm512_castsi512_ps(halves_of(less));
     return _mm512_castsi512_ps(_mm512_permutexvar_epi16(less, table));
   }
 };
