@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "kernel.h"
+#include "kernels/epilogue.h"
 
 namespace qdsl {
 namespace {  // one copy per translation unit: the linker must not share it among instruction sets
@@ -69,19 +70,10 @@ QDSL_INLINE void store_sums(const Weight& w, const Output& out, int64_t row, int
   _mm512_mask_storeu_epi32(to, lanes_of(w, n), sums);
 }
 
-// What follows the scale of the row, as in epilogue.h.
+// What follows the scale of the row.
 QDSL_INLINE void finish(const Weight& w, const Output& out, int64_t row, int64_t block, int p,
                         __m512 y) {
-  const int64_t n = block * kBlock + p * kLanes;
-  const __mmask16 lanes = lanes_of(w, n);
-  if (out.bias)
-    y = _mm512_add_ps(y, _mm512_maskz_loadu_ps(lanes, out.bias + row * out.bias_stride + n));
-  if (out.relu)
-    y = _mm512_mask_mov_ps(y, _mm512_cmp_ps_mask(y, _mm512_setzero_ps(), _CMP_LT_OQ),
-                           _mm512_setzero_ps());
-  if (out.residual)
-    y = _mm512_add_ps(y, _mm512_maskz_loadu_ps(lanes, out.residual + row * w.outputs + n));
-  _mm512_mask_storeu_ps(out.values + row * w.outputs + n, lanes, y);
+  finish(w, out, row, block * kBlock + p * kLanes, y);
 }
 
 }  // namespace
