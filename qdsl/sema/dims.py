@@ -12,7 +12,7 @@ from qdsl.sema.elaborate import shapes_of
 from qdsl.sema.metered_builder import MeteredBuilder
 from qdsl.sema.signature import dim_names
 from qdsl.sema.structure import Arguments
-from qdsl.sema.values import Val
+from qdsl.sema.values import Poison, Val
 from qdsl.syntax import tree
 
 if TYPE_CHECKING:
@@ -39,6 +39,8 @@ def result_dim(evaluator: "FunctionEvaluator", e: tree.Name) -> Dim:
     evaluator.sought.discard(e.text)
     if e.text in evaluator.dims:
         return evaluator.dims[e.text]
+    if any(isinstance(value, Poison) for value in values):
+        raise Stop  # what might have had that dim has been reported before
     shown = types[0].span.text if types else e.text
     message = f"dim `{e.text}` has no value yet"
     help = f"name the value of type `{shown}` before this"

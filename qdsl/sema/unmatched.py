@@ -126,6 +126,8 @@ def _corrected(
     name = segment.globs[0]
     if name not in inner:
         near = did_you_mean(name, [*inner, *parameters])
+        if near is None and len(selector.segments) == 1 and did_you_mean(name, ["default"]):
+            return "did you mean `default`?"
         if near is None:
             return suggestion(name, [*inner, *parameters])
         brackets = "[*]" if near in inner and inner[near].repeats else ""

@@ -29,7 +29,7 @@ def check_task(
                 continue  # it has an error of its own
             message = f"task `{task.word()}` needs `{text.removeprefix('entry ')}`"
             near = did_you_mean(name, found)
-            help = f"add `{text} {{ … }}` to `{model.name.text}`"
+            help = f"add an `entry {name}(…)` of these inputs and results to `{model.name.text}`"
             help = f"did you mean `{near}`? Then call it `{name}`" if near else help
             secondary = [(model.name.span, f"`{model.name.text}` has no entry `{name}`")]
             context.report(error("Q703", message, span, secondary=secondary, help=help))
