@@ -1,6 +1,7 @@
 """Reads recorded inputs of a model's entries from a safetensors file."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -9,10 +10,13 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from qdsl.diagnostic.model import QdslError, error
+from qdsl.fx import Program
 from qdsl.ir.model import Entry, Model, TensorType
 from qdsl.ir.tables import table_rows
 
 DTYPES = {"f32": torch.float32, "i64": torch.int64, "bool": torch.bool}
+
+FAILURES = (RuntimeError, ValueError, IndexError)  # what torch and kernels raise for unfit inputs
 
 Given = tuple[str, list[Tensor | None]]  # an entry and its inputs, None where a state is left out
 
@@ -27,9 +31,11 @@ def read_inputs(
     another kind, Q712 for tensors that lack or do not fit, ids outside of a table among them.
     """
     try:
-        tensors = load_file(path)
+        with path.open("rb"):  # safetensors does not say why it cannot read a file
+            tensors = load_file(path)
     except OSError as failure:
-        raise QdslError([error("Q001", f"cannot read inputs `{path}`: {failure}")]) from None
+        message = f"cannot read inputs `{path}`: {failure.strerror or failure}"
+        raise QdslError([error("Q001", message)]) from None
     except SafetensorError as failure:
         raise QdslError([error("Q602", f"`{path}` is no safetensors file: {failure}")]) from None
     wanted = [e for e in model.entries if entry in (None, e.name)]
@@ -38,6 +44,33 @@ def read_inputs(
         wanted = some or wanted  # with none recorded, what lacks is told of the first
     rows = table_rows(model)
     return [(e.name, _given(e, tensors, path, rows)) for e in wanted]
+
+
+@contextmanager
+def running(program: Program, inputs: Iterable[Given], path: Path) -> Iterator[None]:
+    """Where entries run on recorded inputs; raises QdslError (Q712) where one does not run on them.
+
+    What else fails in the block is raised as it is.
+    """
+    try:
+        yield
+    except FAILURES:
+        for entry, values in inputs:
+            if reason := _stopped(program, entry, values):
+                message = f"`{entry}` does not run on its inputs in `{path}`: {reason}"
+                help = "record inputs as the entry gets them in practice"
+                raise QdslError([error("Q712", message, help=help)]) from None
+        raise
+
+
+def _stopped(program: Program, entry: str, values: Iterable[Tensor | None]) -> str | None:
+    """What stops the entry on these inputs; None where it runs."""
+    try:
+        with torch.no_grad():
+            program.entry(entry)(*values)
+    except FAILURES as failure:
+        return (str(failure).splitlines() or [type(failure).__name__])[0]
+    return None
 
 
 def _given(
@@ -51,10 +84,11 @@ def _given(
         if tensor is None and not input.zeros:
             message, help = f"`{path}` has no `{key}`", "record one tensor per input"
             raise QdslError([error("Q712", message, help=help)])
+        bound = ", ".join(f"{name} is {size}" for name, size in sizes.items())
         if tensor is not None and not _fits(tensor, input.type, sizes):
-            shape = "×".join(map(str, tensor.shape)) or "scalar"
-            message = f"`{key}` of `{path}` is {tensor.dtype} {shape}, not {input.type}"
-            raise QdslError([error("Q712", message)])
+            message = f"`{key}` of `{path}` is {_text(tensor)}, not {input.type}"
+            before = f"{bound} in the inputs before it" if bound else None
+            raise QdslError([error("Q712", message, help=before)])
         if tensor is not None and key in rows and not _within(tensor, rows[key]):
             message = f"`{key}` of `{path}` has ids outside of 0 to {rows[key] - 1}"
             raise QdslError([error("Q712", message, help="they are looked up in a table")])
@@ -71,6 +105,13 @@ def _fits(tensor: Tensor, type: TensorType, sizes: dict[str, int]) -> bool:
         for dim, size in zip(type.shape, tensor.shape, strict=True)
     )
     return tuple(wanted) == tuple(tensor.shape)
+
+
+def _text(tensor: Tensor) -> str:
+    """`f32[4, 80]`, as a spec writes it; other types as torch does."""
+    words = {dtype: word for word, dtype in DTYPES.items()}
+    word = words.get(tensor.dtype, str(tensor.dtype).removeprefix("torch."))
+    return f"{word}[{', '.join(map(str, tensor.shape))}]"
 
 
 def _within(ids: Tensor, rows: int) -> bool:

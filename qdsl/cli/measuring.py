@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from qdsl.cli.bar import bar
 from qdsl.cli.output import report, use_color
+from qdsl.cli.overwriting import overwrites
 from qdsl.cli.recorded import check_entry
 from qdsl.cli.terminal import print_table
 
@@ -41,9 +42,16 @@ def _numbers_refused(arguments: Namespace) -> Wrong | None:
     for file in (arguments.json, arguments.plot):
         if file and not file.absolute().parent.is_dir():
             return f"there is no folder `{file.parent}`", f"make it, `{file.name}` goes there"
+    if wrong := overwrites((arguments.json, arguments.plot), (_model_file(arguments),)):
+        return wrong, "give `--json` and `--plot` names of their own"
     if arguments.plot and arguments.plot.suffix not in DRAWN:
         return f"`--plot {arguments.plot}` is no picture", f"end it in one of {', '.join(DRAWN)}"
     return None
+
+
+def _model_file(arguments: Namespace) -> Path | None:
+    """That of `file.qpack` and of `file.qspec#variant`; None for kernels."""
+    return None if arguments.model == "kernel" else Path(arguments.model.partition("#")[0])
 
 
 def _model_refused(arguments: Namespace) -> Wrong | None:
@@ -54,7 +62,10 @@ def _model_refused(arguments: Namespace) -> Wrong | None:
             return f"`--{name}` is of kernels alone", "`qdsl bench kernel linear --weights …`"
     for text in arguments.shape:
         if _sizes(text) is None:
-            return f"`--shape {text}` gives no sizes", "write `B=1,T=1000`"
+            return (
+                f"`--shape {text}` gives no sizes",
+                "write `B=1,T=1000`, numbers of at most nine digits",
+            )
     return None
 
 
@@ -70,7 +81,7 @@ def _kernel_refused(arguments: Namespace) -> Wrong | None:
     for text in arguments.shape:
         match = _KERNEL_SHAPE.fullmatch(text)
         if match is None or "0" in {group.lstrip("0") or "0" for group in match.groups()}:
-            return f"`--shape {text}` is not M x N x K", "write `1x4096x4096`"
+            return f"`--shape {text}` is not M x N x K", "write `1x4096x4096`, numbers from 1 on"
     return None
 
 

@@ -31,15 +31,19 @@ def restore_frozen(program: Program, path: Path) -> Program:
         quantizer.freeze(weight)  # makes the fields that the state fills
     shapes = {key: value.shape for key, value in quantized.state_dict().items()}
     try:
-        state = load_file(path)
+        with path.open("rb"):  # safetensors does not say why it cannot read a file
+            state = load_file(path)
         # fields of quantizers take any shape
         for key in (k for k, v in state.items() if v.shape != shapes.get(k, v.shape)):
             raise RuntimeError(f"`{key}` is {_text(state[key].shape)}, not {_text(shapes[key])}")
         quantized.load_state_dict(state)
     except OSError as failure:
-        raise QdslError([error("Q001", f"cannot read state `{path}`: {failure}")]) from None
-    except SafetensorError as failure:
-        raise QdslError([error("Q713", f"`{path}` is no state dict: {failure}")]) from None
+        message = f"cannot read state `{path}`: {failure.strerror or failure}"
+        raise QdslError([error("Q001", message)]) from None
+    except SafetensorError:
+        message = f"`{path}` is no frozen state: it is not of safetensors"
+        help = "`qdsl compile --state FILE` writes one, and so does `qdsl train`"
+        raise QdslError([error("Q713", message, help=help)]) from None
     except RuntimeError as failure:
         first = str(failure).splitlines()[-1].strip()
         message = f"`{path}` is not the frozen state of this variant: {first}"

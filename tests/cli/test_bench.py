@@ -120,6 +120,8 @@ def test_keys_are_documented():
         ("net.qspec#small --cold", 2, "`--cold` is of kernels alone"),
         ("net.qspec#small --weights int4", 2, "`--weights` is of kernels alone"),
         ("net.qspec#small --json no/x.json", 2, "there is no folder `no`"),
+        ("net.qspec#small --json ./net.qspec", 2, "`net.qspec` would be read and written"),
+        ("net.qspec#small --json b.png --plot b.png", 2, "`b.png` would be written twice"),
         ("net.qspec#small --plot x.txt", 2, "`--plot x.txt` is no picture"),
         ("kernel", 2, "`kernel` of which operation?"),
         ("kernel lineer", 2, "did you mean `linear`?"),

@@ -63,6 +63,9 @@ def run(arguments: Namespace) -> int:
     from qdsl.cli.selection import open_variant
 
     spec, variant = open_variant(arguments.spec)
+    path = arguments.output or Path(f"{variant.name}.qpack")
+    if status := _overwrites(arguments, path, spec.path):
+        return status
     if report((*spec.diagnostics, *_findings(variant))):
         return 1
     program = _program(variant, arguments)
@@ -72,7 +75,6 @@ def run(arguments: Namespace) -> int:
         help = f"leave `--method {arguments.method}` out"
         return fail(f"`{arguments.weights}` is a frozen state", help)
     found = _quantized(program, arguments)
-    path = arguments.output or Path(f"{variant.name}.qpack")
     _write(program, path, arguments.state)
     if arguments.report and found:
         print(found)
@@ -90,6 +92,18 @@ def _refused(arguments: Namespace) -> tuple[str, str] | None:
     if arguments.report and arguments.method != "gptq":
         return "`--report` is of `--method gptq`", "leave it out, or choose that method"
     return None
+
+
+def _overwrites(arguments: Namespace, path: Path, spec: str) -> int:
+    """2, said, where what is written would take the place of what is read; else 0."""
+    from qdsl.cli.overwriting import overwrites
+
+    wrong = overwrites((path, arguments.state), (Path(spec), arguments.weights, arguments.inputs))
+    if wrong is None:
+        return 0
+    from qdsl.cli.parser import fail
+
+    return fail(wrong, "give `--output` and `--state` names of their own")
 
 
 def _findings(variant: "Variant") -> "tuple[Diagnostic, ...]":
@@ -110,14 +124,15 @@ def _quantized(program: "Program", arguments: Namespace) -> "Compensation | None
     """Finds ranges and codes from the inputs, as far as the method says."""
     if arguments.method == "round":
         return None
-    from qdsl.cli.inputs import read_inputs
+    from qdsl.cli.inputs import read_inputs, running
 
     inputs = read_inputs(program.ir, arguments.inputs, every=False)
     _refuse_not_finite(inputs, arguments.inputs)
-    if any(program.ranges()):
-        program.calibrate(inputs, _calibration(arguments.calibration))
-    if arguments.method == "gptq":
-        return _compensated(program, inputs)
+    with running(program, inputs, arguments.inputs):
+        if any(program.ranges()):
+            program.calibrate(inputs, _calibration(arguments.calibration))
+        if arguments.method == "gptq":
+            return _compensated(program, inputs)
     return None
 
 

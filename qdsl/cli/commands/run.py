@@ -25,13 +25,19 @@ def configure(parser: ArgumentParser) -> None:
 
 
 def run(arguments: Namespace) -> int:
-    from qdsl.cli.inputs import read_inputs
+    from qdsl.cli.inputs import read_inputs, running
+    from qdsl.cli.overwriting import overwrites
     from qdsl.fx import load
 
+    if wrong := overwrites((arguments.output,), (arguments.packed, arguments.inputs)):
+        from qdsl.cli.parser import fail
+
+        return fail(wrong, "give `--output` another name")
     program = load(arguments.packed, arguments.backend)
     check_entry(program, arguments.entry)
     inputs = read_inputs(program.ir, arguments.inputs, every=False, entry=arguments.entry)
-    results = {k: tensor for given in inputs for k, tensor in _results(program, given)}
+    with running(program, inputs, arguments.inputs):
+        results = {k: tensor for given in inputs for k, tensor in _results(program, given)}
     if arguments.output:
         _write(results, arguments.output)
     print("\n".join(f"{key}  {_text(tensor)}" for key, tensor in results.items()))

@@ -33,7 +33,7 @@ def configure(parser: ArgumentParser) -> None:
 
 
 def run(arguments: Namespace) -> int:
-    from qdsl.cli.inputs import read_inputs
+    from qdsl.cli.inputs import read_inputs, running
     from qdsl.cli.output import report
     from qdsl.cli.selection import open_variant
     from qdsl.fx import verify
@@ -44,8 +44,9 @@ def run(arguments: Namespace) -> int:
     _check_packed_from(variant, arguments.packed)
     program = restore_frozen(variant.program(), arguments.checkpoint)
     inputs = read_inputs(variant.model, arguments.inputs)
-    found = verify(program, arguments.packed, inputs, arguments.backend)
-    tokens = _tokens(program, inputs, arguments)
+    with running(program, inputs, arguments.inputs):
+        found = verify(program, arguments.packed, inputs, arguments.backend)
+        tokens = _tokens(program, inputs, arguments)
     if arguments.format == "json":
         import json
 
