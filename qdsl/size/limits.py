@@ -86,10 +86,10 @@ def _judged(line: tree.Limit, selected: Selected, report: Report) -> Judged:
         outcome = judge(_limit(line, selected, report.source), report)
     except _Wrong as wrong:
         return Judged(line, None, (wrong.diagnostic,))
-    return Judged(line, outcome, () if outcome.held else (_missed(line, outcome),))
+    return Judged(line, outcome, () if outcome.held else (_missed(line, outcome, report.variant),))
 
 
-def _missed(line: tree.Limit, outcome: Outcome) -> Diagnostic:
+def _missed(line: tree.Limit, outcome: Outcome, variant: str) -> Diagnostic:
     limit = outcome.limit
     amount = amount_text(limit, outcome.measured)
     shortfall = amount_text(limit, outcome.shortfall)
@@ -97,7 +97,7 @@ def _missed(line: tree.Limit, outcome: Outcome) -> Diagnostic:
     unit = "B" if limit.measure in (Measure.SIZE, Measure.BITS, Measure.RATIO) else ""
     return error(
         "Q401",
-        f"budget missed: `{limit.text}` is {amount}",
+        f"`{variant}` misses its budget: `{limit.text}` is {amount}",
         line.span,
         f"missed by {shortfall}",
         notes=[f"largest: {s} {unit}".rstrip() for s in shown],

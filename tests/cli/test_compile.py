@@ -224,7 +224,7 @@ class Harmful:
 def test_a_missed_budget_writes_nothing(qdsl, folder):
     found = qdsl("compile", "net.qspec#other", "--seed", "0")
     assert (found.status, found.out) == (1, "")
-    assert "error[Q401]: budget missed" in found.err
+    assert "error[Q401]: `other` misses its budget" in found.err
     assert not list(folder.glob("*.qpack"))
 
 
