@@ -26,9 +26,6 @@ if TYPE_CHECKING:
 
 DEFAULT_BACKEND = "cpu"
 
-COMPOSED = {"gru": "linear"}
-"""What the operations of `qdsl::` that a back end may leave out are made of."""
-
 _OR_SLOWLY = "`target = reference` (`--backend reference` of a packed file), slowly"
 
 
@@ -113,8 +110,8 @@ def _served(model: Model, backend: Backend) -> Iterator[tuple[Need, Capability |
     find = cache(partial(find_kernel, backend))
     for need in needs(model):
         found = find(need.operation, need.storage.format, need.activations)
-        if found is None and need.operation in COMPOSED:
-            found = find(COMPOSED[need.operation], need.storage.format, need.activations)
+        if found is None and need.parts:
+            found = find(need.parts, need.storage.format, need.activations)
         yield need, found
 
 

@@ -14,14 +14,16 @@ from qdsl.record import record
 class Need:
     """A product or a read of a packed weight in the layer at `path`.
 
-    `operation` is one of `qdsl::`. A need of a float storage can be met by none: its layer rounds
-    activations, which only packed weights take.
+    `operation` is one of `qdsl::`, composed of the operation `parts` where a back end has no kernel
+    for it (none where it cannot be composed). A need of a float storage can be met by none: its
+    layer rounds activations, which only packed weights take.
     """
 
     path: str
     operation: str
     storage: Storage
     activations: Activations | None = None
+    parts: str = ""
 
 
 @lru_cache(maxsize=2)
@@ -47,11 +49,9 @@ def _needs(model: Model, flat: FlatNode, storages: list[Storage]) -> Iterator[Ne
         case op.Linear():
             yield from _product(flat.path, "linear", storages[0], activations)
             yield from _reads(flat.path, storages[1:])
-        case op.Conv(groups=1):
-            yield from _product(flat.path, "linear", storages[0], activations)
-            yield from _reads(flat.path, storages[1:])
-        case op.Conv():
-            yield from _product(flat.path, "conv", storages[0], activations)
+        case op.Conv(groups=groups):
+            parts = "linear" if groups == 1 else ""
+            yield from _product(flat.path, "conv", storages[0], activations, parts)
             yield from _reads(flat.path, storages[1:])
         case op.Embedding():
             yield from _product(flat.path, "embedding", storages[0], None)
@@ -88,21 +88,25 @@ def _recurrent(
         yield from _reads(path, storages)
         return
     rounded = not plain
-    product = "lstm" if isinstance(flat.node.op, op.Lstm) else "gru"
-    for storage, operation, format in (
-        (weight_ih, "linear", activations),
-        *((s, product, states) for s in recurrent),
+    product, parts = ("lstm", "") if isinstance(flat.node.op, op.Lstm) else ("gru", "linear")
+    for storage, operation, format, of in (
+        (weight_ih, "linear", activations, ""),
+        *((s, product, states, parts) for s in recurrent),
     ):
         if rounded or not storage.format.is_float:
-            yield Need(path, operation, storage, format)
+            yield Need(path, operation, storage, format, of)
     yield from _reads(path, [s for s in storages if s.parameter.role is Role.BIAS])
 
 
 def _product(
-    path: str, operation: str, storage: Storage, activations: Activations | None
+    path: str,
+    operation: str,
+    storage: Storage,
+    activations: Activations | None,
+    parts: str = "",
 ) -> Iterator[Need]:
     if not storage.format.is_float or activations is not None:
-        yield Need(path, operation, storage, activations)
+        yield Need(path, operation, storage, activations, parts)
 
 
 def _reads(path: str, storages: list[Storage]) -> Iterator[Need]:

@@ -16,7 +16,7 @@ from qdsl.layers.embedding import Embedding
 from qdsl.layers.gru import GRU
 from qdsl.layers.linear import Linear
 from qdsl.layers.lstm import LSTM
-from qdsl.plan import unserved
+from qdsl.plan import kernels, unserved
 from qdsl.target import Availability, Capability, activation_word
 
 INTEGER = Arithmetic.INTEGER
@@ -54,7 +54,7 @@ def test_needs_of_every_kind(make):
     found = asked(model(make, lambda path: make.format("int8"), ["lin", "conv"], ["rnn"]))
     assert found == [
         ("lin.weight", "linear", "int8_token"),
-        ("conv.weight", "linear", "int8_token"),
+        ("conv.weight", "conv", "int8_token"),
         ("grouped.weight", "conv", "f32"),
         ("rnn.weight_ih", "linear", "f32"),
         ("rnn.weight_hh", "lstm", "int8_token"),
@@ -83,6 +83,21 @@ def test_a_gru_may_be_steps_of_linear(make, rounded):
     only = Capability("product", "linear", "integer", every, ("f32", "int8_token"))
     assert unserved(layer, Poor((only,))) == []
     assert unserved(layer, Poor())
+
+
+def test_a_plan_names_what_runs_a_convolution(make, monkeypatch):
+    layers = model(make, lambda path: make.format("int8"))
+    conv, grouped = (s for s in layers.storages if s.path in ("conv.weight", "grouped.weight"))
+    linear = Capability("product", "linear", "integer", (8,), ("f32",))
+    whole = Capability("whole", "conv", "integer", (8,), ("f32",))
+    for served, expected in (
+        ((linear, whole), ("whole", "whole")),
+        ((linear,), ("product", "none")),
+    ):
+        back_ends = {"cpu": Poor(served)}
+        monkeypatch.setattr("qdsl.plan.backends", lambda found=back_ends: found)
+        kernel_of = kernels(layers)
+        assert (kernel_of(conv), kernel_of(grouped)) == expected
 
 
 def test_float_weights_cannot_round_their_activations(make):
@@ -138,7 +153,7 @@ def test_every_layer_without_a_kernel_is_named_before_loading(make, tmp_path, mo
     messages = [d.message for d in raised.value.diagnostics]
     # alike ones are told together
     more = [int(m.split(" and ")[1].split()[0]) for m in messages if " more" in m]
-    assert (len(messages), more) == (4, [2])
+    assert (len(messages), more) == (4, [1, 1])
     assert all("back end `poor` has no kernel" in m for m in messages)
 
 
