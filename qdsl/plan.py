@@ -121,8 +121,10 @@ def _diagnostic(needs: Sequence[Need], backend: str) -> Diagnostic:
     what = f"{need.operation} of {need.storage.format} with {word} activations"
     paths = list(dict.fromkeys(n.path for n in needs))
     message = f"back end `{backend}` has no kernel for {_listed(paths)}: {what}"
-    other = "another weight format" + ("" if word == CODES else ", or f32 activations")
-    help = f"give `{need.path}` {other}; or all by {_OR_SLOWLY}"
+    other = "another weight format" + ("" if word in (CODES, "f32") else ", or f32 activations")
+    help = f"give `{need.path}` {other}"
+    if backend != REFERENCE:
+        help += f"; or all by {_OR_SLOWLY}"
     # a packed file does not know the text it came from
     return error("Q510", message, None if span == no_span() else span, help=help)
 

@@ -26,6 +26,7 @@ from qdsl.fx.ops import backend as backend_of
 from qdsl.fx.packed import canonical, program_of
 from qdsl.fx.program import Program
 from qdsl.fx.storages import Storages
+from qdsl.ir.format import CodebookGrid, FloatGrid
 from qdsl.record import record
 from qdsl.source import Source
 from qdsl.spec import Variant, check_spec
@@ -88,6 +89,15 @@ class Case:
         if not spec.compiled.ok:
             raise QdslError(spec.diagnostics)
         return spec.variants["kernel"]
+
+
+def usual_activations(weights: str, shape: tuple[int, int, int]) -> str:
+    """`int8`, or `f32` where weights of that format (as a spec writes it) are no integers.
+
+    Raises QdslError for formats that there are not.
+    """
+    (storage,) = Case(weights, "f32", shape, cold=False).variant().model.storages
+    return "f32" if isinstance(storage.format.grid, FloatGrid | CodebookGrid) else "int8"
 
 
 def bench_kernels(cases: list[Case], plan: Plan) -> KernelReport:

@@ -97,20 +97,16 @@ def _sizes(text: str) -> Mapping[str, int] | None:
 
 def measured_kernels(arguments: Namespace) -> "KernelReport":
     """A row for each format and shape; raises QdslError."""
-    from qdsl.bench.kernel import Case, bench_kernels
+    from qdsl.bench.kernel import Case, bench_kernels, usual_activations
     from qdsl.bench.model import Plan
 
-    shapes = [_KERNEL_SHAPE.fullmatch(text) for text in arguments.shape]
+    matches = [_KERNEL_SHAPE.fullmatch(text) for text in arguments.shape]
+    shapes = [(int(m[1]), int(m[2]), int(m[3])) for m in matches if m]
+    given = arguments.activations
     cases = [
-        Case(
-            weights,
-            arguments.activations or "int8",
-            (int(m[1]), int(m[2]), int(m[3])),
-            arguments.cold,
-        )
+        Case(weights, given or usual_activations(weights, shape), shape, arguments.cold)
         for weights in arguments.weights
-        for m in shapes
-        if m
+        for shape in shapes
     ]
     with bar("measure", arguments.rounds * len(cases)) as notice:
         plan = Plan(arguments.backend, arguments.threads, arguments.rounds, notice)

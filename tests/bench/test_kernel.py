@@ -3,7 +3,7 @@
 import pytest
 
 from qdsl.bench import kernel as measuring
-from qdsl.bench.kernel import Case, bench_kernels
+from qdsl.bench.kernel import Case, bench_kernels, usual_activations
 from qdsl.bench.model import Plan
 from qdsl.bench.roofline import Limits
 from qdsl.diagnostic.model import QdslError
@@ -41,6 +41,14 @@ def test_a_case(weights, activations, operands, kernel):
     assert row.layer.kernel.startswith(kernel)
     assert len(row.layer.seconds.values) == len(row.layer.fraction.values) == 2
     assert row.copies == 1
+
+
+@pytest.mark.parametrize(
+    ("weights", "activations"),
+    [("f32", "f32"), ("nf4", "f32"), ("int4(group = 5)", "int8"), ("ternary", "int8")],
+)
+def test_activations_that_weights_can_be_multiplied_by(weights, activations):
+    assert usual_activations(weights, (1, 3, 5)) == activations
 
 
 def test_cold_weights_go_round_more_than_caches_hold(monkeypatch):

@@ -131,6 +131,11 @@ def test_keys_are_documented():
         ("kernel linear --weights int4 --shape 0x2x3", 2, "is not M x N x K"),
         ("kernel linear --weights int4 --shape 1x2x3 --entry a", 2, "`--entry` is of a model"),
         ("kernel linear --weights binary --shape 1x9x9 --cold", 1, "error[Q750]"),
+        (
+            "kernel linear --weights nf4 --activations int8 --shape 1x2x64",
+            1,
+            "help: give `layer` another weight format, or f32 activations\n",
+        ),
         ("kernel linear --weights int9 --shape 1x2x3", 1, "error[Q101]: unknown name `int9`"),
     ],
 )

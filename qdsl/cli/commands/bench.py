@@ -33,7 +33,8 @@ def configure(parser: ArgumentParser) -> None:
     help = "of a kernel, as a spec writes them; once for each case"
     parser.add_argument("--weights", metavar="FORMAT", action="append", default=[], help=help)
     help = (
-        "of a kernel, as a spec writes them; `int8`, the default, is `int8(dynamic, per = token)`"
+        "of a kernel, as a spec writes them; `int8` is `int8(dynamic, per = token)`, the default "
+        "but for weights that are no integers, which take f32"
     )
     parser.add_argument("--activations", metavar="FORMAT", help=help)
     help = "of a kernel: other weights in each call, 100 MB and more in turn, so from memory"
