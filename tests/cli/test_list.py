@@ -52,7 +52,9 @@ def test_nothing_is_without_words(kind):
 
 
 def test_all_words_of_the_language_are_listed():
-    known = {n for kind in ("layers", "functions", "formats") for n in CATALOGS[kind].names()}
+    known = {
+        n for kind in ("layers", "functions", "formats", "options") for n in CATALOGS[kind].names()
+    }
     assert set(language_names()) <= known
     assert set(CATALOGS["properties"].names()) == set(PROPERTIES)
     assert set(CATALOGS["codes"].names()) == set(codes.names())
@@ -85,6 +87,8 @@ def test_every_function_has_its_rules():
         ("transpose", "transpose(x, B, T, d -> B, d, T)"),
         ("%", "A unit of budgets"),
         ("sparse", "A sparsity pattern."),
+        ("dynamic", "An option of formats."),
+        ("clip", "`int8(clip = …)`"),
         ("policy", "last rule that matches wins"),
         ("|>", "`x |> f(a)` is `f(x, a)`"),
         ("selector", "any number of segments"),
@@ -100,6 +104,17 @@ def test_where_a_word_is_two_things_both_are_told(qdsl):
     out = qdsl("explain", "%").out
     assert "A function of tensors." in out
     assert "A unit of budgets" in out
+
+
+def test_a_list_of_all_kinds(qdsl):
+    assert qdsl("list").status == 0
+    assert [row["what"] for row in json.loads(qdsl("list", "--format", "json").out)] == [*CATALOGS]
+
+
+@pytest.mark.parametrize(("word", "kinds"), [("Q999", ["codes"]), ("xyzzy", CATALOGS)])
+def test_a_word_that_nothing_is_like(qdsl, word, kinds):
+    err = qdsl("explain", word).err
+    assert all(kind in err for kind in kinds)
 
 
 @pytest.mark.parametrize("word", ["ConformrBlock", "softmx", "wieghts", "Q30x", "int44"])

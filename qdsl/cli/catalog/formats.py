@@ -1,13 +1,11 @@
 """Lists number formats and sparsity patterns, with their options and defaults."""
 
-from collections import Counter
 from functools import cache
-from string import digits
 
 import qdsl.formats
 import qdsl.sparsity
 from qdsl.cli.entry import Catalog, Entry, markdown_table, page
-from qdsl.formats._options import OPTIONS, OptionText, option_texts
+from qdsl.formats._options import OptionText, option_texts
 from qdsl.ir.family import Family, SparsityFamily
 from qdsl.ir.format import FloatGrid, FloatType, IntegerGrid, WeightFormat, code_bits
 from qdsl.ir.model import Parameter, Role, Storage
@@ -19,7 +17,7 @@ _ANY = (
     "weight, so that the budget holds."
 )
 _SYNTAX = (
-    "A format is a word, with options and flags in brackets: `int4(group = 64, asymmetric)`. "
+    "A format is a word, with [options](options.md) in brackets: `int4(group = 64, asymmetric)`. "
     "`format w4 = int4(group = 64)` gives it a name, a parameter of type `format` takes one. "
     "`sparse 2:4` behind it prunes."
 )
@@ -111,12 +109,9 @@ def _of_values(family: Family) -> str:
 
 
 def _intro() -> str:
-    options = [(f"`{o.name}`", o.values, o.default, o.doc, _takers(o.name)) for o in OPTIONS]
     return page(
         _SYNTAX,
         _VALUES,
-        "## Options",
-        markdown_table(("option", "values", "default", "meaning", "of"), options),
         "## Bytes",
         _BYTES,
         "## Formats",
@@ -124,18 +119,6 @@ def _intro() -> str:
             ("format", "bits", "256 × 256", "source"), map(_facts, _families().values())
         ),
     )
-
-
-def _takers(option: str) -> str:
-    """The kinds of formats that take the option, `int` and the like for all of their widths."""
-    stems = Counter(name.rstrip(digits) for name in _families())
-    taken = [f for f in _families().values() if option in f.options | f.flags]
-    kinds = {f.name if _is_alone(f, stems) else f.name.rstrip(digits) for f in taken}
-    return ", ".join(f"`{kind}`" for kind in sorted(kinds))
-
-
-def _is_alone(family: Family, stems: Counter[str]) -> bool:
-    return isinstance(family.grid, FloatGrid) or stems[family.name.rstrip(digits)] == 1
 
 
 def _facts(family: Family) -> tuple[str, str, str, str]:

@@ -15,7 +15,7 @@ _CODE = re.compile(r"[qQ]\d+\w*")
 
 
 def configure(parser: ArgumentParser) -> None:
-    help = "a diagnostic code, a keyword, a layer kind, a function, a format, a block of std, …"
+    help = "a diagnostic code, a keyword, a layer kind, a function, a format, an option of one, …"
     parser.add_argument("word", metavar="WORD", help=help)
 
 
@@ -52,10 +52,11 @@ def _unknown(word: str, catalogs: "Mapping[str, Catalog]") -> int:
     from qdsl.diagnostic.suggest import suggestion
 
     known = [name for catalog in catalogs.values() for name in catalog.names()]
-    kind = "code" if list(catalogs) == ["codes"] else "page"
-    shown = word.upper() if kind == "code" else word
-    help = suggestion(shown, known) or "`qdsl list words|layers|functions|codes|std` names them"
-    return fail(f"no {kind} `{word}`", help)
+    if list(catalogs) == ["codes"]:
+        return fail(f"no code `{word}`", suggestion(word.upper(), known) or "see `qdsl list codes`")
+    kinds = ", ".join(f"`{kind}`" for kind in catalogs)
+    help = suggestion(word, known) or f"`qdsl list KIND` has the words of each kind: {kinds}"
+    return fail(f"no page `{word}`", help)
 
 
 COMMAND = Command(
@@ -64,8 +65,9 @@ COMMAND = Command(
     run,
     description=(
         "Prints what a diagnostic code means, why it is one and what to write instead; or what a "
-        "keyword, a layer kind, a function of tensors, a number format, a block of the standard "
-        "library, a property, a unit or a task is. Drawn on a terminal, Markdown where it is piped."
+        "keyword, a layer kind, a function of tensors, a number format or an option of one, a "
+        "block of the standard library, a property, a unit or a task is. Drawn on a terminal, "
+        "Markdown where it is piped."
     ),
     examples=(
         ("qdsl explain Q304", "a diagnostic code"),
