@@ -43,10 +43,11 @@ REFERENCE = "reference"
 
 @record
 class Availability:
-    """Whether kernels can run here, and if not, why."""
+    """Whether kernels can run here, and if not, why; `mistaken` where a setting forbids it."""
 
     available: bool
     reason: str = ""
+    mistaken: bool = False
 
 
 @record

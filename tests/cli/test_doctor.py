@@ -47,6 +47,11 @@ class Absent(Partial):
         return Availability(False, "no device")
 
 
+class Mistaken(Partial):
+    def availability(self):
+        return Availability(False, "WIDTH: no such width", mistaken=True)
+
+
 class Raising(Partial):
     def survey(self):
         raise OSError("no such device")
@@ -84,6 +89,12 @@ def test_what_a_machine_runs_and_why_not_more(doctor, golden, versions):
     text = re.sub(r"^(qdsl|python|machine) .*", r"\1", found.out, flags=re.MULTILINE)
     text = re.sub(r"git +\S+", "git", text)
     golden(Path(__file__).parent / "golden" / "doctor.txt", text)
+
+
+def test_a_back_end_that_is_set_wrong_is_broken(doctor, versions):
+    found = doctor(mistaken=Mistaken())
+    assert found.status == 1
+    assert "broken: mistaken: WIDTH: no such width" in found.out
 
 
 def test_all_static_ranges_are_one_word(doctor, versions):

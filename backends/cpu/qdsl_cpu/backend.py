@@ -1,5 +1,6 @@
 """Says what the processor's kernels serve and hands them weights and operations."""
 
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -39,7 +40,7 @@ class Processor:
         except ImportError as error:
             return Availability(False, f"the kernels are not built: {error}")
         except ValueError as error:
-            return Availability(False, f"QDSL_ISA: {error}")
+            return Availability(False, f"QDSL_ISA: {error}{_near_isa()}", mistaken=True)
         return Availability(True)
 
     def capabilities(self) -> tuple[Capability, ...]:
@@ -121,6 +122,17 @@ class Processor:
 
 
 BACKEND = Processor()
+
+
+def _near_isa() -> str:
+    """What QDSL_ISA may have meant, behind a reason."""
+    from difflib import get_close_matches
+
+    from qdsl_cpu.machine import NEEDS
+
+    wanted = os.environ.get("QDSL_ISA", "")
+    near = get_close_matches(wanted.lower(), NEEDS, n=1)
+    return f"; did you mean `{near[0]}`?" if near and wanted not in NEEDS else ""
 
 
 def _value_kernel(value: str) -> str:

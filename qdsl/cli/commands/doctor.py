@@ -38,6 +38,6 @@ COMMAND = Command(
         ("qdsl doctor", "what to send with a report"),
         ("QDSL_ISA=avx2 qdsl doctor", "as if the processor had no more"),
     ),
-    statuses=((1, "something that is installed is broken"),),
+    statuses=((1, "something that is installed is broken, or set wrong"),),
     see=("list", "verify"),
 )

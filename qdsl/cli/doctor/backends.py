@@ -6,7 +6,7 @@ from qdsl.target import Availability, Backend, Capability, Survey, Surveyed, ins
 
 @record
 class BackendState:
-    """`broken`: the back end is installed and cannot even be asked."""
+    """`broken`: the back end is installed and cannot even be asked, or is set wrong."""
 
     name: str
     availability: Availability
@@ -26,7 +26,7 @@ def _look(name: str, found: Backend | Availability) -> BackendState:
     try:
         availability = found.availability()
         if not availability.available:
-            return BackendState(name, availability, broken=False)
+            return BackendState(name, availability, broken=availability.mistaken)
         survey = found.survey() if isinstance(found, Surveyed) else None
         return BackendState(name, availability, False, found.capabilities(), survey)
     except Exception as failure:  # a third party's package may fail in any way

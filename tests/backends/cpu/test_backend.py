@@ -52,6 +52,14 @@ def test_an_unknown_instruction_set_makes_the_backend_unavailable() -> None:
     assert shown.stdout.startswith("() QDSL_ISA: no instruction set is called `avx1024`")
 
 
+@pytest.mark.parametrize(
+    ("isa", "meant"), [("AVX2", "`avx2`?"), ("avx512-bf16", "`avx512bf16`?"), ("sparc", "neoni8mm")]
+)
+def test_what_instruction_set_was_meant(isa: str, meant: str) -> None:
+    found = python(SHOW + "print(BACKEND.availability())", QDSL_ISA=isa).stdout
+    assert f"{meant}', mistaken=True" in found
+
+
 def test_kernels_that_are_promised_are_registered() -> None:
     # embeddings and dequantizing are plain C++, compiled for every processor
     plain = {"embedding_scalar", "dequantize_scalar"}
