@@ -69,8 +69,11 @@ def _run(arguments: list[str]) -> int:
     word = arguments[0] if arguments else None
     if word in known:
         # only the command asked for is imported: start-up is a budget
-        from qdsl.cli.parser import make_parser
+        from qdsl.cli.parser import fail, make_parser
 
+        if "" in arguments:
+            message = f"`qdsl {word}` is given an empty argument"
+            return fail(message, "is a variable of the shell empty?")
         command = member(qdsl.cli.commands, word, Command)
         return command.run(make_parser(word, command).parse_args(arguments[1:]))
     return _usage(word, known)

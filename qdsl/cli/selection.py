@@ -10,9 +10,9 @@ from qdsl.syntax import read
 
 
 def split(text: str) -> tuple[str, str | None]:
-    """The file and the variant's name."""
-    path, _, name = text.partition("#")
-    return path, name or None
+    """The file and the variant's name: empty behind a `#` that nothing follows."""
+    path, sign, name = text.partition("#")
+    return path, name if sign else None
 
 
 def open_spec(text: str) -> tuple[Spec, tuple[Variant, ...]]:
@@ -37,6 +37,10 @@ def select(spec: Spec, name: str | None) -> tuple[Variant, ...]:
     """The variant of that name, or all; raises QdslError when there is none."""
     if name is None:
         return tuple(spec.variants.values())
+    if not name:
+        message = f"`{spec.path}#` names no variant"
+        help = f"leave `#` out for all of them, or name one: {_listed(spec)}"
+        raise QdslError([error("Q316", message, help=help)])
     if name in spec.variants:
         return (spec.variants[name],)
     message = f"`{spec.path}` has no variant `{name}`"
@@ -48,6 +52,9 @@ def open_variant(text: str) -> tuple[Spec, Variant]:
     spec, variants = open_spec(text)
     if len(variants) != 1:
         message = f"`{text}` has {len(variants)} variants"
-        help = "name one: " + ", ".join(f"`{spec.path}#{v.name}`" for v in variants)
-        raise QdslError([error("Q316", message, help=help)])
+        raise QdslError([error("Q316", message, help=f"name one: {_listed(spec)}")])
     return spec, variants[0]
+
+
+def _listed(spec: Spec) -> str:
+    return ", ".join(f"`{spec.path}#{name}`" for name in spec.variants)

@@ -160,6 +160,21 @@ def test_usage(qdsl):
     assert "no option `--verbose`" in found.err
 
 
+@pytest.mark.parametrize("line", [("check", ""), ("size", "net.qspec", ""), ("explain", "")])
+def test_an_empty_argument(qdsl, line):
+    found = qdsl(*line)
+    assert (found.status, found.out) == (2, "")
+    assert f"`qdsl {line[0]}` is given an empty argument" in found.err
+
+
+@pytest.mark.parametrize("command", ["check", "size", "fit"])
+def test_an_empty_variant(qdsl, command):
+    found = qdsl(command, "net.qspec#")
+    assert (found.status, found.out) == (1, "")
+    assert "error[Q316]: `net.qspec#` names no variant" in found.err
+    assert "`net.qspec#small`" in found.err
+
+
 def test_version(qdsl):
     found = qdsl("--version")
     assert found.status == 0
