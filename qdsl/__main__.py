@@ -10,12 +10,17 @@ from typing import NoReturn
 # a short command keeps nearly all it makes: looking for garbage took a tenth of its time
 gc.set_threshold(5_000_000, 20, 100)
 
-from qdsl.cli import run  # noqa: E402 importing makes most of it
-
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs `qdsl …`; returns the exit status."""
-    return run(list(sys.argv[1:] if arguments is None else arguments))
+    try:
+        # importing makes most of what is kept, and takes long enough to be interrupted
+        from qdsl.cli import run
+
+        return run(list(sys.argv[1:] if arguments is None else arguments))
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
 
 
 def command() -> NoReturn:

@@ -19,15 +19,15 @@ CLEAN, FINDINGS, USAGE, BUG = 0, 1, 2, 101
 
 
 def run(arguments: list[str]) -> int:
-    """Runs one command; no traceback reaches the user for anything but our own bugs."""
+    """Runs one command; no traceback reaches the user for anything but our own bugs.
+
+    Raises KeyboardInterrupt alone.
+    """
     _mend_streams()
     try:
         status = _reported(arguments)
         sys.stdout.flush()  # here, where a reader that has gone is no failure
         return status
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        return 130
     except BrokenPipeError:
         # the reader (`| head`) has gone: nothing is wrong
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -151,6 +151,26 @@ def test_an_interrupt(qdsl, monkeypatch):
     assert (found.status, found.err) == (130, "interrupted\n")
 
 
+IMPORTS_INTERRUPTED = """
+import sys
+class Finder:
+    def find_spec(self, name, path=None, target=None):
+        if name == sys.argv[1]:
+            raise KeyboardInterrupt
+sys.meta_path.insert(0, Finder())
+import qdsl.__main__
+sys.exit(qdsl.__main__.main(["--help"]))
+"""
+
+
+@pytest.mark.parametrize("module", ["qdsl.cli", "qdsl.cli.output", "qdsl.cli.commands.bench"])
+def test_an_interrupt_while_modules_are_imported(folder, module):
+    command = [sys.executable, "-c", IMPORTS_INTERRUPTED, module]
+    found = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    assert (found.returncode, found.stdout) == (130, "")
+    assert found.stderr == "interrupted\n"
+
+
 def test_usage(qdsl):
     for wrong in (["size"], ["size", "a", "b"], ["size", "--form", "xml", "net.qspec"]):
         found = qdsl(*wrong)
