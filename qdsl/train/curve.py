@@ -21,7 +21,10 @@ class Point:
 
 
 class Curve:
-    """`losses.jsonl`: a line for each step, in order; what was lost with a crash is cut off."""
+    """`losses.jsonl`: a line for each step, in order; what was lost with a crash is cut off.
+
+    There is none before the first step: a run that has no data leaves nothing.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -29,19 +32,25 @@ class Curve:
         self._file: TextIO | None = None
 
     def begin(self, count: int) -> None:
-        """Keeps the first `count` points of the file and opens it to add others. Raises OSError."""
+        """Keeps the first `count` points of the file, and adds others to them. Raises OSError."""
         self.close()
         self.points = read_curve(self.path)[:count]
+        if self.path.exists():
+            self._file = self._opened()
+
+    def add(self, point: Point) -> None:
+        """Raises OSError."""
+        file = self._file = self._file or self._opened()
+        self.points.append(point)
+        with naming(self.path):
+            file.write(_line(point))
+
+    def _opened(self) -> TextIO:
+        """The file with the points that are kept."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with replacing(self.path) as file:
             file.write("".join(map(_line, self.points)).encode())
-        self._file = self.path.open("a", encoding="utf-8")
-
-    def add(self, point: Point) -> None:
-        assert self._file is not None
-        self.points.append(point)
-        with naming(self.path):
-            self._file.write(_line(point))
+        return self.path.open("a", encoding="utf-8")
 
     def flush(self) -> None:
         """Puts the points on disk, before the checkpoint that counts on them."""

@@ -93,6 +93,14 @@ def test_a_variant_and_then_one_that_learns_from_it(qdsl: Run, folder: Path) -> 
     assert out.splitlines()[4].startswith("bits per byte: ")
 
 
+def test_data_that_cannot_be_trained_on_leave_nothing(qdsl: Run, folder: Path) -> None:
+    (folder / "text.md").write_text("short")
+    status, out, err = train(qdsl, "alone")
+    assert (status, out) == (1, "")
+    assert "error[Q7" in err
+    assert not (folder / "trained").exists()
+
+
 def test_an_interrupted_training_goes_on(
     qdsl: Run, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
