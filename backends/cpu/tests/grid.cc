@@ -5,6 +5,7 @@
 
 #include <random>
 
+#include "base3.h"
 #include "dequantize.h"
 #include "gru.h"
 #include "kernel.h"
@@ -30,7 +31,6 @@ constexpr Format kFormats[] = {
     {Kind::binary, 1, true, false, Zero::none, 0, 0, 0, Float::f32},
     {Kind::binary, 1, true, false, Zero::none, 40, 1, 4, Float::bf16},
     {Kind::ternary, 2, true, false, Zero::none, 32, 0, 0, Float::f16},
-    {Kind::ternary, 2, true, false, Zero::none, 96, 0, 0, Float::f16, true},
     {kInteger, 2, false, false, Zero::integer, 24, 0, 0, Float::f16},
     {kInteger, 2, true, true, Zero::none, 1, 0, 0, Float::f32},
     {kInteger, 3, true, false, Zero::none, 32, 0, 0, Float::bf16},
@@ -44,6 +44,7 @@ constexpr Format kFormats[] = {
     {kInteger, 8, true, false, Zero::none, 0, 0, 0, Float::f32},
     {kInteger, 8, false, false, Zero::floating, 32, 0, 0, Float::bf16},
     {kInteger, 8, true, false, Zero::none, 128, 2, 4, Float::f16},
+    {Kind::ternary, 2, true, false, Zero::none, 96, 0, 0, Float::f16, true},
 };
 
 struct Size {
@@ -207,8 +208,10 @@ void hold_products(const Weight& w, const std::string& how, Random& random, Tall
   }
 }
 
-void hold_codes(const Weight& w, const std::string& how, Tally& tally) {
-  for (int64_t block = 0; block < w.blocks; ++block) {
+void hold_codes(const Weight& packed, const std::string& how, Tally& tally) {
+  Buffer<uint8_t> memory, other;
+  for (int64_t block = 0; block < packed.blocks; ++block) {
+    const Weight w = unfolded(packed, block, kernels(Isa::scalar), memory);
     for (int64_t g = 0; g < w.groups; ++g) {
       const Bytes none(w.panels_of(block) * w.steps_of(g) * kQuads * kVector);
       Bytes wanted = none;
@@ -216,16 +219,16 @@ void hold_codes(const Weight& w, const std::string& how, Tally& tally) {
       for (Isa isa : kIsas) {
         if (!supported(isa)) continue;
         Bytes codes = none;
-        kernels(isa).decode(w, block, g, codes.data());
+        kernels(isa).decode(unfolded(packed, block, kernels(isa), other), block, g, codes.data());
         hold(codes, wanted, how + ", codes, " + name(isa), tally);
       }
     }
   }
-  std::vector<float> dense(w.outputs * w.in_features), row(w.in_features);
-  dequantize(w, dense.data());
-  const int64_t id = w.outputs - 1;
-  embedding(w, &id, 1, row.data());
-  hold(row, {dense.end() - w.in_features, dense.end()}, how + ", a row", tally);
+  std::vector<float> dense(packed.outputs * packed.in_features), row(packed.in_features);
+  dequantize(packed, dense.data());
+  const int64_t id = packed.outputs - 1;
+  embedding(packed, &id, 1, row.data());
+  hold(row, {dense.end() - packed.in_features, dense.end()}, how + ", a row", tally);
 }
 
 // Layers whose recurrent weight is [gates * hidden, hidden].
