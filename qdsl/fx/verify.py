@@ -162,21 +162,32 @@ def _steps(layer: Callable[..., Tensors], inputs: Tensors) -> Tensors:
 
 
 def _difference(expected: Tensor, actual: Tensor, allowed: Tensor) -> _Difference:
+    # of what is not finite nothing is allowed, and the error is that of equal ones, or has no bound
+    limit = allowed.nan_to_num(nan=0.0, posinf=0.0).expand(actual.shape).flatten()
     if _same(expected, actual):
-        return _Difference(0.0, float(allowed.max()) if allowed.numel() else 0.0, True)
-    error = (actual.double() - expected.double()).abs().flatten()
-    limit = allowed.expand(actual.shape).flatten()
-    worst = int((error / limit.clamp(min=SMALLEST)).nan_to_num(nan=math.inf).argmax())
+        return _Difference(0.0, float(limit.max()) if limit.numel() else 0.0, True)
+    error = _error(expected, actual).flatten()
+    worst = int((error / limit.clamp(min=SMALLEST)).argmax())
     return _Difference(float(error[worst]), float(limit[worst]), bool((error <= limit).all()))
 
 
 def _distance(a: Tensor, b: Tensor) -> float:
-    return float((a.double() - b.double()).abs().max()) if a.numel() else 0.0
+    return float(_error(a, b).max()) if a.numel() else 0.0
+
+
+def _error(a: Tensor, b: Tensor) -> Tensor:
+    """How far elements are from each other, float64: inf where one of them alone is not finite."""
+    far = (a.double() - b.double()).abs().nan_to_num(nan=math.inf)
+    return torch.where(_alike(a, b), 0.0, far)
+
+
+def _alike(a: Tensor, b: Tensor) -> Tensor:
+    """Which elements are equal; NaN equals NaN."""
+    return (a == b) | (a.isnan() & b.isnan())
 
 
 def _same(a: Tensor, b: Tensor) -> bool:
-    """Equal element by element; NaN equals NaN."""
-    return bool(((a == b) | (a.isnan() & b.isnan())).all())
+    return bool(_alike(a, b).all())
 
 
 def _integer(model: Model) -> bool:

@@ -47,6 +47,8 @@ def run(arguments: Namespace) -> int:
     with running(program, inputs, arguments.inputs):
         found = verify(program, arguments.packed, inputs, arguments.backend)
         tokens = _tokens(program, inputs, arguments)
+    if found.ok and (refused := _nothing_compared(found, inputs, arguments)):
+        return report([refused])
     if arguments.format == "json":
         import json
 
@@ -58,8 +60,6 @@ def run(arguments: Namespace) -> int:
     if tokens is not None and not tokens.ok:
         return report([_unlike(tokens, arguments.packed)])
     if arguments.seal:
-        if refused := _unsealable(found, inputs, arguments.inputs):
-            return report([refused])
         _seal(found, arguments)
     return 0
 
@@ -96,16 +96,23 @@ def _unlike(tokens: "Agreement", packed: Path) -> "Diagnostic":
     return error("Q721", message, help=help)
 
 
-def _unsealable(found: "Report", inputs: "list[Given]", path: Path) -> "Diagnostic | None":
-    """Says so (Q712) where an entry was given, or gave, no number that is finite."""
+def _nothing_compared(
+    found: "Report", inputs: "list[Given]", arguments: Namespace
+) -> "Diagnostic | None":
+    """Says so (Q712) where an entry was given, or gave, no number that is finite.
+
+    Inputs without a row are no mistake, but nothing that a seal can speak of.
+    """
     from qdsl.diagnostic.model import error
 
-    given = {e: any(bool(v.isfinite().any()) for v in vs if v is not None) for e, vs in inputs}
+    given = {e: [v for v in values if v is not None and v.numel()] for e, values in inputs}
     for row in found.entries:
-        if given[row.entry] and row.finite:
+        is_given = any(bool(v.isfinite().any()) for v in given[row.entry])
+        if (is_given and row.finite) or not (given[row.entry] or arguments.seal):
             continue
-        what = "gives" if given[row.entry] else "is given"
-        message = f"nothing was compared: `{row.entry}` {what} no finite number with `{path}`"
+        what = "gives" if is_given else "is given"
+        with_file = f"no finite number with `{arguments.inputs}`"
+        message = f"nothing was compared: `{row.entry}` {what} {with_file}"
         help = "record inputs of at least one row, as the entry gets them in practice"
         return error("Q712", message, help=help)
     return None
