@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from qdsl.recipes.loss import Adamw, Loss, Optimizer
-from qdsl.recipes.option import Option, at_least, below, share
+from qdsl.recipes.option import Fault, Option, at_least, below, share
 from qdsl.recipes.schedule import FASTEST, Calibration, Mask, Rate, Warmed
 from qdsl.recipes.task import Task
 from qdsl.recipes.teacher import Teacher
@@ -60,9 +60,11 @@ class Stage(Option):
         rate, mask, steps = self.lr, self.mask, f"stage `{self.name}` has {self.steps}"
         trains = self.calibrate is None
         if trains and isinstance(rate, Warmed) and rate.warmup >= self.steps:
-            yield f"`lr` warms up for {rate.warmup} steps, {steps}"
+            help = f"give the stage more than {rate.warmup} steps, or a shorter `warmup`"
+            yield Fault(f"`lr` warms up for {rate.warmup} steps, {steps}", help)
         if mask is not None and mask.length > self.steps:
-            yield f"`mask` takes {mask.length} steps, {steps}"
+            help = f"give the stage at least {mask.length} steps, or the mask fewer"
+            yield Fault(f"`mask` takes {mask.length} steps, {steps}", help)
 
     @property
     def quantizes(self) -> bool:

@@ -5,8 +5,19 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 
+class Fault(str):
+    """What is wrong with a value, a terse phrase that names its field first, and what to do."""
+
+    help: str
+
+    def __new__(cls, phrase: str, help: str) -> "Fault":
+        made = super().__new__(cls, phrase)
+        made.help = help
+        return made
+
+
 class OptionError(Exception):
-    """Values that an option does not take: terse phrases, each naming its field first."""
+    """Values that an option does not take; faults that say themselves what to do are plain text."""
 
     def __init__(self, *faults: str) -> None:
         self.faults = faults

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from types import NoneType
 
 from qdsl.diagnostic.suggest import suggestion
-from qdsl.recipes.option import Option, OptionError
+from qdsl.recipes.option import Fault, Option, OptionError
 from qdsl.record import record
 from qdsl.sema.context import Context, Stop
 from qdsl.sema.describe import describe
@@ -123,7 +123,8 @@ class OptionReader:
             for fault in wrong.faults:
                 named = fault.split("`")[1:2]
                 place = given[named[0]].value.span if named and named[0] in given else span
-                self.context.stop("Q702", fault, place)
+                advice = fault.help if isinstance(fault, Fault) else None
+                self.context.stop("Q702", fault, place, help=advice)
             raise Stop from None
         parts.failed |= bool(required)
         parts.end()
