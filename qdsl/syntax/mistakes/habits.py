@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 
 from qdsl.diagnostic.model import Diagnostic, Edit, error
+from qdsl.diagnostic.suggest import did_you_mean
 from qdsl.source import Span
 from qdsl.syntax.mistakes.scene import Scene, habit
 
@@ -151,8 +152,14 @@ def is_test(scene: Scene) -> Diagnostic | None:
 
 
 def sparse(scene: Scene) -> Diagnostic | None:
-    """`int4 sparse`, `int4 sparse 2`; `x = int4 sparse 2:4` for a member or value."""
+    """`int4 sparsee 2:4`, `int4 sparse`, `int4 sparse 2`; `x = int4 sparse 2:4` for a value."""
     token, previous = scene.token, scene.previous
+    for name, number in ((previous, token), (token, scene.following)):
+        if number.text[:1].isdigit() and name.text != "sparse":
+            if name.text.isidentifier() and did_you_mean(name.text, ["sparse"]):
+                fix, help = Edit(scene.span(name), "sparse"), "did you mean `sparse`?"
+                message = f"`{name.text}` is no keyword"
+                return error("Q010", message, scene.span(name), help=help, fix=fix)
     if token.text == "sparse" and scene.following.text.isdigit():
         help = (
             "`sparse 2:4` stands behind a format: in a property, an argument, `const` or `format`"

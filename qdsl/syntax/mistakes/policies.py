@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from qdsl.diagnostic.model import Diagnostic
+from qdsl.diagnostic.model import Diagnostic, error
 from qdsl.syntax.mistakes.scene import Scene, habit
 
 
@@ -40,11 +40,14 @@ def options(scene: Scene) -> Diagnostic | None:
 
 
 def limit(scene: Scene) -> Diagnostic | None:
-    """`size <= 12 MiB`, `size(*) = 12 MiB`."""
+    """`size <= 12 MiB`, `size(*) = 12 MiB`, `size(*) <= -4 KiB`."""
     token, expected = scene.token, scene.expected
     if expected == {"("} and token.text in ("<", "<=", ">", ">=", "="):
         help = f"what it is the {scene.previous.text} of is missing: `size(*) <= 12 MiB`"
         return habit(scene, scene.previous, "a measure without a path", help)
+    if token.text == "-" and "a number" in expected and not scene.wants_expression:
+        help = "sizes, counts and ratios are 0 or more: `size(*) <= 12 MiB`"
+        return error("Q010", "a number below 0", scene.span(token), help=help)
     if {"<=", ">="} <= expected and token.text in ("=", "==") and scene.previous.text == ")":
         return habit(
             scene, token, f"`{token.text}` in a limit", "a limit is `<=`, `<`, `>=` or `>`"

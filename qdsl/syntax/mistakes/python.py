@@ -98,10 +98,16 @@ def branch(scene: Scene) -> Diagnostic | None:
 
 
 def loop(scene: Scene) -> Diagnostic | None:
-    """`[Linear(d) for i in range(4)]`, `for i in range(4) {`."""
+    """`[Linear(d) for i in range(4)]`, `up = for n { … }`, `for i in range(4) {`."""
     if scene.token.text == "for" and scene.opener and scene.opener.text in "([":
         help = "members are repeated by `repeat n as i { … }`"
         return habit(scene, scene.token, "there are no comprehensions", help)
+    if scene.token.text == "for" and scene.previous.text == "=" and scene.wants_expression:
+        name = scene.tokens[scene.position - 2].text
+        help = f"members are repeated by `{name} = repeat n as i {{ … }}`"
+        if scene.kind == "statements":
+            help = "a loop stands alone, and gives names anew: `for i in 0..n { x = … }`"
+        return habit(scene, scene.token, "`for` is no value", help)
     if ".." in scene.expected and scene.previous.text == ")" and scene.token.text in ":{":
         end = Span(scene.source, scene.previous.end, scene.previous.end)
         help = "write the bounds of a loop: `for i in 0..n { … }`"
