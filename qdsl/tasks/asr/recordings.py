@@ -78,10 +78,12 @@ def checksum(folder: Path) -> str:
     for name in sorted(_name(s, d, t) for s in SPEAKERS for d in range(10) for t in range(TAKES)):
         try:
             content = hashlib.sha256((folder / name).read_bytes()).hexdigest()
+        except FileNotFoundError as failure:
+            message = f"`{folder}` has no recording `{name}`"
+            raise RecordingsMissing(message, help=_HELP) from failure
         except OSError as failure:
-            raise RecordingsMissing(
-                f"cannot read the recording `{folder / name}`", help=_HELP
-            ) from failure
+            message = f"cannot read the recording `{folder / name}`"
+            raise RecordingsMissing(message, help=_HELP) from failure
         total.update(f"{name}\0{content}\n".encode())
     return total.hexdigest()
 

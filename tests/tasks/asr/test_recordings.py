@@ -79,7 +79,9 @@ def test_a_named_folder_is_never_passed_over(small: Path, tmp_path: Path) -> Non
 
 def test_a_missing_file_is_named(small: Path) -> None:
     (small / "recordings" / "7_bob_1.wav").unlink()
-    with pytest.raises(RecordingsMissing, match=r"7_bob_1\.wav") as caught:
+    with pytest.raises(
+        RecordingsMissing, match=r"recordings` has no recording `7_bob_1\.wav`"
+    ) as caught:
         find_recordings(small)
     assert "--data" in str(caught.value.diagnostics[0].help)
 
