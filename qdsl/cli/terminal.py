@@ -2,12 +2,17 @@
 
 import sys
 from collections.abc import Collection, Sequence
+from typing import TYPE_CHECKING
 
 from qdsl.cli.output import use_color
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 Row = Sequence[str]
 
 _WIDEST = 1000  # characters that a table of numbers may take
+_NARROW = 60  # characters of a terminal that has no room for columns of text
 
 
 def print_table(
@@ -18,7 +23,11 @@ def print_table(
     Columns in `right` are aligned so.
     """
     if use_color(sys.stdout):
-        _draw_table(title, headings, rows, right)
+        console = _console()
+        if right or console.width >= _NARROW:
+            _draw_table(console, title, headings, rows, right)
+        else:
+            _draw_list(console, headings, rows)
         return
     from qdsl.size.table import table
 
@@ -26,19 +35,37 @@ def print_table(
 
 
 def print_page(markdown: str) -> None:
-    """A page of Markdown on stdout; as it is written where nobody draws it."""
-    if not use_color(sys.stdout):
+    """A page of Markdown on stdout; as it is written where nobody draws it, or tables are cut."""
+    if not use_color(sys.stdout) or (console := _console()).width < _NARROW:
         print(markdown)
         return
-    from rich.console import Console
     from rich.markdown import Markdown
 
-    Console(file=sys.stdout).print(Markdown(markdown))
+    console.print(Markdown(markdown))
 
 
-def _draw_table(title: str, headings: Row, rows: Sequence[Row], right: Collection[int]) -> None:
-    from rich.box import SIMPLE_HEAD
+def _console() -> "Console":
     from rich.console import Console
+
+    return Console(file=sys.stdout)
+
+
+def _draw_list(console: "Console", headings: Row, rows: Sequence[Row]) -> None:
+    """Each row by itself, a line for each cell."""
+    from rich.padding import Padding
+    from rich.text import Text
+
+    for first, *others in rows:
+        console.print(Text(first, "bold"))
+        for heading, cell in zip(headings[1:], others, strict=True):
+            if cell:
+                console.print(Padding(Text.assemble((f"{heading} ", "dim"), cell), (0, 0, 0, 2)))
+
+
+def _draw_table(
+    console: "Console", title: str, headings: Row, rows: Sequence[Row], right: Collection[int]
+) -> None:
+    from rich.box import SIMPLE_HEAD
     from rich.table import Table
     from rich.text import Text
 
@@ -54,7 +81,6 @@ def _draw_table(title: str, headings: Row, rows: Sequence[Row], right: Collectio
         )
     for row in rows:
         drawn.add_row(*map(Text, row))
-    console = Console(file=sys.stdout)
     if right:
         # numbers are not cut, and what they are of can be folded by the terminal itself
         wide = console.options.update(max_width=_WIDEST)

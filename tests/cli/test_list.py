@@ -134,3 +134,17 @@ def test_drawn_on_a_terminal_only(qdsl, monkeypatch, command):
     assert "\x1b[" in qdsl(*command.split()).out
     monkeypatch.setenv("NO_COLOR", "1")
     assert qdsl(*command.split()).out == plain
+
+
+@pytest.mark.parametrize("line", ["list layers", "explain int4"])
+def test_a_narrow_terminal_cuts_nothing(qdsl, monkeypatch, line):
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    plain = qdsl(*line.split()).out
+    monkeypatch.setenv("COLUMNS", "30")
+    monkeypatch.setattr(sys, "stdout", Terminal(sys.stdout))
+    drawn = re.sub(r"\x1b\[[\d;]*m", "", qdsl(*line.split()).out)
+    # the first heading is that of the words themselves
+    assert {*re.findall(r"\w+", plain)} - {"name"} <= {*re.findall(r"\w+", drawn)}
+    # a word and what is said of it stand below each other
+    assert all(len(text) <= 30 for text in drawn.splitlines()) or "|" in drawn
