@@ -4,6 +4,7 @@
 #include <omp.h>
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 
 #include "roofline/pages.h"
@@ -13,7 +14,7 @@ namespace {
 
 constexpr int64_t kReadVolume = int64_t{512} << 20;  // bytes of a thread
 constexpr int64_t kIterations = int64_t{1} << 20;  // of all tries together
-constexpr int kTries = 8;
+constexpr int kTries = 9;
 constexpr int kForks = 300;
 
 double now() {
@@ -60,9 +61,11 @@ double bandwidth(int64_t bytes, int threads) {
 double rate(const Peak& peak, int threads) {
   constexpr int64_t kParts = 16, kPart = kIterations / kTries / kParts;
   const auto work = [&](int, int64_t count) { peak.run(count * kPart); };
-  double seconds = together(threads, kParts, work);
-  for (int i = 1; i < kTries; ++i) seconds = std::min(seconds, together(threads, kParts, work));
-  return static_cast<double>(peak.operations * kParts * kPart * threads) / seconds;
+  std::array<double, kTries> seconds;
+  for (double& each : seconds) each = together(threads, kParts, work);
+  const auto middle = seconds.begin() + kTries / 2;
+  std::nth_element(seconds.begin(), middle, seconds.end());
+  return static_cast<double>(peak.operations * kParts * kPart * threads) / *middle;
 }
 
 double fork_join(int threads) {

@@ -13,8 +13,8 @@ namespace qdsl::roofline {
 // `bytes` bytes on huge pages, over and over. The time is that of the slowest thread.
 double bandwidth(int64_t bytes, int threads);
 
-// Operations a second of `threads` threads together: in the best of some tries of a fraction of a
-// millisecond, for whoever else takes a core only makes a peak lower. (A Zen 4 starts one fused
+// Operations a second of `threads` threads together: the median of some tries of a fraction of a
+// millisecond, as what is compared with it is a median: whoever else takes a core slows both. (A Zen 4 starts one fused
 // multiply-add of 512 bits a cycle or two of 256, so that its peaks of f32 are one and the same.)
 double rate(const Peak& peak, int threads);
 
