@@ -73,7 +73,9 @@ def _computed_in(operand: fx.Node, node: fx.Node) -> fx.Node:
     if node.target is torch.softmax:
         node.update_kwarg("out", operand)  # a row is read before it is written
         return node
-    others = [a for a in node.args if a is not operand]
+    # by its place: the other operand may be the same value
+    place = node.args.index(operand)
+    others = node.args[:place] + node.args[place + 1 :]
     with node.graph.inserting_before(node):
         result = node.graph.call_method(_METHODS[node.target], (operand, *others))
     result.meta.update(node.meta)

@@ -29,6 +29,7 @@ IN_PLACE = {
     "the left of a difference": ("return up(x) - x", ["sub_"]),
     "either side of a sum": ("return x + tanh(up(x))", ["tanh_", "add_"]),
     "a smaller value added": ("return up(x) + one(x)", ["add_"]),
+    "a value with itself": ("y = up(x)\n        return y * y", ["mul_"]),
     "functions": ("return tanh(exp(sigmoid(up(x))))", ["sigmoid_", "exp_", "tanh_"]),
     "silu": ("return silu(up(x))", [F.silu]),
     "softmax": ("return softmax(up(x) / 2.0)", ["div_", torch.softmax]),
