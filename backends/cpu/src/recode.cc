@@ -9,6 +9,8 @@
 #include <stdexcept>
 #include <vector>
 
+#include "base3.h"
+
 namespace qdsl {
 namespace {
 
@@ -31,8 +33,6 @@ class Row {
   uint64_t word_ = 0;
   int filled_ = 0;
 };
-
-constexpr int kDigits = 5;
 
 // Two bits each of a byte's five digits less one.
 constexpr std::array<uint16_t, 256> kBase3 = [] {
