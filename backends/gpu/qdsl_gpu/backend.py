@@ -1,0 +1,64 @@
+"""Says what the kernels for GPUs serve and hands them weights and operations."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from qdsl.target import FUSED, Availability, CanonicalWeight, Capability
+
+if TYPE_CHECKING:
+    from torch import Tensor
+    from torch.library import Library
+
+_INTEGER = ("int8_token", "int8_tensor")
+_FLOATS = ("f32", "bf16")
+_GRIDS = {"integer": (2, 3, 4, 5, 6, 7, 8), "ternary": (2,), "binary": (1,)}
+_FAMILIES = (
+    ("linear", "linear_float", _FLOATS),
+    ("linear", "linear_int8", _INTEGER),
+    (FUSED, "linear_float", _FLOATS),
+    (FUSED, "linear_int8", _INTEGER),
+    ("embedding", "dequantize", ("f32",)),
+    ("dequantize", "dequantize", ("f32",)),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Gpu:
+    """The back end `gpu`."""
+
+    name: str = "gpu"
+
+    def availability(self) -> Availability:
+        from qdsl_gpu.devices import availability
+
+        return availability()
+
+    def capabilities(self) -> tuple[Capability, ...]:
+        """Each takes any group, any zero point and any N:M, wherever it is asked."""
+        return (
+            *(
+                Capability(kernel, operation, grid, bits, activations)
+                for operation, kernel, activations in _FAMILIES
+                for grid, bits in _GRIDS.items()
+            ),
+            # values of a codebook are no integers
+            *(
+                Capability(kernel, operation, "codebook", (2, 3, 4), activations)
+                for operation, kernel, activations in _FAMILIES
+                if activations != _INTEGER
+            ),
+        )
+
+    def repack(self, weight: CanonicalWeight) -> "Tensor":
+        """See `qdsl_gpu.weights.repack`."""
+        from qdsl_gpu.weights import repack
+
+        return repack(weight)
+
+    def register(self, library: "Library") -> None:
+        from qdsl_gpu.operations import register
+
+        register(library)
+
+
+BACKEND = Gpu()

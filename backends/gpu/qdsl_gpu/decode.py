@@ -1,0 +1,122 @@
+"""Reads codes out of words inside kernels: what `qdsl_gpu.layout` describes.
+
+No code is converted from an integer to a float: its bits are put under the exponent of 128 (bf16)
+or 1024 (f16), two in a register, and what is too much is subtracted, which is exact.
+"""
+
+import triton
+import triton.language as tl
+
+
+@triton.jit
+def row_offsets(n, steps, UNITS: tl.constexpr):
+    """Where the words of rows n begin."""
+    return (n // 64) * (steps * (UNITS * 1024)) + (n % 64) * 16
+
+
+@triton.jit
+def load_unit(words, offsets, step, UNIT: tl.constexpr, UNITS: tl.constexpr):
+    """Words i32 [rows, 16]."""
+    at = offsets[:, None] + tl.arange(0, 16)[None, :] + (step * UNITS + UNIT) * 1024
+    return tl.load(words + at, eviction_policy="evict_first")
+
+
+@triton.jit
+def load_high(words, offsets, step, other, BITS: tl.constexpr):
+    """Of 3 bits, the words of the highest, i32 [rows, 16]; else `other`."""
+    return load_unit(words, offsets, step, 2, 3) if BITS == 3 else other
+
+
+@triton.jit
+def pair_of(word, PLANE: tl.constexpr, PIECE: tl.constexpr):
+    """The two fields of a plane in the halves of each word."""
+    shift: tl.constexpr = PIECE * (PLANE // 2) + 8 * (PLANE % 2)
+    mask: tl.constexpr = ((1 << PIECE) - 1) * 0x10001
+    return (word >> shift) & mask
+
+
+@triton.jit
+def four_of(word, PLANES: tl.constexpr, PIECE: tl.constexpr):
+    """The four fields of planes 2i and 2i + 1 in the bytes of each word; PLANES is i."""
+    mask: tl.constexpr = ((1 << PIECE) - 1) * 0x01010101
+    return (word >> (PIECE * PLANES)) & mask if PIECE < 8 else word
+
+
+@triton.jit
+def joined(low, high):
+    """Columns [rows, 16] of low and high halves, in turn: [rows, 32]."""
+    return tl.join(low, high).reshape(low.shape[0], 2 * low.shape[1])
+
+
+@triton.jit
+def halves_as(pair, TYPE: tl.constexpr):
+    """The two halves of each word as floats of 16 bits [rows, 32]."""
+    low = (pair & 0xFFFF).to(tl.int16).to(TYPE, bitcast=True)
+    high = ((pair >> 16) & 0xFFFF).to(tl.int16).to(TYPE, bitcast=True)
+    return joined(low, high)
+
+
+@triton.jit
+def numbers(pair):
+    """The two halves of each word as i32 [rows, 32]."""
+    return joined(pair & 0xFFFF, (pair >> 16) & 0xFFFF)
+
+
+@triton.jit
+def centred(
+    pair, zero, BITS: tl.constexpr, CENTRE: tl.constexpr, ZERO: tl.constexpr, TYPE: tl.constexpr
+):
+    """u - centre [rows, 32] in TYPE (bf16 or f16), exact; the centre is CENTRE or zero i32 [rows].
+
+    CENTRE may be half an integer. Of 8 bits, pair holds u - 128 in two's complement.
+    """
+    exponent: tl.constexpr = 0x43004300 if TYPE == tl.bfloat16 else 0x64006400
+    top: tl.constexpr = 128 if TYPE == tl.bfloat16 else 1024
+    signed: tl.constexpr = BITS == 8 and TYPE == tl.bfloat16
+    rest: tl.constexpr = -128 if signed else top
+    if signed:
+        # 128 + its low 7 bits, less 128 or, where the sign is set, 256
+        value = halves_as((pair & 0x007F007F) | exponent, TYPE)
+        value = value - halves_as((pair & 0x00800080) | exponent, TYPE)
+        if ZERO == 1:
+            value = value - (zero + rest).to(tl.float32).to(TYPE)[:, None]
+        elif CENTRE == CENTRE // 1:
+            if CENTRE + rest != 0:
+                value = value - (CENTRE + rest)
+        else:
+            value = (value - rest) - CENTRE
+    else:
+        if BITS == 8:
+            pair = pair ^ 0x00800080
+        if ZERO == 1:
+            # the zero is taken off as an integer, in both halves at once, and half of `top` added
+            pair = pair + (exponent + (top // 2 - zero) * 0x10001)[:, None]
+            value = halves_as(pair, TYPE) - (top + top // 2)
+        elif CENTRE == CENTRE // 1:
+            value = halves_as(pair | exponent, TYPE) - (CENTRE + top)
+        else:
+            value = (halves_as(pair | exponent, TYPE) - top) - CENTRE
+    return value
+
+
+@triton.jit
+def signs(word, PLANE: tl.constexpr, TYPE: tl.constexpr):
+    """-1 and +1 [rows, 32] in TYPE, of bits 0 and 1 of a plane: the bit becomes the sign."""
+    one: tl.constexpr = 0xBF80 if TYPE == tl.bfloat16 else 0xBC00
+    shift: tl.constexpr = 15 - (PLANE // 2 + 8 * (PLANE % 2))
+    return halves_as(((word << shift) & -0x7FFF8000) ^ (one * 0x10001 - (1 << 32)), TYPE)
+
+
+@triton.jit
+def upper(value):
+    """The upper 8 bits of the significand of f32, the rest cut off: a bf16 in f32."""
+    return (value.to(tl.int32, bitcast=True) & -65536).to(tl.float32, bitcast=True)
+
+
+@triton.jit
+def plane_of(value, PLANE: tl.constexpr):
+    """The part of finite f32 that the bf16 number PLANE of three holds; they add up to it."""
+    for _ in tl.static_range(PLANE):
+        value = value - upper(value)
+    bits = (value.to(tl.int32, bitcast=True) >> 16).to(tl.int16)
+    return bits.to(tl.bfloat16, bitcast=True)

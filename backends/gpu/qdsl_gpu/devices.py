@@ -1,0 +1,60 @@
+"""Finds out whether there is a GPU that kernels can run on, without loading torch."""
+
+import os
+from ctypes import CDLL, byref, c_int
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+
+from qdsl.target import Availability
+
+_DRIVERS = (
+    ("CUDA", "libcuda.so.1", "cuInit", "cuDeviceGetCount"),
+    ("HIP", "libamdhip64.so", "hipInit", "hipGetDeviceCount"),
+)
+
+
+def is_interpreted() -> bool:
+    """Whether Triton runs kernels in Python, on tensors of the processor."""
+    return os.environ.get("TRITON_INTERPRET", "0").lower() in ("1", "true", "on", "yes", "y")
+
+
+def availability() -> Availability:
+    """Whether kernels can run, or what is lacking."""
+    for package in ("torch", "triton"):
+        if find_spec(package) is None:
+            return Availability(False, f"`{package}` is not installed")
+    if is_interpreted():
+        return Availability(True, "TRITON_INTERPRET is set: kernels run on the processor, slowly")
+    if not _torch_has_gpus():
+        return Availability(False, "this torch was built for processors only")
+    return _found()
+
+
+def _torch_has_gpus() -> bool:
+    spec = find_spec("torch")
+    folders = spec.submodule_search_locations if spec else None
+    return any(
+        (Path(folder) / "lib" / f"libtorch_{kind}.so").exists()
+        for folder in folders or ()
+        for kind in ("cuda", "hip")
+    )
+
+
+@cache
+def _found() -> Availability:
+    """Asks the drivers, which takes some time, once."""
+    tried = []
+    for name, library, start, count in _DRIVERS:
+        try:
+            driver = CDLL(library)
+        except OSError:
+            continue
+        found = c_int(0)
+        if getattr(driver, start)(0) == 0 and getattr(driver, count)(byref(found)) == 0:
+            if found.value:
+                return Availability(True)
+        tried.append(name)
+    if tried:
+        return Availability(False, f"{' and '.join(tried)} found no device")
+    return Availability(False, "there is no driver of a GPU")

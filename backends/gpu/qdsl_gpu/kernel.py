@@ -1,0 +1,35 @@
+"""Describes a kernel: its function, and variants of it that are compiled without a device."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """One specialisation.
+
+    types: of the arguments that are no constants, in Triton's words; `multiples` names those that
+    are multiples of 16, besides pointers. matrix: what its matrix instruction multiplies, `float`,
+    `int8` or nothing.
+    """
+
+    name: str
+    types: Mapping[str, str]
+    constants: Mapping[str, object]
+    warps: int = 4
+    stages: int = 3
+    matrix: str = ""
+    multiples: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Kernel:
+    """A function of Triton, with its variants."""
+
+    function: Any
+    variants: tuple[Variant, ...] = field(default=())
+
+    def __getitem__(self, grid: tuple[int, ...]) -> Any:
+        """As Triton launches: `kernel[grid](…)`."""
+        return self.function[grid]

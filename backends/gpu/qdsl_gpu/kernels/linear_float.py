@@ -1,0 +1,190 @@
+"""Products of float rows with packed weights, the weight being the left operand.
+
+y = x · wᵀ is computed as w · xᵀ: codes go from registers to the matrix unit, and scales are applied
+to sums of a group. Rows of x are 1 or 3 planes of 16 bits that add up to them, so that every single
+product is exact; with few tokens the planes are rows of one product.
+"""
+
+import triton
+import triton.language as tl
+
+from qdsl_gpu.decode import (
+    centred,
+    load_high,
+    load_unit,
+    numbers,
+    pair_of,
+    plane_of,
+    row_offsets,
+    signs,
+)
+from qdsl_gpu.epilogue import finish
+from qdsl_gpu.kernel import Kernel, Variant
+
+
+@triton.jit
+def _tile(x, rows, valid, column):
+    """x [32, tokens] from one column on."""
+    at = rows[None, :] + (column + tl.arange(0, 32))[:, None]
+    return tl.load(x + at, mask=valid[None, :], other=0.0)
+
+
+@triton.jit
+def _zero(zeros, at, n, ZERO: tl.constexpr):
+    """Integer zeros i32 [n] of a group; n, which is not read, where there are none."""
+    return tl.load(zeros + at + n).to(tl.int32) if ZERO == 1 else n
+
+
+@triton.jit
+def _weight(
+    word, high, zero, table, FIELD: tl.constexpr, PLANE: tl.constexpr,
+    BITS: tl.constexpr, CENTRE: tl.constexpr, ZERO: tl.constexpr, TABLE: tl.constexpr,
+    TYPE: tl.constexpr,
+):  # fmt: skip
+    """Plane FIELD of words, of 3 bits with plane PLANE of the highest: numbers [n, 32]."""
+    if BITS == 1:
+        return signs(word, FIELD, TYPE)
+    pair = pair_of(word, FIELD, 2 if BITS == 3 else BITS)
+    if BITS == 3:
+        pair = pair | (pair_of(high, PLANE, 1) << 2)
+    if TABLE:
+        return tl.load(table + numbers(pair ^ 0x00800080 if BITS == 8 else pair))
+    return centred(pair, zero, BITS, CENTRE, ZERO, TYPE)
+
+
+@triton.jit
+def _multiply(
+    part, total, weight, x, rows, valid, column, x_plane,
+    ZERO: tl.constexpr, TABLE: tl.constexpr, PLANES: tl.constexpr,
+):  # fmt: skip
+    """part [n, tokens] plus the product of a plane, total [tokens] plus the sum of x."""
+    for p in tl.static_range(PLANES):
+        tile = _tile(x + p * x_plane, rows, valid, column)
+        if TABLE:
+            # of 24 bits with 24 bits, what is below the last bit of the product is left out
+            for q in tl.static_range(3 - p):
+                part = tl.dot(plane_of(weight, q), tile, part)
+        else:
+            part = tl.dot(weight, tile, part)
+        if ZERO == 2:
+            total += tl.sum(tile.to(tl.float32), 0)
+    return part, total
+
+
+@triton.jit
+def _scaled(part, total, scales, zeros, at, n, ZERO: tl.constexpr):
+    """What a group adds: part · s, less total · zs where zeros are floats."""
+    value = part * tl.load(scales + at + n).to(tl.float32)[:, None]
+    if ZERO == 2:
+        value -= tl.load(zeros + at + n).to(tl.float32)[:, None] * total[None, :]
+    return value
+
+
+@triton.jit
+def linear_float(
+    x, words, scales, zeros, table, y, bias, residual,
+    M, N, rows, steps, split, x_plane, x_row,
+    BITS: tl.constexpr, SPAN: tl.constexpr, CENTRE: tl.constexpr, FACTOR: tl.constexpr,
+    ZERO: tl.constexpr, TABLE: tl.constexpr, PLANES: tl.constexpr, STACKED: tl.constexpr,
+    TOKENS: tl.constexpr, BN: tl.constexpr,
+    BIAS: tl.constexpr, RELU: tl.constexpr, RESIDUAL: tl.constexpr,
+):  # fmt: skip
+    """x 16-bit floats [planes, M, columns], as far apart as x_plane and x_row say; y [M, N].
+
+    Program (i, j, k) computes rows i · BN … of the weight for tokens j · TOKENS … over `split`
+    steps, the k-th so many. SPAN is the planes of a group, 0: the row. ZERO: 0 none, 1 integers, 2
+    floats. With several k, y is f32 [splits, M, N] and nothing follows.
+    """
+    PIECE: tl.constexpr = 2 if BITS == 3 else BITS
+    UNITS: tl.constexpr = 3 if BITS == 3 else 1
+    LOW: tl.constexpr = 2 if BITS == 3 else 1  # units of the lower piece
+    EACH: tl.constexpr = 16 // PIECE  # planes of one of them
+    PER_STEP: tl.constexpr = LOW * EACH
+    FLUSH: tl.constexpr = PER_STEP if SPAN == 0 or SPAN > PER_STEP else SPAN
+    SLOTS: tl.constexpr = 4 if STACKED else 1
+    LOOPS: tl.constexpr = 1 if STACKED else PLANES
+
+    n = tl.program_id(0) * BN + tl.arange(0, BN)
+    first = tl.program_id(1) * TOKENS
+    slot = tl.arange(0, SLOTS * TOKENS) // TOKENS
+    token = first + tl.arange(0, SLOTS * TOKENS) % TOKENS
+    valid = (token < M) & (slot < PLANES)
+    x_rows = token * x_row + slot * x_plane
+    offsets = row_offsets(n, steps, UNITS)
+
+    sums = tl.zeros((BN, SLOTS * TOKENS), tl.float32)
+    totals = tl.zeros((SLOTS * TOKENS,), tl.float32)  # of x, for a float zero of the row
+    zero = _zero(zeros, 0, n, ZERO if SPAN == 0 else 0)
+    begin = tl.program_id(2) * split
+    for step in range(begin, min(begin + split, steps)):
+        high = load_high(words, offsets, step, n, BITS)
+        part = tl.zeros((BN, SLOTS * TOKENS), tl.float32)
+        total = tl.zeros((SLOTS * TOKENS,), tl.float32)
+        for u in tl.static_range(LOW):
+            word = load_unit(words, offsets, step, u, UNITS)
+            for i in tl.static_range(EACH):
+                plane = step * PER_STEP + u * EACH + i
+                group = plane // SPAN if SPAN else 0
+                if SPAN != 0 and (u * EACH + i) % FLUSH == 0:
+                    zero = _zero(zeros, group * rows, n, ZERO)
+                weight = _weight(
+                    word, high, zero, table, i, u * EACH + i,
+                    BITS, CENTRE, ZERO, TABLE, x.dtype.element_ty,
+                )  # fmt: skip
+                part, total = _multiply(
+                    part, total, weight, x, x_rows, valid, plane * 32, x_plane,
+                    ZERO, TABLE, LOOPS,
+                )  # fmt: skip
+                if SPAN != 0 and (u * EACH + i + 1) % FLUSH == 0:
+                    sums += _scaled(part, total, scales, zeros, group * rows, n, ZERO)
+                    part = tl.zeros((BN, SLOTS * TOKENS), tl.float32)
+                    total = tl.zeros((SLOTS * TOKENS,), tl.float32)
+        if SPAN == 0:
+            sums += part
+            totals += total
+
+    if SPAN == 0:
+        sums = _scaled(sums, totals, scales, zeros, 0, n, ZERO)
+    if STACKED:
+        sums = tl.sum(sums.reshape(BN, SLOTS, TOKENS), 1)
+    if FACTOR != 1:
+        sums = sums * FACTOR
+    m = first + tl.arange(0, TOKENS)
+    y += tl.program_id(2) * M * N
+    finish(sums, y, bias, residual, m, n, M, N, BIAS, RELU, RESIDUAL)
+
+
+def _variant(name: str, x: str = "*bf16", *, stages: int = 4, **other: object) -> Variant:
+    usual: dict[str, object] = {
+        "BITS": 4, "SPAN": 4, "CENTRE": 8.0, "FACTOR": 1.0, "ZERO": 0, "TABLE": False,
+        "PLANES": 1, "STACKED": False, "TOKENS": 16, "BN": 128,
+        "BIAS": True, "RELU": False, "RESIDUAL": False,
+    }  # fmt: skip
+    pointers = {"x": x, "words": "*i32", "scales": "*fp16", "table": "*fp32", "y": "*fp32"}
+    pointers |= {"zeros": "*fp32" if other.get("ZERO") == 2 else "*u8"}
+    pointers |= {"bias": "*fp32", "residual": "*fp32"}
+    sizes = dict.fromkeys(("M", "N", "rows", "steps", "split", "x_plane", "x_row"), "i32")
+    multiples = ("N", "rows", "x_plane", "x_row")
+    constants = usual | other
+    return Variant(name, pointers | sizes, constants, 4, stages, "float", multiples)
+
+
+KERNEL = Kernel(
+    linear_float,
+    (
+        _variant("w4"),
+        _variant("w4_rows64", BN=64),
+        _variant("w4_row", SPAN=0),
+        _variant("w4_tokens64", stages=3, TOKENS=64),
+        _variant("w4_f16", "*fp16"),
+        _variant("w4_f32_tokens4", PLANES=3, STACKED=True, TOKENS=4),
+        _variant("w4_f32", PLANES=3),
+        _variant("w4_zero", ZERO=1),
+        _variant("w4_float_zero", ZERO=2),
+        _variant("w8", BITS=8, CENTRE=128.0),
+        _variant("w3", BITS=3, CENTRE=4.0, stages=2),
+        _variant("w2", BITS=2, CENTRE=2.0),
+        _variant("w1", BITS=1, CENTRE=0.5, stages=2),
+        _variant("nf4", TABLE=True, stages=2),
+    ),
+)

@@ -1,0 +1,142 @@
+"""Products of rows of int8 with packed weights: sums of integers, and each step after them rounded.
+
+Codes that count from 0 are multiplied as they are; what they exceed their values by is taken off
+each sum of a group, with the sum of its activations, which is exact.
+"""
+
+import triton
+import triton.language as tl
+
+from qdsl_gpu.decode import four_of, load_high, load_unit, row_offsets
+from qdsl_gpu.epilogue import finish
+from qdsl_gpu.kernel import Kernel, Variant
+
+
+@triton.jit
+def _bytes(word):
+    """The bytes of words i32 [n, 16] as i8 [n, 64]."""
+    even = tl.join(word.to(tl.int8), (word >> 16).to(tl.int8))
+    odd = tl.join((word >> 8).to(tl.int8), (word >> 24).to(tl.int8))
+    return tl.join(even, odd).reshape(word.shape[0], 64)
+
+
+@triton.jit
+def _four(word, high, FIELD: tl.constexpr, PAIR: tl.constexpr, BITS: tl.constexpr):
+    """Pair FIELD of planes of words, of 3 bits with pair PAIR of those of the highest bit."""
+    if BITS == 3:
+        return four_of(word, FIELD, 2) | (four_of(high, PAIR, 1) << 2)
+    return four_of(word, FIELD, BITS)
+
+
+@triton.jit
+def _term(
+    part, scales, zeros, sums, group, groups, rows, n, m, valid,
+    BITS: tl.constexpr, MULTIPLE: tl.constexpr, CENTRE: tl.constexpr, FACTOR: tl.constexpr,
+    ZERO: tl.constexpr,
+):  # fmt: skip
+    """What a group adds: f32(Σ q_x · (q - z)) · s, less f32(Σ q_x) · zs; f32 [n, m]."""
+    own = tl.load(sums + m * groups + group, mask=valid, other=0)[None, :]
+    centre = n * 0 + CENTRE
+    if ZERO == 1:
+        centre = tl.load(zeros + group * rows + n).to(tl.int32)
+    if BITS == 8:
+        centre = centre - 128 * MULTIPLE
+    value = (part * MULTIPLE - centre[:, None] * own).to(tl.float32)
+    if FACTOR != 1:
+        value = value * FACTOR
+    term = value * tl.load(scales + group * rows + n).to(tl.float32)[:, None]
+    if ZERO == 2:
+        shift = tl.load(zeros + group * rows + n).to(tl.float32)
+        term = term - own.to(tl.float32) * shift[:, None]
+    return term
+
+
+@triton.jit
+def linear_int8(
+    x, x_scales, x_sums, words, scales, zeros, y, bias, residual,
+    M, N, rows, steps, groups, columns,
+    BITS: tl.constexpr, SPAN: tl.constexpr, MULTIPLE: tl.constexpr, CENTRE: tl.constexpr,
+    FACTOR: tl.constexpr, ZERO: tl.constexpr, TOKENS: tl.constexpr, BN: tl.constexpr,
+    BIAS: tl.constexpr, RELU: tl.constexpr, RESIDUAL: tl.constexpr,
+):  # fmt: skip
+    """x, x_scales, x_sums as `round_rows` makes them; y [M, N] = t · s, terms t in ascending order.
+
+    Program (i, j) computes rows i · BN … of the weight for tokens j · TOKENS …. SPAN is the planes
+    of a group, 0: the row.
+    """
+    PIECE: tl.constexpr = 2 if BITS == 3 else BITS
+    UNITS: tl.constexpr = 3 if BITS == 3 else 1
+    LOW: tl.constexpr = 2 if BITS == 3 else 1
+    EACH: tl.constexpr = 8 // PIECE  # pairs of planes of a unit
+    PER_STEP: tl.constexpr = LOW * EACH
+    COPIES: tl.constexpr = 2 if SPAN == 1 else 1
+    FLUSH: tl.constexpr = SPAN // 2 if SPAN > 1 else 1  # pairs of planes of a group
+
+    n = tl.program_id(0) * BN + tl.arange(0, BN)
+    m = tl.program_id(1) * TOKENS + tl.arange(0, TOKENS)
+    valid = m < M
+    offsets = row_offsets(n, steps, UNITS)
+    x_rows = x + m[None, :] * columns + tl.arange(0, 64)[:, None]
+
+    t = tl.zeros((BN, TOKENS), tl.float32)
+    part = tl.zeros((BN, TOKENS), tl.int32)
+    for step in range(steps):
+        high = load_high(words, offsets, step, n, BITS)
+        for u in tl.static_range(LOW):
+            word = load_unit(words, offsets, step, u, UNITS)
+            for i in tl.static_range(EACH):
+                weight = _bytes(_four(word, high, i, u * EACH + i, BITS))
+                pair = step * PER_STEP + u * EACH + i
+                for copy in tl.static_range(COPIES):
+                    at = x_rows + copy * M * columns + pair * 64
+                    tile = tl.load(at, mask=valid[None, :], other=0)
+                    part = tl.dot(weight, tile, part, out_dtype=tl.int32)
+                    if SPAN != 0 and FLUSH <= PER_STEP and (u * EACH + i + 1) % FLUSH == 0:
+                        group = pair * 2 + copy if SPAN == 1 else pair // FLUSH
+                        t += _term(
+                            part, scales, zeros, x_sums, group, groups, rows, n, m, valid,
+                            BITS, MULTIPLE, CENTRE, FACTOR, ZERO,
+                        )  # fmt: skip
+                        part = tl.zeros((BN, TOKENS), tl.int32)
+        if SPAN != 0 and FLUSH > PER_STEP:
+            if (step + 1) % (FLUSH // PER_STEP) == 0:
+                t += _term(
+                    part, scales, zeros, x_sums, step // (FLUSH // PER_STEP), groups, rows, n, m,
+                    valid, BITS, MULTIPLE, CENTRE, FACTOR, ZERO,
+                )  # fmt: skip
+                part = tl.zeros((BN, TOKENS), tl.int32)
+    if SPAN == 0:
+        t += _term(
+            part, scales, zeros, x_sums, 0, groups, rows, n, m, valid,
+            BITS, MULTIPLE, CENTRE, FACTOR, ZERO,
+        )  # fmt: skip
+    t = t * tl.load(x_scales + m, mask=valid, other=0.0)[None, :]
+    finish(t, y, bias, residual, m, n, M, N, BIAS, RELU, RESIDUAL)
+
+
+def _variant(name: str, stages: int = 4, **other: object) -> Variant:
+    usual: dict[str, object] = {
+        "BITS": 4, "SPAN": 4, "MULTIPLE": 1, "CENTRE": 8, "FACTOR": 1.0, "ZERO": 0,
+        "TOKENS": 16, "BN": 128, "BIAS": True, "RELU": False, "RESIDUAL": False,
+    }  # fmt: skip
+    pointers = {"x": "*i8", "x_scales": "*fp32", "x_sums": "*i32", "words": "*i32"}
+    pointers |= {"scales": "*fp16", "zeros": "*u8", "y": "*fp32"}
+    pointers |= {"bias": "*fp32", "residual": "*fp32"}
+    sizes = dict.fromkeys(("M", "N", "rows", "steps", "groups", "columns"), "i32")
+    multiples = ("N", "rows", "columns")
+    return Variant(name, pointers | sizes, usual | other, 4, stages, "int8", multiples)
+
+
+KERNEL = Kernel(
+    linear_int8,
+    (
+        _variant("w4"),
+        _variant("w4_zero", ZERO=1),
+        _variant("w4_group32", SPAN=1),
+        _variant("w8", BITS=8, SPAN=0, CENTRE=128),
+        _variant("w8_tokens64", 3, BITS=8, SPAN=0, CENTRE=128, TOKENS=64),
+        _variant("w3", 2, BITS=3, CENTRE=4),
+        _variant("w2", BITS=2, CENTRE=2),
+        _variant("w1", 2, BITS=1, MULTIPLE=2, CENTRE=1),
+    ),
+)

@@ -1,0 +1,92 @@
+"""Rounds rows of floats to int8: each with its own scale, or with one that is given."""
+
+import triton
+import triton.language as tl
+
+from qdsl_gpu.kernel import Kernel, Variant
+
+_RINT = tl.constexpr(12582912.0)  # 1.5 · 2^23: its last bit is that of 1
+
+
+@triton.jit
+def _column(at, group, span, K):
+    """The column of x that stands at a place of the codes, -1 where none does.
+
+    Of 64 columns place 4j + 2h + e is column 32e + 2j + h: the order of the bytes of words.
+    """
+    j, h, e = at % 64 // 4, at % 4 // 2, at % 2
+    place = at // 64 * 64 + 32 * e + 2 * j + h
+    inside = place % span
+    k = place // span * group + inside
+    return tl.where((inside < group) & (k < K), k, -1)
+
+
+@triton.jit
+def round_rows(
+    x, largest, codes, scales, sums, M, K, stride, columns, group, span, per_group,
+    GIVEN: tl.constexpr, COPIES: tl.constexpr, BLOCK: tl.constexpr,
+):  # fmt: skip
+    """x [M, K] → codes i8 [COPIES, M, columns], scales f32 [M], sums i32 [M, groups].
+
+    a = max|x| of the row, or largest [M] where GIVEN; s = a / 127, q = round(x · (127 / a)). Where
+    a is 0 or 127 / a overflows the codes are 0; where a is not finite they are 0 and s is NaN.
+    A group has `per_group` columns; with two COPIES, where that is 32, each holds every other one.
+    """
+    m = tl.program_id(0)
+    top = 0.0
+    if GIVEN:
+        top = tl.load(largest + m)
+    else:
+        highest = tl.zeros((BLOCK,), tl.float32)
+        bad = tl.zeros((BLOCK,), tl.int32)
+        for start in range(0, K, BLOCK):
+            k = start + tl.arange(0, BLOCK)
+            value = tl.abs(tl.load(x + m * stride + k, mask=k < K, other=0.0).to(tl.float32))
+            bad = bad | (value != value).to(tl.int32)
+            highest = tl.maximum(highest, value)
+        top = tl.max(highest, 0)
+        top = tl.where(tl.max(bad, 0) != 0, float("nan"), top)
+    multiplier = tl.div_rn(127.0, top)
+    finite = tl.abs(top) < float("inf")
+    multiplier = tl.where(finite & (multiplier < float("inf")), multiplier, 0.0)
+    tl.store(scales + m, tl.where(finite, tl.div_rn(top, 127.0), float("nan")))
+    for g in range(columns // per_group):
+        total = tl.zeros((BLOCK,), tl.int32)
+        for start in range(0, per_group, BLOCK):
+            at = g * per_group + start + tl.arange(0, BLOCK)
+            if COPIES == 2:
+                # places of a group of 32 are every other one of 64
+                at = g // 2 * 64 + 2 * (start + tl.arange(0, BLOCK)) + g % 2
+            k = _column(at, group, span, K)
+            value = tl.load(x + m * stride + k, mask=k >= 0, other=0.0).to(tl.float32)
+            value = tl.where(finite, value * multiplier, 0.0)
+            code = ((value + _RINT) - _RINT).to(tl.int32)
+            total += code
+            to = codes + m * columns + at
+            if COPIES == 2:
+                even = tl.where(g % 2 == 0, code, 0)
+                tl.store(to, even.to(tl.int8))
+                tl.store(to + M * columns, (code - even).to(tl.int8))
+            else:
+                tl.store(to, code.to(tl.int8))
+        tl.store(sums + m * (columns // per_group) + g, tl.sum(total, 0))
+
+
+_POINTERS = {"x": "*fp32", "largest": "*fp32", "codes": "*i8", "scales": "*fp32", "sums": "*i32"}
+_SIZES = dict.fromkeys(("M", "K", "stride", "columns", "group", "span", "per_group"), "i32")
+_MULTIPLES = ("K", "stride", "columns", "group", "span", "per_group")
+
+
+def _variant(name: str, **constants: object) -> Variant:
+    return Variant(name, _POINTERS | _SIZES, constants, multiples=_MULTIPLES)
+
+
+KERNEL = Kernel(
+    round_rows,
+    (
+        _variant("row", GIVEN=False, COPIES=1, BLOCK=1024),
+        _variant("group128", GIVEN=False, COPIES=1, BLOCK=128),
+        _variant("group32", GIVEN=False, COPIES=2, BLOCK=32),
+        _variant("given", GIVEN=True, COPIES=1, BLOCK=1024),
+    ),
+)

@@ -1,0 +1,115 @@
+"""Implements the operations of `qdsl::` on GPUs over packed weights.
+
+With TRITON_INTERPRET=1 the same kernels run on processors, which is how they are tested where there
+is no GPU.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from qdsl_gpu import products
+from qdsl_gpu.devices import is_interpreted
+from qdsl_gpu.kernels.dequantize import KERNEL as DEQUANTIZE
+from qdsl_gpu.products import End
+from qdsl_gpu.weights import Packed, read
+
+_BLOCK = 256  # columns that a program writes
+
+
+def linear(
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    out_features: int,
+    activations: str,
+    scale: Tensor | None = None,
+    zero: Tensor | None = None,
+    relu: bool = False,
+    residual: Tensor | None = None,
+) -> Tensor:
+    """x f32, bf16 or f16 [..., K] → [..., out_features] of its type.
+
+    Words f32 and bf16: float products that are exact, summed in f32. int8_token, int8_tensor:
+    integers. Raises ValueError for other words.
+    """
+    packed = read(weight)
+    rows = x.reshape(-1, packed.layout.in_features)
+    end = End(
+        bias, relu, None if residual is None else residual.reshape(-1, out_features).contiguous()
+    )
+    if not rows.numel() or not packed.layout.outputs:
+        y = _nothing(rows, packed, end)
+    elif activations in ("f32", "bf16"):
+        y = products.linear_float(rows, packed, activations == "bf16", end)
+    elif activations == "int8_token":
+        y = products.linear_int8(rows, packed, None, end)
+    elif activations == "int8_tensor":
+        y = products.linear_int8(rows, packed, _largest(x), end)
+    else:
+        raise ValueError(f"activations `{activations}`")
+    return y.view(*x.shape[:-1], packed.layout.outputs)
+
+
+def _largest(x: Tensor) -> Tensor:
+    """max|x| of the example of each row, f32 [rows]; the first axis counts examples."""
+    each = x.abs().float()
+    lead = each.shape[:-1]
+    top = each.amax(tuple(range(1, x.dim())), keepdim=True) if x.dim() > 1 else each.amax()
+    return top.expand(*lead, 1).reshape(-1) if x.dim() > 1 else top.view(1)
+
+
+def _nothing(rows: Tensor, packed: Packed, end: End) -> Tensor:
+    """The product of no rows, or sums of nothing."""
+    y = rows.new_zeros(rows.shape[0], packed.layout.outputs)
+    y = y if end.bias is None else y + end.bias
+    y = torch.relu(y) if end.relu else y
+    return y if end.residual is None else y + end.residual
+
+
+def embedding(ids: Tensor, weight: Tensor, embedding_dim: int) -> Tensor:
+    """Rows of the dequantized table, f32 [..., embedding_dim]; NaN for an id that is no row."""
+    packed = read(weight)
+    flat = ids.reshape(-1).contiguous()
+    return _rows(packed, flat, flat.numel()).view(*ids.shape, packed.layout.in_features)
+
+
+def dequantize(weight: Tensor, outputs: int, in_features: int) -> Tensor:
+    """f32 [outputs, in_features]."""
+    packed = read(weight)
+    return _rows(packed, None, packed.layout.outputs)
+
+
+def _rows(packed: Packed, ids: Tensor | None, count: int) -> Tensor:
+    layout = packed.layout
+    y = torch.empty(count, layout.in_features, dtype=torch.float32, device=packed.words.device)
+    if not y.numel():
+        return y
+    group, span = (layout.group, layout.span) if layout.span else (layout.in_features, 0)
+    zero = 1 if packed.has_integer_zero else 2 if packed.has_float_zero else 0
+    DEQUANTIZE[count, -(-layout.in_features // _BLOCK)](
+        packed.words if ids is None else ids, packed.words, packed.scales,
+        packed.scales if packed.zeros is None else packed.zeros,
+        packed.scales if packed.table is None else packed.table, y,
+        layout.outputs, layout.in_features, layout.rows, layout.steps, group, span,
+        BITS=layout.bits, MULTIPLE=packed.multiple, CENTRE=packed.centre, FACTOR=packed.factor,
+        ZERO=zero, TABLE=packed.table is not None, IDS=ids is not None, BLOCK=_BLOCK,
+        enable_fp_fusion=False,
+    )  # fmt: skip
+    return y
+
+
+OPERATIONS: dict[str, Callable[..., Any]] = {
+    "linear": linear,
+    "embedding": embedding,
+    "dequantize": dequantize,
+}
+
+
+def register(library: torch.library.Library) -> None:
+    """Makes these the implementations of the operations that `library` defines."""
+    for name, function in OPERATIONS.items():
+        for device in ("CUDA", "CPU") if is_interpreted() else ("CUDA",):
+            library.impl(name, function, device)  # type: ignore[no-untyped-call]

@@ -1,0 +1,81 @@
+"""Checks what the back end says of itself, without torch, and packed graphs on its operations."""
+
+import os
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+from qdsl.ir.format import ActivationFormat, BinaryGrid, CodebookGrid, IntegerGrid, WeightFormat
+from qdsl.target import find_kernel
+from qdsl_gpu import BACKEND
+
+FORMATS = {
+    "int4": WeightFormat("int4", IntegerGrid(4)),
+    "int7": WeightFormat("int7", IntegerGrid(7)),
+    "binary": WeightFormat("binary", BinaryGrid()),
+    "kmeans3": WeightFormat("kmeans3", CodebookGrid(3)),
+}
+
+
+def python(code: str, **environment: str) -> str:
+    made = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert made.returncode == 0, made.stderr
+    return made.stdout.strip()
+
+
+def test_capabilities_load_without_torch_and_triton() -> None:
+    code = (
+        "from qdsl_gpu import BACKEND; import sys; BACKEND.capabilities(); BACKEND.availability();"
+        "print([m for m in ('torch', 'triton', 'numpy') if m in sys.modules])"
+    )
+    assert python(code) == "[]"
+
+
+def test_what_is_lacking_is_said() -> None:
+    shown = python(
+        "from qdsl_gpu import devices; print(devices.availability().reason)", TRITON_INTERPRET="0"
+    )
+    assert shown in (
+        "",
+        "`triton` is not installed",
+        "this torch was built for processors only",
+        "there is no driver of a GPU",
+        "CUDA found no device",
+        "HIP found no device",
+    )
+
+
+@pytest.mark.parametrize(
+    ("operation", "format", "activations", "kernel"),
+    [
+        ("linear", "int4", None, "linear_float"),
+        ("linear", "int4", ActivationFormat(), "linear_int8"),
+        ("linear", "kmeans3", None, "linear_float"),
+        ("linear", "kmeans3", ActivationFormat(), None),
+        ("linear", "int7", None, "linear_float"),
+        ("embedding", "binary", None, "dequantize"),
+        ("lstm", "int4", None, None),
+    ],
+)
+def test_a_plan_finds_kernels(
+    operation: str, format: str, activations: ActivationFormat | None, kernel: str | None
+) -> None:
+    found = find_kernel(BACKEND, operation, FORMATS[format], activations)
+    assert (found.kernel if found else None) == kernel
+
+
+@pytest.mark.skipif(find_spec("triton") is None, reason="triton is not installed")
+def test_a_packed_graph_runs_and_is_exported() -> None:
+    script = str(Path(__file__).with_name("graph.py"))
+    code = f"import runpy; runpy.run_path({script!r}, run_name='__main__')"
+    shown = python(code, TRITON_INTERPRET="1")
+    assert shown.splitlines()[-1] == "equal"
