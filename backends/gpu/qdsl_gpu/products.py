@@ -11,10 +11,12 @@ from qdsl_gpu.kernels.linear_int8 import KERNEL as LINEAR_INT8
 from qdsl_gpu.kernels.round_rows import KERNEL as ROUND_ROWS
 from qdsl_gpu.kernels.split_rows import KERNEL as SPLIT_ROWS
 from qdsl_gpu.layout import PLANE, Layout
-from qdsl_gpu.tiles import Tiles, choose
+from qdsl_gpu.tiles import choose, split
 from qdsl_gpu.weights import Packed
 
 HALVES = (torch.bfloat16, torch.float16)
+_MOST_STAGES = 2 if torch.version.hip else 4
+"""Shared memory of AMD's devices is a third of that of NVIDIA's."""
 _STRICT = {"enable_fp_fusion": False}
 """No multiplication and addition become one: each is rounded."""
 
@@ -71,23 +73,23 @@ def linear_float(x: Tensor, weight: Packed, to_bf16: bool, end: End) -> Tensor:
     # a single bit is a sign
     factor = 1.0 if layout.bits == 1 else weight.factor * weight.multiple
     stacked = rows.planes > 1 and tokens <= 4
-    tiles = choose(layout, tokens, stacked, may_split=True)
+    tiles = choose(layout, tokens, stacked=stacked, has_table=weight.table is not None)
+    tiles = split(tiles, layout, tokens)
     y = x.new_empty(tokens, layout.outputs)
     parts = y
     if tiles.splits > 1:
         parts = y.new_empty(tiles.splits, tokens, layout.outputs, dtype=torch.float32)
-    split = -(-layout.steps // tiles.splits)
     grid = (layout.rows // tiles.rows, -(-tokens // tiles.tokens), tiles.splits)
     LINEAR_FLOAT[grid](
         rows.values, weight.words, weight.scales, _or(weight.zeros, weight.scales),
         _or(weight.table, weight.scales), parts, _or(end.bias, y), _or(end.residual, y),
-        tokens, layout.outputs, layout.rows, layout.steps, split,
+        tokens, layout.outputs, layout.rows, layout.steps, -(-layout.steps // tiles.splits),
         rows.plane_stride, rows.row_stride,
         BITS=layout.bits, SPAN=layout.span // PLANE, CENTRE=weight.centre / weight.multiple,
         FACTOR=factor, ZERO=_zero(weight),
         TABLE=weight.table is not None, PLANES=rows.planes, STACKED=stacked,
         TOKENS=tiles.tokens, BN=tiles.rows, **(end if tiles.splits == 1 else End()).flags,
-        num_warps=tiles.warps, num_stages=tiles.stages, **_STRICT,
+        num_warps=tiles.warps, num_stages=min(tiles.stages, _MOST_STAGES), **_STRICT,
     )  # fmt: skip
     if tiles.splits > 1:
         _add(parts, y, end)
@@ -137,7 +139,7 @@ def linear_int8(x: Tensor, weight: Packed, largest: Tensor | None, end: End) -> 
     """x [M, K] → [M, N] of its type, each step as the contract of integer activations says."""
     layout, tokens = weight.layout, x.shape[0]
     rows = int8_rows(x, layout, largest)
-    tiles = choose(layout, tokens, stacked=False, may_split=False)
+    tiles = choose(layout, tokens)
     y = x.new_empty(tokens, layout.outputs)
     LINEAR_INT8[layout.rows // tiles.rows, -(-tokens // tiles.tokens)](
         rows.codes, rows.scales, rows.sums, weight.words, weight.scales,
@@ -146,7 +148,7 @@ def linear_int8(x: Tensor, weight: Packed, largest: Tensor | None, end: End) -> 
         BITS=layout.bits, SPAN=layout.span // PLANE, MULTIPLE=weight.multiple,
         CENTRE=weight.centre, FACTOR=weight.factor, ZERO=_zero(weight),
         TOKENS=tiles.tokens, BN=tiles.rows, **end.flags,
-        num_warps=tiles.warps, num_stages=tiles.stages, **_STRICT,
+        num_warps=tiles.warps, num_stages=min(tiles.stages, _MOST_STAGES), **_STRICT,
     )  # fmt: skip
     return y
 
@@ -166,6 +168,3 @@ def _groups(layout: Layout) -> tuple[int, int]:
     if layout.span:
         return layout.group, layout.span
     return layout.in_features, layout.columns
-
-
-__all__ = ("End", "Tiles", "float_rows", "int8_rows", "linear_float", "linear_int8")

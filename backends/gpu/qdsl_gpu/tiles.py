@@ -1,15 +1,19 @@
-"""Chooses how a product is divided: tiles, and parts along K."""
+"""Chooses how a product is divided: tiles, parts along K, and how much is loaded ahead."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from qdsl_gpu.layout import Layout
 
 _PROGRAMS = 256  # about two for each multiprocessor of a large device
+_STEPS = 4  # that a part along K has at least
 
 
 @dataclass(frozen=True, slots=True)
 class Tiles:
-    """A program computes `rows` outputs of `tokens` tokens; K is cut into `splits` parts."""
+    """A program computes `rows` outputs of `tokens` tokens; K is cut into `splits` parts.
+
+    It has `warps` warps and loads `stages` steps ahead.
+    """
 
     tokens: int
     rows: int
@@ -18,15 +22,22 @@ class Tiles:
     stages: int = 4
 
 
-def choose(layout: Layout, tokens: int, stacked: bool, may_split: bool) -> Tiles:
-    """Where nothing was measured: enough programs to fill a device, none with little to do.
+def choose(layout: Layout, tokens: int, *, stacked: bool = False, has_table: bool = False) -> Tiles:
+    """Where nothing was measured: the smallest tile that holds the tokens.
 
     `stacked`: at most four tokens, whose planes are rows of one product.
     """
     width = 4 if stacked else next((t for t in (16, 32, 64) if tokens <= t), 64)
-    rows = 128 if layout.rows % 128 == 0 else 64
-    programs = layout.rows // rows * -(-tokens // width)
+    rows = 128 if layout.rows % 128 == 0 and not has_table else 64
+    # a step of 512 columns is large, and tables would be read ahead through shared memory
+    stages = 1 if has_table else 2 if layout.step == 512 else 3 if width == 64 else 4
+    return Tiles(width, rows, stages=stages)
+
+
+def split(tiles: Tiles, layout: Layout, tokens: int) -> Tiles:
+    """The same in as many parts along K as fill a device, each of some steps."""
+    programs = layout.rows // tiles.rows * -(-tokens // tiles.tokens)
     splits = 1
-    while may_split and programs * splits * 2 <= _PROGRAMS and layout.steps >= splits * 8:
+    while programs * splits * 2 <= _PROGRAMS and layout.steps >= splits * 2 * _STEPS:
         splits *= 2
-    return Tiles(width, rows, splits, stages=4 if width < 64 else 3)
+    return replace(tiles, splits=splits)

@@ -42,14 +42,16 @@ def _weight(
     TYPE: tl.constexpr,
 ):  # fmt: skip
     """Plane FIELD of words, of 3 bits with plane PLANE of the highest: numbers [n, 32]."""
-    if BITS == 1:
-        return signs(word, FIELD, TYPE)
     pair = pair_of(word, FIELD, 2 if BITS == 3 else BITS)
     if BITS == 3:
         pair = pair | (pair_of(high, PLANE, 1) << 2)
-    if TABLE:
-        return tl.load(table + numbers(pair ^ 0x00800080 if BITS == 8 else pair))
-    return centred(pair, zero, BITS, CENTRE, ZERO, TYPE)
+    if BITS == 1:
+        value = signs(word, FIELD, TYPE)
+    elif TABLE:
+        value = tl.load(table + numbers(pair ^ 0x00800080 if BITS == 8 else pair))
+    else:
+        value = centred(pair, zero, BITS, CENTRE, ZERO, TYPE)
+    return value
 
 
 @triton.jit
@@ -185,6 +187,6 @@ KERNEL = Kernel(
         _variant("w3", BITS=3, CENTRE=4.0, stages=2),
         _variant("w2", BITS=2, CENTRE=2.0),
         _variant("w1", BITS=1, CENTRE=0.5, stages=2),
-        _variant("nf4", TABLE=True, stages=2),
+        _variant("nf4", TABLE=True, BN=64, stages=1),
     ),
 )

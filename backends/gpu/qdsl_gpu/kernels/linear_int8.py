@@ -23,9 +23,10 @@ def _bytes(word):
 @triton.jit
 def _four(word, high, FIELD: tl.constexpr, PAIR: tl.constexpr, BITS: tl.constexpr):
     """Pair FIELD of planes of words, of 3 bits with pair PAIR of those of the highest bit."""
+    four = four_of(word, FIELD, 2 if BITS == 3 else BITS)
     if BITS == 3:
-        return four_of(word, FIELD, 2) | (four_of(high, PAIR, 1) << 2)
-    return four_of(word, FIELD, BITS)
+        four = four | (four_of(high, PAIR, 1) << 2)
+    return four
 
 
 @triton.jit
