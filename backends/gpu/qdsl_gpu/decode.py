@@ -114,9 +114,45 @@ def upper(value):
 
 
 @triton.jit
-def plane_of(value, PLANE: tl.constexpr):
+def bf16_part(value, PLANE: tl.constexpr):
     """The part of finite f32 that the bf16 number PLANE of three holds; they add up to it."""
     for _ in tl.static_range(PLANE):
         value = value - upper(value)
     bits = (value.to(tl.int32, bitcast=True) >> 16).to(tl.int16)
     return bits.to(tl.bfloat16, bitcast=True)
+
+
+@triton.jit
+def plane_of_weights(
+    word, high, zero, table, FIELD: tl.constexpr, PLANE: tl.constexpr,
+    BITS: tl.constexpr, CENTRE: tl.constexpr, ZERO: tl.constexpr, TABLE: tl.constexpr,
+    TYPE: tl.constexpr,
+):  # fmt: skip
+    """Plane FIELD of words, of 3 bits with plane PLANE of the highest: numbers [n, 32]."""
+    pair = pair_of(word, FIELD, 2 if BITS == 3 else BITS)
+    if BITS == 3:
+        pair = pair | (pair_of(high, PLANE, 1) << 2)
+    if BITS == 1:
+        value = signs(word, FIELD, TYPE)
+    elif TABLE:
+        value = tl.load(table + numbers(pair ^ 0x00800080 if BITS == 8 else pair))
+    else:
+        value = centred(pair, zero, BITS, CENTRE, ZERO, TYPE)
+    return value
+
+
+@triton.jit
+def bytes_of(word):
+    """The bytes of words i32 [n, 16] as i8 [n, 64]."""
+    even = tl.join(word.to(tl.int8), (word >> 16).to(tl.int8))
+    odd = tl.join((word >> 8).to(tl.int8), (word >> 24).to(tl.int8))
+    return tl.join(even, odd).reshape(word.shape[0], 64)
+
+
+@triton.jit
+def bytes_of_weights(word, high, FIELD: tl.constexpr, PAIR: tl.constexpr, BITS: tl.constexpr):
+    """Pair FIELD of planes of words, of 3 bits with pair PAIR of the highest: u i8 [n, 64]."""
+    four = four_of(word, FIELD, 2 if BITS == 3 else BITS)
+    if BITS == 3:
+        four = four | (four_of(high, PAIR, 1) << 2)
+    return bytes_of(four)

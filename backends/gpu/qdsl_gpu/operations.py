@@ -12,8 +12,8 @@ from torch import Tensor
 
 from qdsl_gpu import products
 from qdsl_gpu.devices import is_interpreted
+from qdsl_gpu.end import End
 from qdsl_gpu.kernels.dequantize import KERNEL as DEQUANTIZE
-from qdsl_gpu.products import End
 from qdsl_gpu.weights import Packed, read
 
 _BLOCK = 256  # columns that a program writes
@@ -88,14 +88,13 @@ def _rows(packed: Packed, ids: Tensor | None, count: int) -> Tensor:
     if not y.numel():
         return y
     group, span = (layout.group, layout.span) if layout.span else (layout.in_features, 0)
-    zero = 1 if packed.has_integer_zero else 2 if packed.has_float_zero else 0
     DEQUANTIZE[count, -(-layout.in_features // _BLOCK)](
         packed.words if ids is None else ids, packed.words, packed.scales,
-        packed.scales if packed.zeros is None else packed.zeros,
+        packed.zeros_or(packed.scales),
         packed.scales if packed.table is None else packed.table, y,
         layout.outputs, layout.in_features, layout.rows, layout.steps, group, span,
         BITS=layout.bits, MULTIPLE=packed.multiple, CENTRE=packed.centre, FACTOR=packed.factor,
-        ZERO=zero, TABLE=packed.table is not None, IDS=ids is not None, BLOCK=_BLOCK,
+        ZERO=packed.zero_word, TABLE=packed.table is not None, IDS=ids is not None, BLOCK=_BLOCK,
         enable_fp_fusion=False,
     )  # fmt: skip
     return y

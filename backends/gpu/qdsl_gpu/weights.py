@@ -40,12 +40,19 @@ class Packed:
     table: Tensor | None
 
     @property
-    def has_integer_zero(self) -> bool:
-        return self.zeros is not None and self.zeros.dtype is torch.uint8
+    def zero_word(self) -> int:
+        """The constant ZERO of kernels: 0 none, 1 integers, 2 floats."""
+        if self.zeros is None:
+            return 0
+        return 1 if self.zeros.dtype is torch.uint8 else 2
 
     @property
     def has_float_zero(self) -> bool:
-        return self.zeros is not None and self.zeros.dtype is not torch.uint8
+        return self.zero_word == 2
+
+    def zeros_or(self, other: Tensor) -> Tensor:
+        """Zeros for kernels, which do not read the `other` where there are none."""
+        return other if self.zeros is None else self.zeros
 
 
 def repack(weight: CanonicalWeight) -> Tensor:

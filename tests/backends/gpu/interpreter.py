@@ -49,9 +49,10 @@ def _cast(stock: Callable[..., Any]) -> Callable[..., Any]:
 
 def _binary(stock: Callable[..., Any]) -> Callable[..., Any]:
     def binary(self: Any, left: Any, right: Any, function: Any) -> Any:
-        if not _is_bf16(left):
-            return stock(self, left, right, function)
-        result = function(_wide(left).data, _wide(right).data)
+        with np.errstate(all="ignore"):  # what is not finite is no mistake
+            if not _is_bf16(left):
+                return stock(self, left, right, function)
+            result = function(_wide(left).data, _wide(right).data)
         is_float = result.dtype == np.float32  # a comparison has none
         return Handle(to_bits(result), tl.bfloat16) if is_float else Handle(result, tl.int1)
 

@@ -1,4 +1,4 @@
-"""Adds the parts of a product that was split along K, in order, and ends it."""
+"""Adds the parts of a product, in order, and ends it: of splits along K, or of planes of x."""
 
 import triton
 import triton.language as tl
@@ -9,25 +9,37 @@ from qdsl_gpu.kernel import Kernel, Variant
 
 @triton.jit
 def add_splits(
-    parts, y, bias, residual, M, N, splits,
-    BN: tl.constexpr, BIAS: tl.constexpr, RELU: tl.constexpr, RESIDUAL: tl.constexpr,
+    parts, scales, y, bias, residual, M, N, splits, stride,
+    SCALED: tl.constexpr, FACTOR: tl.constexpr, BN: tl.constexpr,
+    BIAS: tl.constexpr, RELU: tl.constexpr, RESIDUAL: tl.constexpr,
 ):  # fmt: skip
-    """parts f32 [splits, M, N] → y [M, N]; program (i, m) adds BN outputs of a row."""
+    """parts f32 [splits, M, N], rows `stride` apart → y [M, N], where SCALED times scales [N].
+
+    Program (i, m) adds BN outputs of a row.
+    """
     n = tl.program_id(0) * BN + tl.arange(0, BN)
     m = tl.program_id(1) + tl.arange(0, 1)
-    at = (m[None, :] * N + n[:, None]).to(tl.int64)
+    at = m[None, :].to(tl.int64) * stride + n[:, None]
     inside = (n < N)[:, None]
     value = tl.load(parts + at, mask=inside, other=0.0)
     for _ in range(1, splits):
-        at += M.to(tl.int64) * N
+        at += M.to(tl.int64) * stride
         value += tl.load(parts + at, mask=inside, other=0.0)
+    if SCALED:
+        value = value * tl.load(scales + n, mask=n < N, other=0.0).to(tl.float32)[:, None]
+    if FACTOR != 1:
+        value = value * FACTOR
     finish(value, y, bias, residual, m, n, M, N, BIAS, RELU, RESIDUAL)
 
 
-_TYPES = {"parts": "*fp32", "y": "*fp32", "bias": "*fp32", "residual": "*fp32"}
-_SIZES = {"M": "i32", "N": "i32", "splits": "i32"}
+_TYPES = {"parts": "*fp32", "scales": "*fp16", "y": "*fp32", "bias": "*fp32", "residual": "*fp32"}
+_SIZES = {"M": "i32", "N": "i32", "splits": "i32", "stride": "i32"}
 _ENDS = {"BIAS": True, "RELU": True, "RESIDUAL": True}
 
-KERNEL = Kernel(
-    add_splits, (Variant("all", _TYPES | _SIZES, {"BN": 256, **_ENDS}, multiples=("N",)),)
-)
+
+def _variant(name: str, scaled: bool) -> Variant:
+    constants = {"SCALED": scaled, "FACTOR": 1.0, "BN": 256, **_ENDS}
+    return Variant(name, _TYPES | _SIZES, constants, multiples=("N", "stride"))
+
+
+KERNEL = Kernel(add_splits, (_variant("splits", False), _variant("scaled", True)))

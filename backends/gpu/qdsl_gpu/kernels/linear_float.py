@@ -9,14 +9,11 @@ import triton
 import triton.language as tl
 
 from qdsl_gpu.decode import (
-    centred,
+    bf16_part,
     load_high,
     load_unit,
-    numbers,
-    pair_of,
-    plane_of,
+    plane_of_weights,
     row_offsets,
-    signs,
 )
 from qdsl_gpu.epilogue import finish
 from qdsl_gpu.kernel import Kernel, Variant
@@ -36,25 +33,6 @@ def _zero(zeros, at, n, ZERO: tl.constexpr):
 
 
 @triton.jit
-def _weight(
-    word, high, zero, table, FIELD: tl.constexpr, PLANE: tl.constexpr,
-    BITS: tl.constexpr, CENTRE: tl.constexpr, ZERO: tl.constexpr, TABLE: tl.constexpr,
-    TYPE: tl.constexpr,
-):  # fmt: skip
-    """Plane FIELD of words, of 3 bits with plane PLANE of the highest: numbers [n, 32]."""
-    pair = pair_of(word, FIELD, 2 if BITS == 3 else BITS)
-    if BITS == 3:
-        pair = pair | (pair_of(high, PLANE, 1) << 2)
-    if BITS == 1:
-        value = signs(word, FIELD, TYPE)
-    elif TABLE:
-        value = tl.load(table + numbers(pair ^ 0x00800080 if BITS == 8 else pair))
-    else:
-        value = centred(pair, zero, BITS, CENTRE, ZERO, TYPE)
-    return value
-
-
-@triton.jit
 def _multiply(
     part, total, weight, x, rows, valid, column, x_plane,
     ZERO: tl.constexpr, TABLE: tl.constexpr, PLANES: tl.constexpr,
@@ -65,7 +43,7 @@ def _multiply(
         if TABLE:
             # of 24 bits with 24 bits, what is below the last bit of the product is left out
             for q in tl.static_range(3 - p):
-                part = tl.dot(plane_of(weight, q), tile, part)
+                part = tl.dot(bf16_part(weight, q), tile, part)
         else:
             part = tl.dot(weight, tile, part)
         if ZERO == 2:
@@ -129,7 +107,7 @@ def linear_float(
                 group = plane // SPAN if SPAN else 0
                 if SPAN != 0 and (u * EACH + i) % FLUSH == 0:
                     zero = _zero(zeros, group * rows, n, ZERO)
-                weight = _weight(
+                weight = plane_of_weights(
                     word, high, zero, table, i, u * EACH + i,
                     BITS, CENTRE, ZERO, TABLE, x.dtype.element_ty,
                 )  # fmt: skip

@@ -7,49 +7,9 @@ each sum of a group, with the sum of its activations, which is exact.
 import triton
 import triton.language as tl
 
-from qdsl_gpu.decode import four_of, load_high, load_unit, row_offsets
-from qdsl_gpu.epilogue import finish
+from qdsl_gpu.decode import bytes_of_weights, load_high, load_unit, row_offsets
+from qdsl_gpu.epilogue import finish, term
 from qdsl_gpu.kernel import Kernel, Variant
-
-
-@triton.jit
-def _bytes(word):
-    """The bytes of words i32 [n, 16] as i8 [n, 64]."""
-    even = tl.join(word.to(tl.int8), (word >> 16).to(tl.int8))
-    odd = tl.join((word >> 8).to(tl.int8), (word >> 24).to(tl.int8))
-    return tl.join(even, odd).reshape(word.shape[0], 64)
-
-
-@triton.jit
-def _four(word, high, FIELD: tl.constexpr, PAIR: tl.constexpr, BITS: tl.constexpr):
-    """Pair FIELD of planes of words, of 3 bits with pair PAIR of those of the highest bit."""
-    four = four_of(word, FIELD, 2 if BITS == 3 else BITS)
-    if BITS == 3:
-        four = four | (four_of(high, PAIR, 1) << 2)
-    return four
-
-
-@triton.jit
-def _term(
-    part, scales, zeros, sums, group, groups, rows, n, m, valid,
-    BITS: tl.constexpr, MULTIPLE: tl.constexpr, CENTRE: tl.constexpr, FACTOR: tl.constexpr,
-    ZERO: tl.constexpr,
-):  # fmt: skip
-    """What a group adds: f32(Σ q_x · (q - z)) · s, less f32(Σ q_x) · zs; f32 [n, m]."""
-    own = tl.load(sums + m * groups + group, mask=valid, other=0)[None, :]
-    centre = n * 0 + CENTRE
-    if ZERO == 1:
-        centre = tl.load(zeros + group * rows + n).to(tl.int32)
-    if BITS == 8:
-        centre = centre - 128 * MULTIPLE
-    value = (part * MULTIPLE - centre[:, None] * own).to(tl.float32)
-    if FACTOR != 1:
-        value = value * FACTOR
-    term = value * tl.load(scales + group * rows + n).to(tl.float32)[:, None]
-    if ZERO == 2:
-        shift = tl.load(zeros + group * rows + n).to(tl.float32)
-        term = term - own.to(tl.float32) * shift[:, None]
-    return term
 
 
 @triton.jit
@@ -86,7 +46,7 @@ def linear_int8(
         for u in tl.static_range(LOW):
             word = load_unit(words, offsets, step, u, UNITS)
             for i in tl.static_range(EACH):
-                weight = _bytes(_four(word, high, i, u * EACH + i, BITS))
+                weight = bytes_of_weights(word, high, i, u * EACH + i, BITS)
                 pair = step * PER_STEP + u * EACH + i
                 for copy in tl.static_range(COPIES):
                     at = x_rows + copy * M * columns + pair * 64
@@ -94,20 +54,20 @@ def linear_int8(
                     part = tl.dot(weight, tile, part, out_dtype=tl.int32)
                     if SPAN != 0 and FLUSH <= PER_STEP and (u * EACH + i + 1) % FLUSH == 0:
                         group = pair * 2 + copy if SPAN == 1 else pair // FLUSH
-                        t += _term(
+                        t += term(
                             part, scales, zeros, x_sums, group, groups, rows, n, m, valid,
                             BITS, MULTIPLE, CENTRE, FACTOR, ZERO,
                         )  # fmt: skip
                         part = tl.zeros((BN, TOKENS), tl.int32)
         if SPAN != 0 and FLUSH > PER_STEP:
             if (step + 1) % (FLUSH // PER_STEP) == 0:
-                t += _term(
+                t += term(
                     part, scales, zeros, x_sums, step // (FLUSH // PER_STEP), groups, rows, n, m,
                     valid, BITS, MULTIPLE, CENTRE, FACTOR, ZERO,
                 )  # fmt: skip
                 part = tl.zeros((BN, TOKENS), tl.int32)
     if SPAN == 0:
-        t += _term(
+        t += term(
             part, scales, zeros, x_sums, 0, groups, rows, n, m, valid,
             BITS, MULTIPLE, CENTRE, FACTOR, ZERO,
         )  # fmt: skip

@@ -3,7 +3,7 @@
 import triton
 import triton.language as tl
 
-from qdsl_gpu.decode import plane_of
+from qdsl_gpu.decode import bf16_part
 from qdsl_gpu.kernel import Kernel, Variant
 
 
@@ -27,11 +27,11 @@ def split_rows(
     else:
         finite = tl.abs(value) < float("inf")
         # rounding keeps a NaN, whose bits may all be in what is cut off
-        first = tl.where(finite, plane_of(value, 0), value.to(tl.bfloat16))
+        first = tl.where(finite, bf16_part(value, 0), value.to(tl.bfloat16))
         tl.store(to, first, mask=at < columns)
         value = tl.where(finite, value, 0.0)
         for p in tl.static_range(1, PLANES):
-            tl.store(to + p * M * columns, plane_of(value, p), mask=at < columns)
+            tl.store(to + p * M * columns, bf16_part(value, p), mask=at < columns)
 
 
 _SIZES = dict.fromkeys(("M", "K", "stride", "columns", "group", "span"), "i32")

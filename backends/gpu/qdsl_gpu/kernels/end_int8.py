@@ -1,0 +1,40 @@
+"""Ends a product of int8 whose sums another library made, as `linear_int8` would have."""
+
+import triton
+import triton.language as tl
+
+from qdsl_gpu.epilogue import finish, term
+from qdsl_gpu.kernel import Kernel, Variant
+
+
+@triton.jit
+def end_int8(
+    parts, x_scales, x_sums, scales, zeros, y, bias, residual, M, N, rows, stride,
+    BITS: tl.constexpr, MULTIPLE: tl.constexpr, CENTRE: tl.constexpr, FACTOR: tl.constexpr,
+    ZERO: tl.constexpr, BN: tl.constexpr,
+    BIAS: tl.constexpr, RELU: tl.constexpr, RESIDUAL: tl.constexpr,
+):  # fmt: skip
+    """parts i32 [M, N], rows `stride` apart → y [M, N]; one group. Program (i, m) ends BN of m."""
+    n = tl.program_id(0) * BN + tl.arange(0, BN)
+    m = tl.program_id(1) + tl.arange(0, 1)
+    at = m[None, :].to(tl.int64) * stride + n[:, None]
+    part = tl.load(parts + at, mask=(n < N)[:, None], other=0)
+    value = term(
+        part, scales, zeros, x_sums, 0, 1, rows, n, m, m < M, BITS, MULTIPLE, CENTRE, FACTOR, ZERO
+    )
+    value = value * tl.load(x_scales + m)[None, :]
+    finish(value, y, bias, residual, m, n, M, N, BIAS, RELU, RESIDUAL)
+
+
+_POINTERS = {"parts": "*i32", "x_scales": "*fp32", "x_sums": "*i32", "scales": "*fp16"}
+_POINTERS |= {"zeros": "*u8", "y": "*fp32", "bias": "*fp32", "residual": "*fp32"}
+_SIZES = dict.fromkeys(("M", "N", "rows", "stride"), "i32")
+_CONSTANTS = {
+    "BITS": 4, "MULTIPLE": 1, "CENTRE": 8, "FACTOR": 1.0, "ZERO": 1, "BN": 256,
+    "BIAS": True, "RELU": True, "RESIDUAL": True,
+}  # fmt: skip
+
+KERNEL = Kernel(
+    end_int8,
+    (Variant("w4_zero", _POINTERS | _SIZES, _CONSTANTS, multiples=("N", "rows", "stride")),),
+)

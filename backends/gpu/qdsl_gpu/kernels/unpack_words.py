@@ -1,0 +1,65 @@
+"""Writes the codes of a whole weight as operands of a product that is not ours."""
+
+import triton
+import triton.language as tl
+
+from qdsl_gpu.decode import (
+    bytes_of_weights,
+    load_high,
+    load_unit,
+    plane_of_weights,
+    row_offsets,
+)
+from qdsl_gpu.kernel import Kernel, Variant
+
+
+@triton.jit
+def unpack_words(
+    words, zeros, y, steps, columns,
+    BITS: tl.constexpr, CENTRE: tl.constexpr, ZERO: tl.constexpr, BYTES: tl.constexpr,
+):  # fmt: skip
+    """y [rows, columns]: u - centre in the 16 bits of y, or BYTES as `round_rows` orders them.
+
+    Program (i, j) writes 64 rows of one step. The centre is that of the row.
+    """
+    PIECE: tl.constexpr = 2 if BITS == 3 else BITS
+    UNITS: tl.constexpr = 3 if BITS == 3 else 1
+    LOW: tl.constexpr = 2 if BITS == 3 else 1
+    WIDTH: tl.constexpr = 64 if BYTES else 32
+    EACH: tl.constexpr = 512 // PIECE // WIDTH
+    n = tl.program_id(0) * 64 + tl.arange(0, 64)
+    step = tl.program_id(1)
+    offsets = row_offsets(n, steps, UNITS)
+    high = load_high(words, offsets, step, n, BITS)
+    zero = tl.load(zeros + n).to(tl.int32) if ZERO == 1 else n
+    to = y + n[:, None].to(tl.int64) * columns + tl.arange(0, WIDTH)[None, :]
+    for u in tl.static_range(LOW):
+        word = load_unit(words, offsets, step, u, UNITS)
+        for i in tl.static_range(EACH):
+            if BYTES:
+                value = bytes_of_weights(word, high, i, u * EACH + i, BITS)
+            else:
+                value = plane_of_weights(
+                    word, high, zero, words, i, u * EACH + i,
+                    BITS, CENTRE, ZERO, False, y.dtype.element_ty,
+                )  # fmt: skip
+            tl.store(to + ((step * LOW + u) * EACH + i) * WIDTH, value)
+
+
+def _variant(name: str, y: str, bits: int, zero: int = 0) -> Variant:
+    types = {"words": "*i32", "zeros": "*u8", "y": y, "steps": "i32", "columns": "i32"}
+    centre = float(1 << (bits - 1))
+    constants = {"BITS": bits, "CENTRE": centre, "ZERO": zero, "BYTES": y == "*i8"}
+    return Variant(name, types, constants, multiples=("columns",))
+
+
+KERNEL = Kernel(
+    unpack_words,
+    (
+        _variant("w4", "*bf16", 4),
+        _variant("w4_zero", "*bf16", 4, zero=1),
+        _variant("w3", "*fp16", 3),
+        _variant("w8_bytes", "*i8", 8),
+        _variant("w3_bytes", "*i8", 3),
+    ),
+)
