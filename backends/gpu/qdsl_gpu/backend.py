@@ -17,6 +17,8 @@ _FAMILIES = (
     ("linear", "linear_int8", _INTEGER),
     (FUSED, "linear_float", _FLOATS),
     (FUSED, "linear_int8", _INTEGER),
+    ("conv", "conv_groups", (*_FLOATS, *_INTEGER)),
+    ("lstm", "lstm_cell", (*_FLOATS, "int8_token")),
     ("embedding", "dequantize", ("f32",)),
     ("dequantize", "dequantize", ("f32",)),
 )
@@ -43,9 +45,9 @@ class Gpu:
             ),
             # values of a codebook are no integers
             *(
-                Capability(kernel, operation, "codebook", (2, 3, 4), activations)
+                Capability(kernel, operation, "codebook", (2, 3, 4), _floats(activations))
                 for operation, kernel, activations in _FAMILIES
-                if activations != _INTEGER
+                if "f32" in activations
             ),
         )
 
@@ -59,6 +61,10 @@ class Gpu:
         from qdsl_gpu.operations import register
 
         register(library)
+
+
+def _floats(activations: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(word for word in activations if word in _FLOATS)
 
 
 BACKEND = Gpu()

@@ -156,3 +156,23 @@ def bytes_of_weights(word, high, FIELD: tl.constexpr, PAIR: tl.constexpr, BITS: 
     if BITS == 3:
         four = four | (four_of(high, PAIR, 1) << 2)
     return bytes_of(four)
+
+
+@triton.jit
+def code_at(words, offsets, place, BITS: tl.constexpr):
+    """u i32 at places of a row, of 8 bits too."""
+    PIECE: tl.constexpr = 2 if BITS == 3 else BITS
+    plane, column = place // 32, place % 32
+    unit = plane // (16 // PIECE)
+    if BITS == 3:
+        unit = unit // 2 * 3 + unit % 2
+    i = plane % (16 // PIECE)
+    word = tl.load(words + offsets + unit * 1024 + column // 2)
+    code = (word >> (PIECE * (i // 2) + 8 * (i % 2) + 16 * (column % 2))) & ((1 << PIECE) - 1)
+    if BITS == 3:
+        i = plane % 16
+        high = tl.load(words + offsets + (plane // 16 * 3 + 2) * 1024 + column // 2)
+        code = code | (((high >> (i // 2 + 8 * (i % 2) + 16 * (column % 2))) & 1) << 2)
+    if BITS == 8:
+        code = code ^ 128
+    return code

@@ -4,16 +4,18 @@ With TRITON_INTERPRET=1 the same kernels run on processors, which is how they ar
 is no GPU.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from qdsl_gpu import products
+from qdsl_gpu.convolutions import Geometry, grouped
 from qdsl_gpu.devices import is_interpreted
 from qdsl_gpu.end import End
 from qdsl_gpu.kernels.dequantize import KERNEL as DEQUANTIZE
+from qdsl_gpu.kernels.lstm_cell import KERNEL as LSTM_CELL
 from qdsl_gpu.weights import Packed, read
 
 _BLOCK = 256  # columns that a program writes
@@ -100,10 +102,59 @@ def _rows(packed: Packed, ids: Tensor | None, count: int) -> Tensor:
     return y
 
 
+def lstm(
+    gates: Tensor,
+    h0: Tensor,
+    c0: Tensor,
+    weight_hh: Tensor,
+    weight_hr: Tensor | None,
+    state: str,
+    scale: Tensor | None = None,
+    zero: Tensor | None = None,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """gates [T, B, 4H], h0 [B, P], c0 [B, H] → y [T, B, P], h, c; products as in `linear`."""
+    h, c = h0.contiguous(), c0.contiguous()
+    width, outputs = gates.shape[-1], []
+    for given in gates.unbind(0):
+        sums = linear(h, weight_hh, None, width, state, residual=given)
+        h, last = torch.empty_like(c), c
+        c = torch.empty_like(c)
+        grid = (c.shape[0], -(-c.shape[1] // _BLOCK))
+        LSTM_CELL[grid](sums, last, h, c, c.shape[1], BLOCK=_BLOCK, enable_fp_fusion=False)
+        if weight_hr is not None:
+            h = linear(h, weight_hr, None, h0.shape[1], state)
+        outputs.append(h)
+    y = torch.stack(outputs) if outputs else gates.new_empty((0, *h0.shape))
+    return y, h.clone(), c.clone()
+
+
+def conv(
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    out_channels: int,
+    kernel: Sequence[int],
+    stride: Sequence[int],
+    padding: Sequence[int],
+    dilation: Sequence[int],
+    groups: int,
+    activations: str,
+    scale: Tensor | None = None,
+    zero: Tensor | None = None,
+) -> Tensor:
+    """x f32 [B, spatial…, in] → [B, positions…, out_channels]; a token is what a position reads."""
+    shape = Geometry.of(x, kernel, stride, padding, dilation)
+    if groups == 1:
+        return linear(shape.patches(x), weight, bias, out_channels, activations)
+    return grouped(x, read(weight), bias, shape, groups, activations)
+
+
 OPERATIONS: dict[str, Callable[..., Any]] = {
     "linear": linear,
     "embedding": embedding,
     "dequantize": dequantize,
+    "lstm": lstm,
+    "conv": conv,
 }
 
 

@@ -63,7 +63,10 @@ def test_what_is_lacking_is_said() -> None:
         ("linear", "kmeans3", ActivationFormat(), None),
         ("linear", "int7", None, "linear_float"),
         ("embedding", "binary", None, "dequantize"),
-        ("lstm", "int4", None, None),
+        ("lstm", "int4", None, "lstm_cell"),
+        ("conv", "kmeans3", None, "conv_groups"),
+        ("conv", "kmeans3", ActivationFormat(), None),
+        ("matmul", "int4", ActivationFormat(), None),
     ],
 )
 def test_a_plan_finds_kernels(

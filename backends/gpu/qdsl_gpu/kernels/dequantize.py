@@ -3,28 +3,8 @@
 import triton
 import triton.language as tl
 
-from qdsl_gpu.decode import row_offsets
+from qdsl_gpu.decode import code_at, row_offsets
 from qdsl_gpu.kernel import Kernel, Variant
-
-
-@triton.jit
-def _code(words, offsets, place, BITS: tl.constexpr):
-    """u i32 at places of a row, of 8 bits too."""
-    PIECE: tl.constexpr = 2 if BITS == 3 else BITS
-    plane, column = place // 32, place % 32
-    unit = plane // (16 // PIECE)
-    if BITS == 3:
-        unit = unit // 2 * 3 + unit % 2
-    i = plane % (16 // PIECE)
-    word = tl.load(words + offsets + unit * 1024 + column // 2)
-    code = (word >> (PIECE * (i // 2) + 8 * (i % 2) + 16 * (column % 2))) & ((1 << PIECE) - 1)
-    if BITS == 3:
-        i = plane % 16
-        high = tl.load(words + offsets + (plane // 16 * 3 + 2) * 1024 + column // 2)
-        code = code | (((high >> (i // 2 + 8 * (i % 2) + 16 * (column % 2))) & 1) << 2)
-    if BITS == 8:
-        code = code ^ 128
-    return code
 
 
 @triton.jit
@@ -46,7 +26,7 @@ def dequantize(
     inside = k < K
     g = k // group
     place = tl.where(inside, g * span + k % group, 0)
-    u = _code(words, row_offsets(n, steps, UNITS), place, BITS)
+    u = code_at(words, row_offsets(n, steps, UNITS), place, BITS)
     at = tl.where(inside, g, 0) * rows + n
     if TABLE:
         value = tl.load(table + u)

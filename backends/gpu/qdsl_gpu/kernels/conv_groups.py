@@ -1,0 +1,125 @@
+"""Convolves in groups, depthwise ones above all, with packed weights: each output its own sum."""
+
+import triton
+import triton.language as tl
+
+from qdsl_gpu.decode import code_at, row_offsets
+from qdsl_gpu.kernel import Kernel, Variant
+
+
+@triton.jit
+def _rounded(value, multiplier, INT8: tl.constexpr, BF16: tl.constexpr):
+    """x [positions, outputs] as it is multiplied: int32 codes, or floats."""
+    if INT8:
+        value = (value * multiplier[:, None] + 12582912.0) - 12582912.0  # to nearest even
+        value = tl.where(multiplier[:, None] > 0, value, 0.0).to(tl.int32)
+    if BF16:
+        value = value.to(tl.bfloat16).to(tl.float32)
+    return value
+
+
+@triton.jit
+def _weight(
+    u, zeros, table, n, known,
+    MULTIPLE: tl.constexpr, CENTRE: tl.constexpr, ZERO: tl.constexpr, TABLE: tl.constexpr,
+    SUM: tl.constexpr,
+):  # fmt: skip
+    """What codes u [outputs] stand for, without their scale, as SUM."""
+    if TABLE:
+        value = tl.load(table + u)
+    elif ZERO == 1:
+        centre = tl.load(zeros + n, mask=known, other=0).to(tl.int32)
+        value = (u * MULTIPLE - centre).to(SUM)
+    else:
+        value = (u * MULTIPLE - CENTRE).to(SUM)
+    return value
+
+
+@triton.jit
+def conv_groups(
+    x, multipliers, step, words, scales, zeros, table, bias, y,
+    positions, height, width, channels, out_height, out_width, outputs, K, per_input, per_output,
+    rows, steps, group, span, stride_h, stride_w, pad_h, pad_w, gap_h, gap_w, kernel_w,
+    BITS: tl.constexpr, MULTIPLE: tl.constexpr, CENTRE: tl.constexpr, FACTOR: tl.constexpr,
+    ZERO: tl.constexpr, TABLE: tl.constexpr, INT8: tl.constexpr, BF16: tl.constexpr,
+    BIAS: tl.constexpr, BP: tl.constexpr, BN: tl.constexpr,
+):  # fmt: skip
+    """x f32 [B, height, width, channels] → y f32 [positions, outputs], positions [B, out …].
+
+    An output of a group reads `per_input` channels of each tap; `per_output` outputs share them.
+    INT8: x is rounded, x · multipliers of the position, and the sum is times its `step`. Program
+    (i, j) computes BP positions of BN outputs; groups of the weight are `group` columns, `span`
+    apart.
+    """
+    UNITS: tl.constexpr = 3 if BITS == 3 else 1
+    p = tl.program_id(0) * BP + tl.arange(0, BP)
+    n = tl.program_id(1) * BN + tl.arange(0, BN)
+    inside, known = p < positions, n < outputs
+    w0 = p % out_width * stride_w - pad_w
+    h0 = p // out_width % out_height * stride_h - pad_h
+    image = p // (out_width * out_height) * height
+    channel = n // per_output * per_input
+    offsets = row_offsets(tl.where(known, n, 0), steps, UNITS)
+    multiplier = p.to(tl.float32)
+    if INT8:
+        multiplier = tl.load(multipliers + p, mask=inside, other=0.0)
+    SUM: tl.constexpr = tl.int32 if INT8 else tl.float32
+    total = tl.zeros((BP, BN), tl.float32)
+    part = tl.zeros((BP, BN), SUM)
+    own = tl.zeros((BP, BN), SUM)  # of x, for a float zero
+    for k in range(K):
+        tap = k // per_input
+        h = h0 + tap // kernel_w * gap_h
+        w = w0 + tap % kernel_w * gap_w
+        there = inside & (h >= 0) & (h < height) & (w >= 0) & (w < width)
+        at = ((image + h) * width + w) * channels
+        value = tl.load(
+            x + at[:, None] + channel[None, :] + k % per_input,
+            mask=there[:, None] & known[None, :], other=0.0,
+        )  # fmt: skip
+        value = _rounded(value, multiplier, INT8, BF16)
+        g = k // group
+        u = code_at(words, offsets, g * span + k % group, BITS)
+        weight = _weight(u, zeros + g * rows, table, n, known, MULTIPLE, CENTRE, ZERO, TABLE, SUM)
+        part += value * weight[None, :]
+        if ZERO == 2:
+            own += value
+        if ((k + 1) % group == 0) | (k + 1 == K):
+            scale = tl.load(scales + g * rows + n, mask=known, other=0.0).to(tl.float32)
+            term = (part.to(tl.float32) * FACTOR) * scale
+            if ZERO == 2:
+                shift = tl.load(zeros + g * rows + n, mask=known, other=0.0).to(tl.float32)
+                term = term - own.to(tl.float32) * shift[None, :]
+                own = tl.zeros((BP, BN), SUM)
+            total += term
+            part = tl.zeros((BP, BN), SUM)
+    if INT8:
+        total = total * tl.load(step + p, mask=inside, other=0.0)[:, None]
+    if BIAS:
+        total += tl.load(bias + n, mask=known, other=0.0)[None, :]
+    to = y + p[:, None].to(tl.int64) * outputs + n[None, :]
+    tl.store(to, total, mask=inside[:, None] & known[None, :])
+
+
+_POINTERS = dict.fromkeys(("x", "multipliers", "step", "table", "bias", "y"), "*fp32")
+_POINTERS |= {"words": "*i32", "scales": "*fp16", "zeros": "*u8"}
+_SIZES = """positions height width channels out_height out_width outputs K per_input per_output
+    rows steps group span stride_h stride_w pad_h pad_w gap_h gap_w kernel_w""".split()
+
+
+def _variant(name: str, int8: bool, **other: object) -> Variant:
+    usual: dict[str, object] = {
+        "BITS": 8, "MULTIPLE": 1, "CENTRE": 128, "FACTOR": 1.0, "ZERO": 0, "TABLE": False,
+        "INT8": int8, "BF16": False, "BIAS": True, "BP": 16, "BN": 64,
+    }  # fmt: skip
+    types = _POINTERS | dict.fromkeys(_SIZES, "i32")
+    # of depthwise ones
+    usual |= {"per_input": 1, "per_output": 1}
+    types = {name: type for name, type in types.items() if name not in usual}
+    return Variant(name, types, usual | other, multiples=("channels", "outputs", "rows"))
+
+
+KERNEL = Kernel(
+    conv_groups,
+    (_variant("w8_f32", False), _variant("w8_int8", True), _variant("w4", False, BITS=4)),
+)
