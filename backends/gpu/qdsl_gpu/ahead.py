@@ -93,13 +93,14 @@ def report(name: str) -> dict[str, dict[str, int | bool]]:
 def compiled(kernel: Kernel, variant: Variant, architecture: Architecture) -> Code:
     """Compiles one variant, as it would be launched."""
     names = kernel.function.arg_names
-    signature = {name: variant.types.get(name, "constexpr") for name in names}
+    constants = variant.constants
+    signature = {n: "constexpr" if n in constants else variant.types[n] for n in names}
     aligned = {
         (i,): [["tt.divisibility", 16]]
         for i, name in enumerate(names)
         if signature[name].startswith("*") or name in variant.multiples
     }
-    source = ASTSource(kernel.function, signature, dict(variant.constants), aligned)
+    source = ASTSource(kernel.function, signature, dict(constants), aligned)
     options = {
         "num_warps": variant.warps,
         "num_stages": min(variant.stages, architecture.stages),

@@ -6,12 +6,14 @@ import subprocess
 import sys
 from collections.abc import Callable
 from functools import cache
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-BUDGETS = Path(__file__).parent / "instructions"
+BUDGETS = Path(__file__).parent / "instructions" / f"triton-{version('triton')}"
+"""Code of another version of Triton is another."""
 ARCHITECTURES = ("sm_80", "sm_90", "gfx942")
 TOLERANCE = 1.1
 """How much longer than its budget code may be."""
@@ -46,6 +48,7 @@ def test_products_use_the_matrix_unit(architecture: str) -> None:
     assert not lacking
 
 
+@pytest.mark.skipif(version("triton") != "3.6.0", reason="budgets are those of Triton 3.6.0")
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_code_does_not_grow(architecture: str, golden: Callable[[Path, str], None]) -> None:
     lengths = {name: code["instructions"] for name, code in sorted(report(architecture).items())}

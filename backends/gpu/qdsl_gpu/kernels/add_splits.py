@@ -23,7 +23,7 @@ def add_splits(
     inside = (n < N)[:, None]
     value = tl.load(parts + at, mask=inside, other=0.0)
     for _ in range(1, splits):
-        at += M.to(tl.int64) * stride
+        at += tl.cast(M, tl.int64) * stride
         value += tl.load(parts + at, mask=inside, other=0.0)
     if SCALED:
         value = value * tl.load(scales + n, mask=n < N, other=0.0).to(tl.float32)[:, None]
@@ -37,9 +37,12 @@ _SIZES = {"M": "i32", "N": "i32", "splits": "i32", "stride": "i32"}
 _ENDS = {"BIAS": True, "RELU": True, "RESIDUAL": True}
 
 
-def _variant(name: str, scaled: bool) -> Variant:
-    constants = {"SCALED": scaled, "FACTOR": 1.0, "BN": 256, **_ENDS}
+def _variant(name: str, scaled: bool, **ones: int) -> Variant:
+    constants = {"SCALED": scaled, "FACTOR": 1.0, "BN": 256, **_ENDS, **ones}
     return Variant(name, _TYPES | _SIZES, constants, multiples=("N", "stride"))
 
 
-KERNEL = Kernel(add_splits, (_variant("splits", False), _variant("scaled", True)))
+KERNEL = Kernel(
+    add_splits,
+    (_variant("splits", False), _variant("scaled", True), _variant("ones", False, M=1, N=1)),
+)

@@ -115,11 +115,15 @@ def _variant(name: str, int8: bool, **other: object) -> Variant:
     types = _POINTERS | dict.fromkeys(_SIZES, "i32")
     # of depthwise ones
     usual |= {"per_input": 1, "per_output": 1}
-    types = {name: type for name, type in types.items() if name not in usual}
     return Variant(name, types, usual | other, multiples=("channels", "outputs", "rows"))
 
 
 KERNEL = Kernel(
     conv_groups,
-    (_variant("w8_f32", False), _variant("w8_int8", True), _variant("w4", False, BITS=4)),
+    (
+        _variant("w8_f32", False),
+        _variant("w8_int8", True),
+        _variant("w4", False, BITS=4),
+        _variant("ones", True, **dict.fromkeys(_SIZES, 1)),
+    ),
 )

@@ -60,6 +60,7 @@ KERNEL = Kernel(
     (
         _variant("w4", 4),
         _variant("w4_ids", 4, IDS=True),
+        _variant("ones", 4, N=1, K=1, steps=1, group=1, span=1, IDS=True),
         _variant("w3", 3),
         _variant("nf4", 4, TABLE=True),
     ),

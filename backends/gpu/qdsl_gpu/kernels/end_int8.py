@@ -34,7 +34,12 @@ _CONSTANTS = {
     "BIAS": True, "RELU": True, "RESIDUAL": True,
 }  # fmt: skip
 
+_MULTIPLES = ("N", "rows", "stride")
+
 KERNEL = Kernel(
     end_int8,
-    (Variant("w4_zero", _POINTERS | _SIZES, _CONSTANTS, multiples=("N", "rows", "stride")),),
+    (
+        Variant("w4_zero", _POINTERS | _SIZES, _CONSTANTS, multiples=_MULTIPLES),
+        Variant("ones", _POINTERS | _SIZES, {**_CONSTANTS, "M": 1, "N": 1}, multiples=_MULTIPLES),
+    ),
 )

@@ -153,6 +153,7 @@ KERNEL = Kernel(
     linear_float,
     (
         _variant("w4"),
+        _variant("ones", SPAN=0, M=1, N=1, steps=1, split=1),
         _variant("w4_rows64", BN=64),
         _variant("w4_row", SPAN=0),
         _variant("w4_tokens64", stages=3, TOKENS=64),

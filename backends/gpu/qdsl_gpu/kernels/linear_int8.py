@@ -92,6 +92,7 @@ KERNEL = Kernel(
     linear_int8,
     (
         _variant("w4"),
+        _variant("ones", BITS=8, SPAN=0, CENTRE=128, M=1, N=1, steps=1, groups=1),
         _variant("w4_zero", ZERO=1),
         _variant("w4_group32", SPAN=1),
         _variant("w8", BITS=8, SPAN=0, CENTRE=128),

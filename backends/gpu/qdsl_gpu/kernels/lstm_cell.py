@@ -66,4 +66,10 @@ def lstm_cell(gates, c, h_next, c_next, H, BLOCK: tl.constexpr):
 
 _TYPES = {"gates": "*fp32", "c": "*fp32", "h_next": "*fp32", "c_next": "*fp32", "H": "i32"}
 
-KERNEL = Kernel(lstm_cell, (Variant("all", _TYPES, {"BLOCK": 256}, multiples=("H",)),))
+KERNEL = Kernel(
+    lstm_cell,
+    (
+        Variant("all", _TYPES, {"BLOCK": 256}, multiples=("H",)),
+        Variant("ones", _TYPES, {"BLOCK": 256, "H": 1}),
+    ),
+)

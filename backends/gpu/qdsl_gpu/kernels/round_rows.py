@@ -87,6 +87,7 @@ KERNEL = Kernel(
         _variant("row", GIVEN=False, COPIES=1, BLOCK=1024),
         _variant("group128", GIVEN=False, COPIES=1, BLOCK=128),
         _variant("group32", GIVEN=False, COPIES=2, BLOCK=32),
+        _variant("ones", GIVEN=False, COPIES=1, BLOCK=64, M=1, K=1, stride=1, group=1),
         _variant("given", GIVEN=True, COPIES=1, BLOCK=1024),
     ),
 )

@@ -38,10 +38,11 @@ _SIZES = dict.fromkeys(("M", "K", "stride", "columns", "group", "span"), "i32")
 _MULTIPLES = ("K", "stride", "columns", "group", "span")
 
 
-def _variant(name: str, planes: int) -> Variant:
-    constants = {"PLANES": planes, "BLOCK": 512}
+def _variant(name: str, planes: int, **ones: int) -> Variant:
+    constants = {"PLANES": planes, "BLOCK": 512, **ones}
     types = {"x": "*fp32", "out": "*bf16", **_SIZES}
     return Variant(name, types, constants, multiples=_MULTIPLES)
 
 
-KERNEL = Kernel(split_rows, (_variant("planes3", 3), _variant("planes1", 1)))
+_ONES = _variant("ones", 3, M=1, K=1, stride=1, group=1)
+KERNEL = Kernel(split_rows, (_variant("planes3", 3), _variant("planes1", 1), _ONES))

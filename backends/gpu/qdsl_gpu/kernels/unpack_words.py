@@ -46,10 +46,10 @@ def unpack_words(
             tl.store(to + ((step * LOW + u) * EACH + i) * WIDTH, value)
 
 
-def _variant(name: str, y: str, bits: int, zero: int = 0) -> Variant:
+def _variant(name: str, y: str, bits: int, zero: int = 0, **ones: int) -> Variant:
     types = {"words": "*i32", "zeros": "*u8", "y": y, "steps": "i32", "columns": "i32"}
     centre = float(1 << (bits - 1))
-    constants = {"BITS": bits, "CENTRE": centre, "ZERO": zero, "BYTES": y == "*i8"}
+    constants = {"BITS": bits, "CENTRE": centre, "ZERO": zero, "BYTES": y == "*i8", **ones}
     return Variant(name, types, constants, multiples=("columns",))
 
 
@@ -58,6 +58,7 @@ KERNEL = Kernel(
     (
         _variant("w4", "*bf16", 4),
         _variant("w4_zero", "*bf16", 4, zero=1),
+        _variant("ones", "*bf16", 2, steps=1),
         _variant("w3", "*fp16", 3),
         _variant("w8_bytes", "*i8", 8),
         _variant("w3_bytes", "*i8", 3),
