@@ -64,11 +64,14 @@ def numbers(pair):
 
 @triton.jit
 def centred(
-    pair, zero, BITS: tl.constexpr, CENTRE: tl.constexpr, ZERO: tl.constexpr, TYPE: tl.constexpr
-):
+    pair, under, zero,
+    BITS: tl.constexpr, CENTRE: tl.constexpr, ZERO: tl.constexpr, TYPE: tl.constexpr,
+):  # fmt: skip
     """u - centre [rows, 32] in TYPE (bf16 or f16), exact; the centre is CENTRE or zero i32 [rows].
 
-    CENTRE may be half an integer. Of 8 bits, pair holds u - 128 in two's complement.
+    CENTRE may be half an integer. Of 8 bits, pair holds u - 128 in two's complement. under i32
+    [rows] is `exponent_of`: read from memory, mask and exponent are one instruction; known when
+    compiled they are two, and the same for all rows it would send codes through shared memory.
     """
     exponent: tl.constexpr = 0x43004300 if TYPE == tl.bfloat16 else 0x64006400
     top: tl.constexpr = 128 if TYPE == tl.bfloat16 else 1024
@@ -76,8 +79,8 @@ def centred(
     rest: tl.constexpr = -128 if signed else top
     if signed:
         # 128 + its low 7 bits, less 128 or, where the sign is set, 256
-        value = halves_as((pair & 0x007F007F) | exponent, TYPE)
-        value = value - halves_as((pair & 0x00800080) | exponent, TYPE)
+        value = halves_as((pair & 0x007F007F) | under[:, None], TYPE)
+        value = value - halves_as((pair & 0x00800080) | under[:, None], TYPE)
         if ZERO == 1:
             value = value - (zero + rest).to(tl.float32).to(TYPE)[:, None]
         elif CENTRE == CENTRE // 1:
@@ -93,18 +96,24 @@ def centred(
             pair = pair + (exponent + (top // 2 - zero) * 0x10001)[:, None]
             value = halves_as(pair, TYPE) - (top + top // 2)
         elif CENTRE == CENTRE // 1:
-            value = halves_as(pair | exponent, TYPE) - (CENTRE + top)
+            value = halves_as(pair | under[:, None], TYPE) - (CENTRE + top)
         else:
-            value = (halves_as(pair | exponent, TYPE) - top) - CENTRE
+            value = (halves_as(pair | under[:, None], TYPE) - top) - CENTRE
     return value
 
 
 @triton.jit
-def signs(word, PLANE: tl.constexpr, TYPE: tl.constexpr):
+def signs(word, under, PLANE: tl.constexpr, TYPE: tl.constexpr):
     """-1 and +1 [rows, 32] in TYPE, of bits 0 and 1 of a plane: the bit becomes the sign."""
-    one: tl.constexpr = 0xBF80 if TYPE == tl.bfloat16 else 0xBC00
     shift: tl.constexpr = 15 - (PLANE // 2 + 8 * (PLANE % 2))
-    return halves_as(((word << shift) & -0x7FFF8000) ^ (one * 0x10001 - (1 << 32)), TYPE)
+    return halves_as(((word << shift) & -0x7FFF8000) ^ under[:, None], TYPE)
+
+
+def exponent_of(bits: int, is_bf16: bool) -> int:
+    """What codes are put under: twice 128 (bf16) or 1024 (f16), of 1 bit twice -1; as i32."""
+    if bits == 1:
+        return (0xBF80 if is_bf16 else 0xBC00) * 0x10001 - (1 << 32)
+    return (0x4300 if is_bf16 else 0x6400) * 0x10001
 
 
 @triton.jit
@@ -124,7 +133,7 @@ def bf16_part(value, PLANE: tl.constexpr):
 
 @triton.jit
 def plane_of_weights(
-    word, high, zero, table, FIELD: tl.constexpr, PLANE: tl.constexpr,
+    word, high, under, zero, table, FIELD: tl.constexpr, PLANE: tl.constexpr,
     BITS: tl.constexpr, CENTRE: tl.constexpr, ZERO: tl.constexpr, TABLE: tl.constexpr,
     TYPE: tl.constexpr,
 ):  # fmt: skip
@@ -133,11 +142,11 @@ def plane_of_weights(
     if BITS == 3:
         pair = pair | (pair_of(high, PLANE, 1) << 2)
     if BITS == 1:
-        value = signs(word, FIELD, TYPE)
+        value = signs(word, under, FIELD, TYPE)
     elif TABLE:
         value = tl.load(table + numbers(pair ^ 0x00800080 if BITS == 8 else pair))
     else:
-        value = centred(pair, zero, BITS, CENTRE, ZERO, TYPE)
+        value = centred(pair, under, zero, BITS, CENTRE, ZERO, TYPE)
     return value
 
 

@@ -10,7 +10,7 @@ from qdsl_gpu.end import End
 from qdsl_gpu.kernels.add_splits import KERNEL as ADD_SPLITS
 from qdsl_gpu.kernels.end_int8 import KERNEL as END_INT8
 from qdsl_gpu.kernels.unpack_words import KERNEL as UNPACK_WORDS
-from qdsl_gpu.rows import Rounded, Rows
+from qdsl_gpu.rows import Rounded, Rows, exponents
 from qdsl_gpu.weights import Packed
 
 FEWEST = 192  # rows, below which unpacking takes longer than it saves
@@ -58,8 +58,9 @@ def _unpacked(weight: Packed, dtype: torch.dtype) -> Tensor:
     """Codes [rows, columns] of a 16-bit float, less their centre, or of int8."""
     layout = weight.layout
     y = weight.words.new_empty(layout.rows, layout.columns, dtype=dtype)
+    under = exponents(layout.bits, dtype, y.device)
     UNPACK_WORDS[layout.rows // 64, layout.steps](
-        weight.words, weight.zeros_or(weight.scales), y, layout.steps, layout.columns,
+        weight.words, under, weight.zeros_or(weight.scales), y, layout.steps, layout.columns,
         BITS=layout.bits, CENTRE=weight.centre / weight.multiple, ZERO=weight.zero_word,
         BYTES=dtype is torch.int8,
     )  # fmt: skip

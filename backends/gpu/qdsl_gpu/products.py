@@ -9,7 +9,7 @@ from qdsl_gpu.kernels.add_splits import KERNEL as ADD_SPLITS
 from qdsl_gpu.kernels.linear_float import KERNEL as LINEAR_FLOAT
 from qdsl_gpu.kernels.linear_int8 import KERNEL as LINEAR_INT8
 from qdsl_gpu.layout import PLANE
-from qdsl_gpu.rows import Rows, float_rows, int8_rows
+from qdsl_gpu.rows import Rows, exponents, float_rows, int8_rows
 from qdsl_gpu.tiles import Tiles, choose, split
 from qdsl_gpu.weights import Packed
 
@@ -50,9 +50,10 @@ def _launch(
     layout = weight.layout
     # a single bit is a sign
     factor = 1.0 if layout.bits == 1 else weight.factor * weight.multiple
+    under = exponents(layout.bits, rows.values.dtype, rows.values.device)
     grid = (layout.rows // tiles.rows, -(-tokens // tiles.tokens), tiles.splits)
     LINEAR_FLOAT[grid](
-        rows.values, weight.words, weight.scales, weight.zeros_or(weight.scales),
+        rows.values, weight.words, under, weight.scales, weight.zeros_or(weight.scales),
         weight.scales if weight.table is None else weight.table, y, *end.tensors(y),
         tokens, layout.outputs, layout.rows, layout.steps, -(-layout.steps // tiles.splits),
         rows.plane_stride, rows.row_stride,

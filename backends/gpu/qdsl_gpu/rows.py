@@ -1,10 +1,12 @@
 """Prepares rows for products: floats in planes of 16 bits, or rounded to int8."""
 
 from dataclasses import dataclass
+from functools import cache
 
 import torch
 from torch import Tensor
 
+from qdsl_gpu.decode import exponent_of
 from qdsl_gpu.kernels.round_rows import KERNEL as ROUND_ROWS
 from qdsl_gpu.kernels.split_rows import KERNEL as SPLIT_ROWS
 from qdsl_gpu.layout import PLANE, Layout
@@ -21,6 +23,13 @@ class Rows:
     planes: int
     plane_stride: int
     row_stride: int
+
+
+@cache
+def exponents(bits: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+    """What kernels put codes of a 16-bit float under, once for each row of a tile: i32 [256]."""
+    value = exponent_of(bits, dtype is torch.bfloat16)
+    return torch.full((256,), value, dtype=torch.int32, device=device)
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,13 +20,6 @@ from qdsl_gpu.kernel import Kernel, Variant
 
 
 @triton.jit
-def _tile(x, rows, valid, column):
-    """x [32, tokens] from one column on."""
-    at = rows[None, :] + (column + tl.arange(0, 32))[:, None]
-    return tl.load(x + at, mask=valid[None, :], other=0.0)
-
-
-@triton.jit
 def _zero(zeros, at, n, ZERO: tl.constexpr):
     """Integer zeros i32 [n] of a group; n, which is not read, where there are none."""
     return tl.load(zeros + at + n).to(tl.int32) if ZERO == 1 else n
@@ -34,12 +27,15 @@ def _zero(zeros, at, n, ZERO: tl.constexpr):
 
 @triton.jit
 def _multiply(
-    part, total, weight, x, rows, valid, column, x_plane,
+    part, total, weight, tiles, valid, x_plane,
     ZERO: tl.constexpr, TABLE: tl.constexpr, PLANES: tl.constexpr,
 ):  # fmt: skip
-    """part [n, tokens] plus the product of a plane, total [tokens] plus the sum of x."""
+    """part [n, tokens] plus the product of a plane, total [tokens] plus the sum of x.
+
+    tiles: addresses of x [32, tokens].
+    """
     for p in tl.static_range(PLANES):
-        tile = _tile(x + p * x_plane, rows, valid, column)
+        tile = tl.load(tiles + p * x_plane, mask=valid[None, :], other=0.0)
         if TABLE:
             # of 24 bits with 24 bits, what is below the last bit of the product is left out
             for q in tl.static_range(3 - p):
@@ -62,7 +58,7 @@ def _scaled(part, total, scales, zeros, at, n, ZERO: tl.constexpr):
 
 @triton.jit
 def linear_float(
-    x, words, scales, zeros, table, y, bias, residual,
+    x, words, under, scales, zeros, table, y, bias, residual,
     M, N, rows, steps, split, x_plane, x_row,
     BITS: tl.constexpr, SPAN: tl.constexpr, CENTRE: tl.constexpr, FACTOR: tl.constexpr,
     ZERO: tl.constexpr, TABLE: tl.constexpr, PLANES: tl.constexpr, STACKED: tl.constexpr,
@@ -71,8 +67,8 @@ def linear_float(
 ):  # fmt: skip
     """x 16-bit floats [planes, M, columns], as far apart as x_plane and x_row say; y [M, N].
 
-    Program (i, j, k) computes rows i · BN … of the weight for tokens j · TOKENS … over `split`
-    steps, the k-th so many. SPAN is the planes of a group, 0: the row. ZERO: 0 none, 1 integers, 2
+    under i32 [BN]: `exponent_of`. Program (i, j, k) computes rows i · BN … of the weight for
+    tokens j · TOKENS … over `split` steps, the k-th so many. SPAN is the planes of a group, 0: the row. ZERO: 0 none, 1 integers, 2
     floats. With several k, y is f32 [splits, M, N] and nothing follows.
     """
     PIECE: tl.constexpr = 2 if BITS == 3 else BITS
@@ -89,8 +85,10 @@ def linear_float(
     slot = tl.arange(0, SLOTS * TOKENS) // TOKENS
     token = first + tl.arange(0, SLOTS * TOKENS) % TOKENS
     valid = (token < M) & (slot < PLANES)
-    x_rows = token * x_row + slot * x_plane
+    # addresses of one plane; the others are constants away
+    x_rows = x + (token * x_row + slot * x_plane)[None, :] + tl.arange(0, 32)[:, None]
     offsets = row_offsets(n, steps, UNITS)
+    below = tl.load(under + tl.arange(0, BN))
 
     sums = tl.zeros((BN, SLOTS * TOKENS), tl.float32)
     totals = tl.zeros((SLOTS * TOKENS,), tl.float32)  # of x, for a float zero of the row
@@ -98,6 +96,7 @@ def linear_float(
     begin = tl.program_id(2) * split
     for step in range(begin, min(begin + split, steps)):
         high = load_high(words, offsets, step, n, BITS)
+        tiles = x_rows + step * (PER_STEP * 32)
         part = tl.zeros((BN, SLOTS * TOKENS), tl.float32)
         total = tl.zeros((SLOTS * TOKENS,), tl.float32)
         for u in tl.static_range(LOW):
@@ -108,11 +107,11 @@ def linear_float(
                 if SPAN != 0 and (u * EACH + i) % FLUSH == 0:
                     zero = _zero(zeros, group * rows, n, ZERO)
                 weight = plane_of_weights(
-                    word, high, zero, table, i, u * EACH + i,
+                    word, high, below, zero, table, i, u * EACH + i,
                     BITS, CENTRE, ZERO, TABLE, x.dtype.element_ty,
                 )  # fmt: skip
                 part, total = _multiply(
-                    part, total, weight, x, x_rows, valid, plane * 32, x_plane,
+                    part, total, weight, tiles + (u * EACH + i) * 32, valid, x_plane,
                     ZERO, TABLE, LOOPS,
                 )  # fmt: skip
                 if SPAN != 0 and (u * EACH + i + 1) % FLUSH == 0:
@@ -140,7 +139,14 @@ def _variant(name: str, x: str = "*bf16", *, stages: int = 4, **other: object) -
         "PLANES": 1, "STACKED": False, "TOKENS": 16, "BN": 128,
         "BIAS": True, "RELU": False, "RESIDUAL": False,
     }  # fmt: skip
-    pointers = {"x": x, "words": "*i32", "scales": "*fp16", "table": "*fp32", "y": "*fp32"}
+    pointers = {
+        "x": x,
+        "words": "*i32",
+        "under": "*i32",
+        "scales": "*fp16",
+        "table": "*fp32",
+        "y": "*fp32",
+    }
     pointers |= {"zeros": "*fp32" if other.get("ZERO") == 2 else "*u8"}
     pointers |= {"bias": "*fp32", "residual": "*fp32"}
     sizes = dict.fromkeys(("M", "N", "rows", "steps", "split", "x_plane", "x_row"), "i32")

@@ -15,7 +15,7 @@ from qdsl_gpu.kernel import Kernel, Variant
 
 @triton.jit
 def unpack_words(
-    words, zeros, y, steps, columns,
+    words, under, zeros, y, steps, columns,
     BITS: tl.constexpr, CENTRE: tl.constexpr, ZERO: tl.constexpr, BYTES: tl.constexpr,
 ):  # fmt: skip
     """y [rows, columns]: u - centre in the 16 bits of y, or BYTES as `round_rows` orders them.
@@ -30,6 +30,7 @@ def unpack_words(
     n = tl.program_id(0) * 64 + tl.arange(0, 64)
     step = tl.program_id(1)
     offsets = row_offsets(n, steps, UNITS)
+    below = tl.load(under + tl.arange(0, 64))
     high = load_high(words, offsets, step, n, BITS)
     zero = tl.load(zeros + n).to(tl.int32) if ZERO == 1 else n
     to = y + n[:, None].to(tl.int64) * columns + tl.arange(0, WIDTH)[None, :]
@@ -40,14 +41,21 @@ def unpack_words(
                 value = bytes_of_weights(word, high, i, u * EACH + i, BITS)
             else:
                 value = plane_of_weights(
-                    word, high, zero, words, i, u * EACH + i,
+                    word, high, below, zero, words, i, u * EACH + i,
                     BITS, CENTRE, ZERO, False, y.dtype.element_ty,
                 )  # fmt: skip
             tl.store(to + ((step * LOW + u) * EACH + i) * WIDTH, value)
 
 
 def _variant(name: str, y: str, bits: int, zero: int = 0, **ones: int) -> Variant:
-    types = {"words": "*i32", "zeros": "*u8", "y": y, "steps": "i32", "columns": "i32"}
+    types = {
+        "words": "*i32",
+        "under": "*i32",
+        "zeros": "*u8",
+        "y": y,
+        "steps": "i32",
+        "columns": "i32",
+    }
     centre = float(1 << (bits - 1))
     constants = {"BITS": bits, "CENTRE": centre, "ZERO": zero, "BYTES": y == "*i8", **ones}
     return Variant(name, types, constants, multiples=("columns",))
