@@ -68,8 +68,9 @@ def linear_float(
     """x 16-bit floats [planes, M, columns], as far apart as x_plane and x_row say; y [M, N].
 
     under i32 [BN]: `exponent_of`. Program (i, j, k) computes rows i · BN … of the weight for
-    tokens j · TOKENS … over `split` steps, the k-th so many. SPAN is the planes of a group, 0: the row. ZERO: 0 none, 1 integers, 2
-    floats. With several k, y is f32 [splits, M, N] and nothing follows.
+    tokens j · TOKENS … over `split` steps, the k-th so many. SPAN is the
+    planes of a group, 0: the row. ZERO: 0 none, 1 integers, 2 floats. With several k, y is f32
+    [splits, M, N] and nothing follows.
     """
     PIECE: tl.constexpr = 2 if BITS == 3 else BITS
     UNITS: tl.constexpr = 3 if BITS == 3 else 1
