@@ -4,13 +4,15 @@ import torch
 from torch import Tensor
 
 from qdsl_gpu import large
+from qdsl_gpu.dispatch import tiles_of
 from qdsl_gpu.end import End
 from qdsl_gpu.kernels.add_splits import KERNEL as ADD_SPLITS
 from qdsl_gpu.kernels.linear_float import KERNEL as LINEAR_FLOAT
 from qdsl_gpu.kernels.linear_int8 import KERNEL as LINEAR_INT8
 from qdsl_gpu.layout import PLANE
 from qdsl_gpu.rows import Rows, exponents, float_rows, int8_rows
-from qdsl_gpu.tiles import Tiles, choose, split
+from qdsl_gpu.task import Task
+from qdsl_gpu.tiles import Tiles
 from qdsl_gpu.weights import Packed
 
 _MOST_STAGES = 2 if torch.version.hip else 4
@@ -27,9 +29,8 @@ def linear_float(x: Tensor, weight: Packed, to_bf16: bool, end: End) -> Tensor:
     if large.serves(weight, tokens):
         large.linear_float(rows, weight, tokens, y, end)
         return y
-    stacked = rows.planes > 1 and tokens <= 4
-    tiles = choose(weight.layout, tokens, stacked=stacked, has_table=has_table)
-    tiles = split(tiles, weight.layout, tokens)
+    task = Task("linear_float", weight.layout, rows.planes, weight.zero_word, has_table)
+    tiles, stacked = tiles_of(task, tokens, x.device), task.is_stacked(tokens)
     if tiles.splits == 1:
         _launch(rows, weight, tokens, y, end, tiles, stacked)
         return y
@@ -72,7 +73,7 @@ def linear_int8(x: Tensor, weight: Packed, largest: Tensor | None, end: End) -> 
     if large.serves(weight, tokens):
         large.linear_int8(rows, weight, tokens, y, end)
         return y
-    tiles = choose(layout, tokens)
+    tiles = tiles_of(Task("linear_int8", layout, zero=weight.zero_word), tokens, x.device)
     LINEAR_INT8[layout.rows // tiles.rows, -(-tokens // tiles.tokens)](
         rows.codes, rows.scales, rows.sums, weight.words, weight.scales,
         weight.zeros_or(weight.scales), y, *end.tensors(y),

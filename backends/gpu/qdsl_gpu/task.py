@@ -1,0 +1,93 @@
+"""Defines a task: a kernel on a weight, which is divided into tiles, and the ways to divide it."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Final
+
+from qdsl_gpu.layout import Layout
+from qdsl_gpu.tiles import Tiles, choose, split
+
+BUCKETS: Final = (1, 4, 16, 32, 64, 128, 256, 1024)
+"""Numbers of tokens that are tuned; a number is looked up under the next one."""
+
+_SPLIT: Final = frozenset(["linear_float"])
+"""Kernels whose K can be cut into parts."""
+
+_SHAPES: Final[Mapping[str, tuple[tuple[int, int, int], ...]]] = {
+    name: (
+        *((64, 4, stages) for stages in (2, 3, 4)),
+        *((128, 4, stages) for stages in (2, 3, 4)),
+        *((128, 8, stages) for stages in (2, 3)),
+    )
+    for name in ("linear_float", "linear_int8")
+}
+"""Rows, warps and stages of candidates, by kernel."""
+
+_TOKENS: Final = (16, 32, 64, 128)
+_SPLITS: Final = (1, 2, 4, 8, 16)
+
+
+def bucket(tokens: int) -> int:
+    """The first of BUCKETS that holds the tokens; the last for more."""
+    return next((b for b in BUCKETS if tokens <= b), BUCKETS[-1])
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A kernel on a weight.
+
+    planes: of rows of floats, which add up; 1 of integers. zero: 0 none, 1 integers, 2 floats.
+    """
+
+    kernel: str
+    layout: Layout
+    planes: int = 1
+    zero: int = 0
+    has_table: bool = False
+
+    @property
+    def may_split(self) -> bool:
+        return self.kernel in _SPLIT
+
+    def is_stacked(self, tokens: int) -> bool:
+        """Whether planes are rows of one product: tiles of four tokens."""
+        return self.planes > 1 and tokens <= 4
+
+    def usual(self, tokens: int) -> Tiles:
+        """By rule: where nothing was measured."""
+        stacked = self.is_stacked(tokens)
+        tiles = choose(self.layout, tokens, stacked=stacked, has_table=self.has_table)
+        return split(tiles, self.layout, tokens) if self.may_split else tiles
+
+    def takes(self, tiles: Tiles, tokens: int) -> bool:
+        """Whether tiles, perhaps those of another weight, divide this one."""
+        return (
+            self.layout.rows % tiles.rows == 0
+            and (tiles.tokens == 4) == self.is_stacked(tokens)
+            and tiles.splits <= (self.layout.steps if self.may_split else 1)
+        )
+
+    # ---- candidates ----------------------------------------------------------------------------
+
+    def shapes(self, tokens: int) -> Iterator[Tiles]:
+        """Tiles to try, cut along K as usual; what is usual comes first."""
+        usual = self.usual(tokens)
+        yield usual
+        for width in (4,) if self.is_stacked(tokens) else _widths(tokens):
+            for rows, warps, stages in _SHAPES.get(self.kernel, ()):
+                tiles = Tiles(width, rows, usual.splits, warps, stages)
+                if tiles != usual and self.takes(tiles, tokens):
+                    yield tiles
+
+    def splits(self, tiles: Tiles, tokens: int) -> Iterator[Tiles]:
+        """The same tiles, cut along K in other ways."""
+        for splits in _SPLITS:
+            other = replace(tiles, splits=splits)
+            if splits != tiles.splits and self.takes(other, tokens):
+                yield other
+
+
+def _widths(tokens: int) -> tuple[int, ...]:
+    """The tile that holds the tokens and the one below, of tiles that there are."""
+    holds = next((i for i, width in enumerate(_TOKENS) if tokens <= width), len(_TOKENS) - 1)
+    return _TOKENS[max(0, holds - 1) : holds + 1]
