@@ -1,6 +1,6 @@
 """Holds a model as a torch module: parameters once, in a tree, and one graph per entry over it."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
 from pathlib import Path
@@ -22,6 +22,7 @@ from qdsl.ir.model import Model
 if TYPE_CHECKING:
     from torch.nn import Parameter
 
+    from qdsl.fx.capture import Captured
     from qdsl.fx.ptq.report import Compensation
     from qdsl.fx.recording import Inputs
     from qdsl.recipes.schedule import Calibration
@@ -105,6 +106,25 @@ class Program(nn.Module):
             yield
         finally:
             self._functions = before
+
+    def capture(
+        self,
+        buckets: Sequence[int],
+        *examples: Tensor | None,
+        entry: str = "forward",
+        dim: str = "B",
+    ) -> "Captured":
+        """The entry as CUDA graphs, one for each number of examples in `buckets`.
+
+        `examples` are inputs as calls will give them: all sizes but that of `dim` stay theirs. What
+        comes back is called like the entry: it pads to the next bucket, replays, and gives what
+        belongs to the examples. Weights that change later change the results; those that are moved
+        do not. Raises QdslError: Q760 where the program is on no GPU, Q761 for an entry whose
+        examples depend on each other.
+        """
+        from qdsl.fx.capture import capture
+
+        return capture(self, buckets, examples, entry=entry, dim=dim)
 
     # ---- stages --------------------------------------------------------------------------------
 

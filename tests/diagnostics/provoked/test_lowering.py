@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import torch
 
 import qdsl
 from qdsl import load_spec
@@ -53,3 +54,13 @@ def test_a_name_of_torch(net: Net, refused: Refused) -> None:
     path = Path("net.qspec")
     path.write_text(path.read_text().replace("map", "apply"))
     refused("Q504", load_spec(path).variants["small"].program)
+
+
+def test_graphs_without_a_gpu(net: Net, refused: Refused) -> None:
+    program = net().program()
+    refused("Q760", lambda: program.capture((1, 8), torch.zeros(1, 8), entry="run"))
+
+
+def test_an_entry_that_cannot_be_captured(net: Net, refused: Refused) -> None:
+    program = net().program()
+    refused("Q761", lambda: program.capture((1, 8), torch.zeros(1, 8), entry="run", dim="T"))
