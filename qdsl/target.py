@@ -162,6 +162,53 @@ class Measured(Protocol):
         ...
 
 
+class Fixed(Protocol):
+    """What a rounding of a weight [N, K] reads and does not compute; see `State` of fx.numerics.
+
+    mask bool [N, K]; clip, scale, zero f32 [R, G]; codebook f32 [2^b].
+    """
+
+    @property
+    def mask(self) -> "Tensor | None": ...
+    @property
+    def clip(self) -> "Tensor | None": ...
+    @property
+    def scale(self) -> "Tensor | None": ...
+    @property
+    def zero(self) -> "Tensor | None": ...
+    @property
+    def codebook(self) -> "Tensor | None": ...
+
+
+@runtime_checkable
+class Trains(Protocol):
+    """A back end that rounds in training, each in one kernel forward and one backward.
+
+    Numbers and gradients are those of `qdsl.fx`, which computes with torch what is answered with
+    None: every method may say so.
+    """
+
+    def device_types(self) -> tuple[str, ...]:
+        """Whose tensors it takes, in torch's words: `cuda`."""
+        ...
+
+    def fake_quantize(
+        self, weight: "Tensor", format: WeightFormat, fixed: Fixed
+    ) -> "Tensor | None":
+        """What the codes of a weight f32 [N, K] stand for, with its gradient."""
+        ...
+
+
+@cache
+def trainer(device_type: str) -> Trains | None:
+    """The back end that rounds tensors of that device in training, if one is installed and runs."""
+    for _, backend in sorted(backends().items()):
+        if isinstance(backend, Trains) and device_type in backend.device_types():
+            if backend.availability().available:
+                return backend
+    return None
+
+
 @cache
 def backends() -> Mapping[str, Backend]:
     """Installed back ends by name; one that cannot be imported is left out by `installed`."""

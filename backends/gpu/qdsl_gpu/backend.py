@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from qdsl.target import FUSED, Availability, CanonicalWeight, Capability
+from qdsl.ir.format import WeightFormat
+from qdsl.target import FUSED, Availability, CanonicalWeight, Capability, Fixed
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -61,6 +62,19 @@ class Gpu:
         from qdsl_gpu.operations import register
 
         register(library)
+
+    def device_types(self) -> tuple[str, ...]:
+        """`cuda` is torch's word for AMD's too."""
+        from qdsl_gpu.devices import is_interpreted
+
+        return ("cuda", "cpu") if is_interpreted() else ("cuda",)
+
+    def fake_quantize(
+        self, weight: "Tensor", format: WeightFormat, fixed: Fixed
+    ) -> "Tensor | None":
+        from qdsl_gpu.training import fake_quantize
+
+        return fake_quantize(weight, format, fixed)
 
 
 def _floats(activations: tuple[str, ...]) -> tuple[str, ...]:

@@ -22,6 +22,7 @@ from qdsl.ir.format import (
     TernaryGrid,
     WeightFormat,
 )
+from qdsl.target import trainer
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +107,9 @@ def fake_quantize(weight: Tensor, format: WeightFormat, state: State) -> Tensor:
     grid = format.grid
     if isinstance(grid, FloatGrid) and state.codes is None:
         return floats.encode(masked(weight, state.mask), grid)
+    if state.codes is None and (kernels := trainer(weight.device.type)) is not None:
+        if (result := kernels.fake_quantize(weight, format, state)) is not None:
+            return result
     if isinstance(grid, FloatGrid) or state.codes is not None or not torch.is_grad_enabled():
         return dequantize(quantize(weight, format, state), format, state.mask)
     parts = _parts(weight, grid, format, state)

@@ -36,11 +36,8 @@ from qdsl.target import CanonicalWeight
 from qdsl_gpu.weights import repack
 
 HAS_TRITON = find_spec("triton") is not None
-collect_ignore = (
-    []
-    if HAS_TRITON
-    else ["test_ahead.py", "test_layers.py", "test_linear.py", "test_interpreter.py"]
-)
+RUN_BY_TRITON = ("ahead", "fake_quantize", "interpreter", "layers", "linear")
+collect_ignore = [] if HAS_TRITON else [f"test_{name}.py" for name in RUN_BY_TRITON]
 
 if HAS_TRITON:
     if "triton" in sys.modules and "qdsl_gpu.operations" not in sys.modules:
@@ -51,7 +48,8 @@ if HAS_TRITON:
     import interpreter
     import triton.experimental.gluon  # noqa: F401
 
-    import qdsl_gpu.operations  # noqa: F401
+    import qdsl_gpu.operations
+    import qdsl_gpu.training  # noqa: F401
 
     interpreter.correct()
     del sys.path[0]

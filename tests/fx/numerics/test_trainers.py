@@ -1,0 +1,74 @@
+"""Checks that a back end which rounds in training is asked first, on its devices only."""
+
+from dataclasses import dataclass, field
+
+import pytest
+import torch
+
+from qdsl import target
+from qdsl.fx.numerics import State, fake_quantize
+from qdsl.ir.format import IntegerGrid, WeightFormat
+from qdsl.target import Availability, trainer
+
+FORMAT = WeightFormat("x", IntegerGrid(4))
+
+
+@dataclass
+class Doubling:
+    """A back end whose weights are twice what they were, but for those with a mask."""
+
+    available: bool = True
+    devices: tuple[str, ...] = ("cpu",)
+    name: str = "doubling"
+    asked: list[str] = field(default_factory=list)
+
+    def availability(self):
+        return Availability(self.available)
+
+    def capabilities(self):
+        return ()
+
+    def repack(self, weight):
+        raise NotImplementedError
+
+    def register(self, library):
+        raise NotImplementedError
+
+    def device_types(self):
+        return self.devices
+
+    def fake_quantize(self, weight, format, fixed):
+        return 2 * weight if fixed.mask is None else None
+
+
+@pytest.fixture
+def install(monkeypatch):
+    def installed(backend):
+        trainer.cache_clear()
+        monkeypatch.setattr(target, "backends", lambda: {"doubling": backend})
+
+    yield installed
+    trainer.cache_clear()
+
+
+def test_a_trainer_is_asked_first(install):
+    weight, mask = torch.randn(2, 8), torch.ones(2, 8, dtype=torch.bool)
+    plain = fake_quantize(weight, FORMAT, State())
+    install(Doubling())
+    assert torch.equal(fake_quantize(weight, FORMAT, State()), 2 * weight)
+    assert torch.equal(fake_quantize(weight, FORMAT, State(mask)), plain)
+
+
+@pytest.mark.parametrize("backend", [Doubling(available=False), Doubling(devices=("cuda",))])
+def test_others_are_not(install, backend):
+    weight = torch.randn(2, 8)
+    plain = fake_quantize(weight, FORMAT, State())
+    install(backend)
+    assert torch.equal(fake_quantize(weight, FORMAT, State()), plain)
+
+
+def test_frozen_codes_are_read(install):
+    weight = torch.randn(2, 8)
+    frozen = State(scale=torch.ones(2, 1), codes=torch.ones(2, 8))
+    install(Doubling())
+    assert torch.equal(fake_quantize(weight, FORMAT, frozen), torch.ones(2, 8))
