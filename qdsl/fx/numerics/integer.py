@@ -25,7 +25,9 @@ def parameters(
     if isinstance(zero, Symmetric):
         steps = grid.qmax + 0.5 if grid.levels is Levels.HALF else grid.qmax
         scale = stored(quotient(clip * largest(groups), steps), format.scale)
-        return scale if grid.levels is Levels.HALF else torch.where(scale == 0, 1.0, scale), None
+        # one that rounds to 0 has no gradient; half levels have no code for 0, and keep it
+        instead = 0.0 if grid.levels is Levels.HALF else 1.0
+        return torch.where(scale == 0, instead, scale), None
     smallest, greatest = extent(groups)
     scale = stored(quotient(clip * (greatest - smallest), high - low), format.scale)
     # a scale that rounds to 0 becomes 1, with which every code is 0 and stands for 0

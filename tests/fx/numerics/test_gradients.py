@@ -68,6 +68,14 @@ def test_equal_largest_weights_share_the_gradient_of_the_scale():
     torch.testing.assert_close(gradient(weight, format, given), expected)
 
 
+@pytest.mark.parametrize("levels", list(Levels))
+def test_weights_that_are_all_0_have_finite_gradients(levels):
+    weight = weights()
+    weight[1] = 0.0
+    format = WeightFormat("x", IntegerGrid(3, levels=levels), PerChannel())
+    assert gradient(weight, format, upstream()).isfinite().all()
+
+
 def test_a_code_that_rounds_to_the_end_passes():
     # 3.4 rounds to 3 = qmax and passes, 3.6 to 4 and does not
     weight = torch.tensor([[3.4, 3.6, 1.0, -4.4, -4.6]])
