@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from qdsl.bench.machine import machine, versions
+from qdsl.replacing import replacing
 
 RESULTS = Path(__file__).resolve().parent / "results"
 
@@ -22,4 +23,6 @@ def write(
 ) -> None:
     """Writes machine, load, versions (of `runtimes` too) and what was found."""
     head = {"machine": machine(), "versions": {**versions(), **(runtimes or {})}}
-    path.write_text(json.dumps({**head, **found}, indent=1) + "\n")
+    text = json.dumps({**head, **found}, indent=1)
+    with replacing(path) as file:  # a run may end half way
+        file.write((text + "\n").encode())

@@ -1,4 +1,4 @@
-"""Says what is timed: products with a packed weight, recurrent layers, a Conformer encoder."""
+"""Says what is timed: products with a packed weight, recurrent layers, encoders."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 ROTATED = 128e6  # bytes of distinct weights that "from DRAM" goes through: no cache keeps them
-BITS = {"int8": 8, "int4": 4, "int4_2:4": 4, "int3": 3, "int2": 2, "ternary": 2, "binary": 1}
+BITS = {"int8": 8, "int4": 4, "int3": 3, "int2": 2, "nf4": 4, "ternary": 2, "binary": 1}
+SPARSE = "_2:4"  # behind the name of a format
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,13 +31,13 @@ class Product:
 
     @property
     def bits(self) -> int:
-        return BITS[self.weights]
+        return BITS[self.weights.removesuffix(SPARSE)]
 
     @property
     def bytes(self) -> int:
         """Of codes, index and scales: what has to be read."""
         codes = self.outputs * self.inputs * self.bits // 8
-        if self.weights.endswith("2:4"):  # half of the codes, and two bits to say where each is
+        if self.weights.endswith(SPARSE):  # half of the codes, and two bits to say where each is
             codes = self.outputs * self.inputs * (self.bits + 2) // 16
         scales = 2 * self.inputs // self.group if self.group else 4
         return codes + self.outputs * scales
@@ -87,7 +88,17 @@ class Encoder:
         return np.random.default_rng(0).standard_normal(shape, dtype=np.float32)
 
 
-Problem = Product | Recurrence | Encoder
+@dataclass(frozen=True, slots=True)
+class Network:
+    """Variants of a spec on random inputs of these sizes, each its first entry, on a GPU."""
+
+    spec: str
+    floats: str
+    packed: tuple[str, ...]
+    sizes: tuple[tuple[str, int], ...]
+
+
+Problem = Product | Recurrence | Encoder | Network
 Call = Callable[[], object]
 
 
@@ -127,5 +138,7 @@ def network(name: str, problem: Encoder, load: Callable[[], Run]) -> Contender:
 
 def of(kind: str, fields: dict[str, Any]) -> Problem:
     """The problem of that class name."""
-    kinds: dict[str, type[Problem]] = {c.__name__: c for c in (Product, Recurrence, Encoder)}
+    kinds: dict[str, type[Problem]] = {
+        c.__name__: c for c in (Product, Recurrence, Encoder, Network)
+    }
     return kinds[kind](**fields)

@@ -64,6 +64,11 @@ class Worker:
         bytes = {name: self.contenders[name].bytes for name in self.starts}
         return {"contenders": bytes, "failed": failed}
 
+    def ask(self, what: str, **order: Any) -> dict[str, Any]:
+        """What a runtime offers besides contenders: a function of its module."""
+        answer: dict[str, Any] = getattr(self.module, what)(**order)
+        return answer
+
     def time(self, name: str, rows: int, seconds: float) -> dict[str, Any]:
         """Seconds of solving the problem once."""
         call, contender = self._call(name, rows), self.contenders[name]
@@ -90,8 +95,8 @@ def main() -> None:
     try:
         module = importlib.import_module(f"peers.{name}")
         answer({"versions": module.start(threads)})
-    except (ImportError, OSError) as error:
-        return answer({"missing": str(error)})
+    except Exception as error:  # what is lacking, libraries say in their own ways
+        return answer({"missing": f"{type(error).__name__}: {str(error)[:200]}"})
     worker = Worker(module, threads)
     for line in sys.stdin:
         order = json.loads(line)

@@ -36,7 +36,7 @@ def test_keys_are_names():
 
 
 def test_bytes_are_those_that_are_stored():
-    from peers.ours import weight
+    from peers.weights import weight
 
     small = [replace(p, outputs=64, inputs=256) for p in products()]
     assert {p.bits for p in small} == {8, 4, 2, 1}
@@ -48,7 +48,7 @@ def test_bytes_are_those_that_are_stored():
 
 
 def test_every_weight_is_one_that_the_kernels_take():
-    from peers.ours import weight
+    from peers.weights import weight
 
     x = torch.randn(3, 256)
     for problem in (replace(p, outputs=64, inputs=256) for p in products()):
