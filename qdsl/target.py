@@ -198,6 +198,29 @@ class Trains(Protocol):
         """What the codes of a weight f32 [N, K] stand for, with its gradient."""
         ...
 
+    def round_over(self, x: "Tensor", axes: tuple[int, ...]) -> "Tensor | None":
+        """x in its type, rounded to dynamic int8, a scale for all positions of those axes.
+
+        Without a gradient.
+        """
+        ...
+
+    def round_range(
+        self,
+        x: "Tensor",
+        scale: "Tensor",
+        zero: "Tensor | None",
+        code_range: tuple[int, int],
+    ) -> "Tensor | None":
+        """x in its type, rounded in a static range, with the gradient of x."""
+        ...
+
+    def round_learned(
+        self, x: "Tensor", scale: "Tensor", code_range: tuple[int, int]
+    ) -> "Tensor | None":
+        """x in its type, rounded in a learned range, with the gradients of x and scale f32 [1]."""
+        ...
+
 
 @cache
 def trainer(device_type: str) -> Trains | None:

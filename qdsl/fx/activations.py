@@ -5,7 +5,7 @@ from torch import Tensor
 
 from qdsl.fx.numerics.gradient import quotient, straight_through
 from qdsl.fx.numerics.static import centred
-from qdsl.target import STATIC
+from qdsl.target import STATIC, trainer
 
 INT8_MAX = 127
 BF16 = "bf16"  # the word
@@ -22,7 +22,7 @@ def quantize(x: Tensor, activations: str) -> tuple[Tensor, Tensor]:
     `int8_token` takes a over the last axis, `int8_tensor` over all axes but the first. Where a is
     0 or 127/a overflows the codes are 0; where a is not finite they are 0 and s is NaN.
     """
-    return _rounded(x, _largest(x, activations))
+    return quantize_over(x, _axes(x, activations))
 
 
 def quantize_over(x: Tensor, axes: tuple[int, ...]) -> tuple[Tensor, Tensor]:
@@ -63,18 +63,25 @@ def fake_quantize(x: Tensor, activations: str) -> Tensor:
     """x rounded with gradient 1: a scale is a constant and no code is out of range."""
     if activations == BF16:
         return straight_through(x, to_bf16(x.detach()))
+    return fake_quantize_over(x, _axes(x, activations))
+
+
+def fake_quantize_over(x: Tensor, axes: tuple[int, ...]) -> Tensor:
+    """As `fake_quantize`, with the scales of `quantize_over`."""
     with torch.no_grad():
-        codes, scale = quantize(x, activations)
-    return straight_through(x, (codes * scale).to(x.dtype))
+        kernels = trainer(x.device.type)
+        found = None if kernels is None else kernels.round_over(x, axes)
+        if found is None:
+            codes, scale = quantize_over(x, axes)
+            found = (codes * scale).to(x.dtype)
+    return straight_through(x, found)
 
 
-def _largest(x: Tensor, activations: str) -> Tensor:
-    magnitudes = x.abs()
+def _axes(x: Tensor, activations: str) -> tuple[int, ...]:
     match activations:
         case "int8_token":
-            return magnitudes.amax(-1, keepdim=True)
+            return (-1,)
         case "int8_tensor":
-            axes = tuple(range(1, x.dim()))
-            return magnitudes.amax(axes, keepdim=True) if axes else magnitudes.amax(-1, True)
+            return tuple(range(1, x.dim())) or (-1,)
         case _:
             raise ValueError(f"activations `{activations}`")

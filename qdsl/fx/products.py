@@ -3,8 +3,14 @@
 import torch
 from torch import Tensor
 
-from qdsl.fx.activations import BF16, code_range, fake_quantize, quantize_over, to_bf16
-from qdsl.fx.numerics.gradient import straight_through
+from qdsl.fx.activations import (
+    BF16,
+    code_range,
+    fake_quantize,
+    fake_quantize_over,
+    quantize_over,
+    to_bf16,
+)
 from qdsl.fx.numerics.static import centred
 
 Range = tuple[Tensor | None, Tensor | None]  # scale and zero
@@ -14,16 +20,8 @@ def rounded(equation: str, x: Tensor, y: Tensor, activations: str) -> Tensor:
     """The einsum of operands rounded to dynamic int8 or bf16, for training; gradient 1."""
     if activations == BF16:
         return torch.einsum(equation, *(fake_quantize(o, activations) for o in (x, y)))
-    operands = (
-        _fake(o, axes) for o, axes in zip((x, y), _axes(equation, activations), strict=True)
-    )
-    return torch.einsum(equation, *operands)
-
-
-def _fake(x: Tensor, axes: tuple[int, ...]) -> Tensor:
-    with torch.no_grad():
-        codes, scale = quantize_over(x, axes)
-    return straight_through(x, (codes * scale).to(x.dtype))
+    pairs = zip((x, y), _axes(equation, activations), strict=True)
+    return torch.einsum(equation, *(fake_quantize_over(o, axes) for o, axes in pairs))
 
 
 def matmul(

@@ -76,6 +76,25 @@ class Gpu:
 
         return fake_quantize(weight, format, fixed)
 
+    def round_over(self, x: "Tensor", axes: tuple[int, ...]) -> "Tensor | None":
+        from qdsl_gpu.activations import round_over
+
+        return round_over(x, axes)
+
+    def round_range(
+        self, x: "Tensor", scale: "Tensor", zero: "Tensor | None", code_range: tuple[int, int]
+    ) -> "Tensor | None":
+        from qdsl_gpu.activations import round_range
+
+        return round_range(x, scale, zero, code_range)
+
+    def round_learned(
+        self, x: "Tensor", scale: "Tensor", code_range: tuple[int, int]
+    ) -> "Tensor | None":
+        from qdsl_gpu.activations import round_learned
+
+        return round_learned(x, scale, code_range)
+
 
 def _floats(activations: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(word for word in activations if word in _FLOATS)

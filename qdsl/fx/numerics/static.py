@@ -7,6 +7,7 @@ from torch import Tensor
 
 from qdsl.fx.numerics.gradient import quotient
 from qdsl.ir.format import IntegerZero, StaticFormat
+from qdsl.target import trainer
 
 
 def scale_and_zero(low: Tensor, high: Tensor, format: StaticFormat) -> tuple[Tensor, Tensor | None]:
@@ -52,6 +53,9 @@ def fake_quantize(
     x: Tensor, scale: Tensor, zero: Tensor | None, code_range: tuple[int, int]
 ) -> Tensor:
     """s·(q - z); gradient 1 where the rounded code lies in [qmin, qmax], 0 where it is clamped."""
+    if (kernels := trainer(x.device.type)) is not None:
+        if (found := kernels.round_range(x, scale, zero, code_range)) is not None:
+            return found
     result: Tensor = _Rounded.apply(x, scale, zero, code_range)  # type: ignore[no-untyped-call]
     return result
 
@@ -84,6 +88,9 @@ def learned(x: Tensor, scale: Tensor, code_range: tuple[int, int]) -> Tensor:
     times 1/sqrt(n·qmax) with n the features of x, its last axis. Unsigned codes, PACT (arXiv
     1805.06085), whose clip is α = s·qmax: dα = Σ g over the values that are clamped at α.
     """
+    if (kernels := trainer(x.device.type)) is not None:
+        if (found := kernels.round_learned(x, scale, code_range)) is not None:
+            return found
     result: Tensor = _Learned.apply(x, scale, code_range)  # type: ignore[no-untyped-call]
     return result
 

@@ -36,7 +36,7 @@ from qdsl.target import CanonicalWeight
 from qdsl_gpu.weights import repack
 
 HAS_TRITON = find_spec("triton") is not None
-RUN_BY_TRITON = ("ahead", "fake_quantize", "interpreter", "layers", "linear")
+RUN_BY_TRITON = ("activations", "ahead", "fake_quantize", "interpreter", "layers", "linear")
 collect_ignore = [] if HAS_TRITON else [f"test_{name}.py" for name in RUN_BY_TRITON]
 
 if HAS_TRITON:
@@ -48,6 +48,7 @@ if HAS_TRITON:
     import interpreter
     import triton.experimental.gluon  # noqa: F401
 
+    import qdsl_gpu.activations
     import qdsl_gpu.operations
     import qdsl_gpu.training  # noqa: F401
 

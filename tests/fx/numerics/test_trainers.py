@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from qdsl import target
-from qdsl.fx.numerics import State, fake_quantize
+from qdsl.fx import activations
+from qdsl.fx.numerics import State, fake_quantize, static
 from qdsl.ir.format import IntegerGrid, WeightFormat
 from qdsl.target import Availability, trainer
 
@@ -40,6 +41,15 @@ class Doubling:
     def fake_quantize(self, weight, format, fixed):
         return 2 * weight if fixed.mask is None else None
 
+    def round_over(self, x, axes):
+        return x + len(axes)
+
+    def round_range(self, x, scale, zero, code_range):
+        return None if zero is None else x + zero
+
+    def round_learned(self, x, scale, code_range):
+        return x * scale
+
 
 @pytest.fixture
 def install(monkeypatch):
@@ -57,6 +67,19 @@ def test_a_trainer_is_asked_first(install):
     install(Doubling())
     assert torch.equal(fake_quantize(weight, FORMAT, State()), 2 * weight)
     assert torch.equal(fake_quantize(weight, FORMAT, State(mask)), plain)
+
+
+def test_so_it_is_for_activations(install):
+    x, one = torch.randn(2, 3, 4, requires_grad=True), torch.ones(1)
+    plain = static.fake_quantize(x, one, None, (-8, 7))
+    install(Doubling())
+    assert torch.equal(activations.fake_quantize(x, "int8_token"), x + 1)
+    assert torch.equal(activations.fake_quantize(x, "int8_tensor"), x + 2)
+    assert torch.equal(static.fake_quantize(x, one, None, (-8, 7)), plain)
+    assert torch.equal(static.fake_quantize(x, one, one, (-8, 7)), x + 1)
+    assert torch.equal(static.learned(x, 3 * one, (-8, 7)), 3 * x)
+    activations.fake_quantize(x, "int8_token").sum().backward()
+    assert torch.equal(x.grad, torch.ones_like(x))
 
 
 @pytest.mark.parametrize("backend", [Doubling(available=False), Doubling(devices=("cuda",))])
