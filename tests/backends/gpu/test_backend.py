@@ -77,8 +77,9 @@ def test_a_plan_finds_kernels(
 
 
 @pytest.mark.skipif(find_spec("triton") is None, reason="triton is not installed")
-def test_a_packed_graph_runs_and_is_exported() -> None:
-    script = str(Path(__file__).with_name("graph.py"))
-    code = f"import runpy; runpy.run_path({script!r}, run_name='__main__')"
+@pytest.mark.parametrize("script", ["graph.py", "step.py"])
+def test_a_packed_graph_and_a_step_of_training_run(script: str) -> None:
+    path = str(Path(__file__).with_name(script))
+    code = f"import runpy; runpy.run_path({path!r}, run_name='__main__')"
     shown = python(code, TRITON_INTERPRET="1")
     assert shown.splitlines()[-1] == "equal"
