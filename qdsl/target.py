@@ -1,6 +1,6 @@
 """Defines what a back end promises: capabilities without torch, kernels with it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Protocol, assert_never, cast, runtime_checkable
 
@@ -230,6 +230,31 @@ def trainer(device_type: str) -> Trains | None:
             if backend.availability().available:
                 return backend
     return None
+
+
+@record
+class Call:
+    """A call of an operation of `qdsl::` on a packed weight; `run` makes it with a copy of that."""
+
+    weight: "Tensor"
+    run: "Callable[[Tensor], object]"
+
+
+@runtime_checkable
+class Tunable(Protocol):
+    """A back end that finds out how its kernels run fastest on this machine, for `qdsl tune`."""
+
+    def tuning(self) -> Availability:
+        """Whether there is something here to measure."""
+        ...
+
+    def device(self) -> str:
+        """Where weights and inputs of calls have to be, in torch's words."""
+        ...
+
+    def tune(self, calls: Iterable[Call]) -> Iterator[str]:
+        """A line for what was measured, when it is kept for later runs; raises OSError."""
+        ...
 
 
 @cache

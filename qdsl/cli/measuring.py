@@ -61,7 +61,7 @@ def _model_refused(arguments: Namespace) -> Wrong | None:
         if getattr(arguments, name):
             return f"`--{name}` is of kernels alone", "`qdsl bench kernel linear --weights …`"
     for text in arguments.shape:
-        if _sizes(text) is None:
+        if sizes_of_text(text) is None:
             return (
                 f"`--shape {text}` gives no sizes",
                 "write `B=1,T=1000`, numbers of at most nine digits",
@@ -85,7 +85,7 @@ def _kernel_refused(arguments: Namespace) -> Wrong | None:
     return None
 
 
-def _sizes(text: str) -> Mapping[str, int] | None:
+def sizes_of_text(text: str) -> Mapping[str, int] | None:
     """`B=1,T=1000`; None where that is not what it says."""
     matches = [_SIZE.fullmatch(part) for part in text.split(",")]
     found = {match[1]: int(match[2]) for match in matches if match}
@@ -117,8 +117,8 @@ def measured_model(arguments: Namespace) -> "ModelReport":
     """One entry of the model; raises QdslError."""
     from qdsl.bench.model import Plan, bench_model
 
-    sizes = {k: v for text in arguments.shape for k, v in (_sizes(text) or {}).items()}
-    program = _program(arguments.model, arguments.backend, sizes)
+    sizes = {k: v for text in arguments.shape for k, v in (sizes_of_text(text) or {}).items()}
+    program = measured_program(arguments.model, arguments.backend, sizes)
     check_entry(program, arguments.entry)
     entries = {entry.name: entry for entry in program.ir.entries}
     entry = entries[arguments.entry or next(iter(entries))]
@@ -127,7 +127,7 @@ def measured_model(arguments: Namespace) -> "ModelReport":
         return bench_model(program, arguments.model, entry, sizes, plan)
 
 
-def _program(text: str, backend: str, sizes: Mapping[str, int]) -> "Program":
+def measured_program(text: str, backend: str, sizes: Mapping[str, int]) -> "Program":
     """That of a packed file, or of a variant that is packed for the purpose."""
     from qdsl.cli.selection import open_variant
     from qdsl.fx import load

@@ -1,10 +1,11 @@
 """Says what the kernels for GPUs serve and hands them weights and operations."""
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from qdsl.ir.format import WeightFormat
-from qdsl.target import FUSED, Availability, CanonicalWeight, Capability, Fixed
+from qdsl.target import FUSED, Availability, Call, CanonicalWeight, Capability, Fixed
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -94,6 +95,24 @@ class Gpu:
         from qdsl_gpu.activations import round_learned
 
         return round_learned(x, scale, code_range)
+
+    def tuning(self) -> Availability:
+        from qdsl_gpu.devices import is_interpreted
+
+        if is_interpreted():
+            return Availability(False, "TRITON_INTERPRET is set, and tells nothing of a device")
+        return self.availability()
+
+    def device(self) -> str:
+        return "cuda"
+
+    def tune(self, calls: Iterable[Call]) -> Iterator[str]:
+        """See `qdsl_gpu.tuner.tune`."""
+        from qdsl_gpu.clock import cache_bytes, seconds
+        from qdsl_gpu.dispatch import gpu_name
+        from qdsl_gpu.tuner import Tuner, tune
+
+        return tune(calls, Tuner(seconds), cache_bytes(), gpu_name(0))
 
 
 def _floats(activations: tuple[str, ...]) -> tuple[str, ...]:

@@ -1,9 +1,11 @@
 """Tries the ways to divide a product on this GPU and keeps the fastest; never in a request."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from math import ceil, inf
 
+from qdsl.target import Call
 from qdsl_gpu.dispatch import forget, trial
 from qdsl_gpu.measured import Measured
 from qdsl_gpu.measured_files import own_folder, triton_version, write
@@ -83,3 +85,34 @@ def keep(gpu: str, rows: Sequence[Measured]) -> str:
     path = write(own_folder(), gpu, triton_version(), rows)
     forget()
     return str(path)
+
+
+# ---- calls of a program --------------------------------------------------------------------------
+
+_MOST_COPIES = 1024
+
+
+def tune(calls: Iterable[Call], tuner: Tuner, cache: int, gpu: str) -> Iterator[str]:
+    """Tunes what calls ask of kernels, each task once, over copies that exceed a cache.
+
+    A line for each, when it is written to the user's file. Raises OSError.
+    """
+    done: set[tuple[Task, int]] = set()
+    for call in calls:
+        with trial({}) as first:
+            call.run(call.weight)
+        asked = {(task, bucket(tokens)) for task, tokens in first.asked.items()}
+        if asked <= done:
+            continue
+        done |= asked
+        copies = min(_MOST_COPIES, copies_of(call.weight.nbytes, cache))
+        weights = [call.weight, *(call.weight.clone() for _ in range(copies - 1))]
+        rows = [*tuner.rows([partial(call.run, weight) for weight in weights])]
+        path = keep(gpu, rows)
+        yield from (f"{_line(row)}  {path}" for row in rows)
+
+
+def _line(row: Measured) -> str:
+    layout = row.task.layout
+    shape = f"{layout.bits} bits {layout.outputs}x{layout.in_features} M={row.tokens}"
+    return f"{row.task.kernel} {shape}  {row.us:.1f} us, {row.usual_us:.1f} by rule"

@@ -9,13 +9,14 @@ from typing import Any
 import pytest
 import torch
 
-from qdsl_gpu import dispatch, measured_files
+from qdsl.target import Call, Tunable
+from qdsl_gpu import BACKEND, dispatch, measured_files
 from qdsl_gpu.layout import Layout
 from qdsl_gpu.measured import Measured, Table
 from qdsl_gpu.measured_files import IgnoredTable
 from qdsl_gpu.task import BUCKETS, Task, bucket
 from qdsl_gpu.tiles import Tiles
-from qdsl_gpu.tuner import Tuner, copies_of, keep
+from qdsl_gpu.tuner import Tuner, copies_of, keep, tune
 
 GPU, TRITON = "Test GPU 9000", "3.6.0"
 DEVICE = torch.device("cuda", 0)
@@ -219,6 +220,42 @@ def test_usual_tiles_that_fail_are_a_failure() -> None:
 
     with pytest.raises(RuntimeError, match="no kernel image"):
         [*Tuner(clock).rows([call])]
+
+
+def test_calls_of_a_program_are_tuned_once_each(folder: Path) -> None:
+    other = task(512, 512)
+    weights = {SQUARE: torch.zeros(8, 100), other: torch.zeros(8, 100)}
+    seen: list[int] = []
+
+    def clock(calls: Any) -> float:
+        for call in calls:
+            call()
+        return 1e-6
+
+    def call(asked: Task, tokens: int) -> Call:
+        def run(weight: torch.Tensor) -> None:
+            seen.append(id(weight))
+            dispatch.tiles_of(asked, tokens, torch.device("cpu"))
+
+        return Call(weights[asked], run)
+
+    calls = [call(SQUARE, 1), call(SQUARE, 1), call(other, 1), call(SQUARE, 100), call(SQUARE, 90)]
+    lines = [*tune(calls, Tuner(clock), 1000, GPU)]
+    assert [line.split("  ")[0] for line in lines] == [
+        "linear_float 4 bits 4096x4096 M=1",
+        "linear_float 4 bits 512x512 M=1",
+        "linear_float 4 bits 4096x4096 M=128",
+    ]
+    assert len({*seen}) > 2  # copies, so that none is in the cache
+    (path,) = folder.iterdir()
+    assert all(line.endswith(str(path)) for line in lines)
+    assert len(measured_files.read(path, GPU, TRITON)) == 3
+
+
+def test_nothing_is_tuned_in_the_interpreter(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert isinstance(BACKEND, Tunable)
+    monkeypatch.setenv("TRITON_INTERPRET", "1")
+    assert not BACKEND.tuning().available
 
 
 def test_copies_are_more_than_a_cache_holds() -> None:
