@@ -221,6 +221,10 @@ class Trains(Protocol):
         """x in its type, rounded in a learned range, with the gradients of x and scale f32 [1]."""
         ...
 
+    def nm_mask(self, score: "Tensor", kept: int, group: int) -> "Tensor | None":
+        """bool [N, K]: of `group` in a row the `kept` largest |score|, of equal ones the first."""
+        ...
+
 
 @cache
 def trainer(device_type: str) -> Trains | None:

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from qdsl.ir.pattern import NM, Dense, Pattern, Unstructured
+from qdsl.target import trainer
 
 _WHOLE = Fraction(1)
 
@@ -40,6 +41,9 @@ def nm_mask(weight: Tensor, pattern: NM) -> Tensor:
     group = pattern.group
     if columns % group:
         raise ValueError(f"{pattern} needs a multiple of {group} columns, not {columns}")
+    if (kernels := trainer(weight.device.type)) is not None:
+        if (found := kernels.nm_mask(weight, pattern.kept, group)) is not None:
+            return found
     # positions of a group in rows of their own: short rows are slow
     size = torch.stack(weight.abs().reshape(-1, group).unbind(1))
     # how many of the group go before; at first those that stand behind do

@@ -73,6 +73,7 @@ class Quantizer(nn.Module):
         self.rounding: Rounding = "round"
         self.register_buffer("packed", None, persistent=False)
         self._seen: int | None = None
+        self._number: int | None = None  # the step, once it was asked of its device
         self._cache: tuple[object, Tensor] | None = None
 
     def forward(self, weight: Tensor) -> Tensor:
@@ -107,6 +108,7 @@ class Quantizer(nn.Module):
         """
         self.schedule = schedule
         self.step.zero_()
+        self._number = 0
         sparse, device = not isinstance(self.format.pattern, Dense), self.step.device
         if sparse and schedule.starts_dense and not self.frozen:
             self.mask = torch.ones(self.matrix, dtype=torch.bool, device=device)
@@ -195,11 +197,12 @@ class Quantizer(nn.Module):
 
     def _advance(self, weight: Tensor) -> None:
         self.step += 1
-        step = int(self.step)
+        # a device that is asked at every step waits for every weight
+        self._number = int(self.step) if self._number is None else self._number + 1
         with torch.no_grad():
-            if (progress := self.schedule.progress(step)) is not None:
+            if (progress := self.schedule.progress(self._number)) is not None:
                 self._update_mask(weight, progress)
-            if self.schedule.clip_due(step):
+            if self.schedule.clip_due(self._number):
                 self._update_clip(weight)
 
     def _update_mask(self, weight: Tensor, progress: Fraction = _WHOLE) -> None:
@@ -267,7 +270,7 @@ class Quantizer(nn.Module):
             elif own is None or own.shape != saved.shape or own.dtype != saved.dtype:
                 setattr(self, name, torch.empty_like(saved, device=self.step.device))
         super()._load_from_state_dict(state_dict, prefix, *arguments)
-        self._cache, self._seen = None, None
+        self._cache, self._seen, self._number = None, None, None
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_cache": None, "_seen": None}
+        return {**self.__dict__, "_cache": None, "_seen": None, "_number": None}

@@ -114,6 +114,11 @@ class Gpu:
 
         return tune(calls, Tuner(seconds), cache_bytes(), gpu_name(0))
 
+    def nm_mask(self, score: "Tensor", kept: int, group: int) -> "Tensor | None":
+        from qdsl_gpu.masks import nm_mask
+
+        return nm_mask(score, kept, group)
+
 
 def _floats(activations: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(word for word in activations if word in _FLOATS)

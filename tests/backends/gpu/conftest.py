@@ -36,7 +36,9 @@ from qdsl.target import CanonicalWeight
 from qdsl_gpu.weights import repack
 
 HAS_TRITON = find_spec("triton") is not None
-RUN_BY_TRITON = ("activations", "ahead", "fake_quantize", "interpreter", "layers", "linear")
+RUN_BY_TRITON = (
+    "activations", "ahead", "fake_quantize", "interpreter", "layers", "linear", "masks",
+)  # fmt: skip
 collect_ignore = [] if HAS_TRITON else [f"test_{name}.py" for name in RUN_BY_TRITON]
 
 if HAS_TRITON:
@@ -49,6 +51,7 @@ if HAS_TRITON:
     import triton.experimental.gluon  # noqa: F401
 
     import qdsl_gpu.activations
+    import qdsl_gpu.masks
     import qdsl_gpu.operations
     import qdsl_gpu.training  # noqa: F401
 

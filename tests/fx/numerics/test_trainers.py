@@ -7,8 +7,10 @@ import torch
 
 from qdsl import target
 from qdsl.fx import activations
+from qdsl.fx.masks import nm_mask
 from qdsl.fx.numerics import State, fake_quantize, static
 from qdsl.ir.format import IntegerGrid, WeightFormat
+from qdsl.ir.pattern import NM
 from qdsl.target import Availability, trainer
 
 FORMAT = WeightFormat("x", IntegerGrid(4))
@@ -50,6 +52,9 @@ class Doubling:
     def round_learned(self, x, scale, code_range):
         return x * scale
 
+    def nm_mask(self, score, kept, group):
+        return score > kept
+
 
 @pytest.fixture
 def install(monkeypatch):
@@ -80,6 +85,12 @@ def test_so_it_is_for_activations(install):
     assert torch.equal(static.learned(x, 3 * one, (-8, 7)), 3 * x)
     activations.fake_quantize(x, "int8_token").sum().backward()
     assert torch.equal(x.grad, torch.ones_like(x))
+
+
+def test_so_it_is_for_masks(install):
+    score = torch.randn(2, 8).abs()
+    install(Doubling())
+    assert torch.equal(nm_mask(score, NM(1, 4)), score > 1)
 
 
 @pytest.mark.parametrize("backend", [Doubling(available=False), Doubling(devices=("cuda",))])
