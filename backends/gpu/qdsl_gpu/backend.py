@@ -110,9 +110,10 @@ class Gpu:
         """See `qdsl_gpu.tuner.tune`."""
         from qdsl_gpu.clock import cache_bytes, seconds
         from qdsl_gpu.dispatch import gpu_name
+        from qdsl_gpu.refused import on_this_device
         from qdsl_gpu.tuner import Tuner, tune
 
-        return tune(calls, Tuner(seconds), cache_bytes(), gpu_name(0))
+        return tune(calls, Tuner(seconds, on_this_device()), cache_bytes(), gpu_name(0))
 
     def nm_mask(self, score: "Tensor", kept: int, group: int) -> "Tensor | None":
         from qdsl_gpu.masks import nm_mask

@@ -21,7 +21,8 @@ from qdsl.fx import reference
 from qdsl.fx.ops import backend, operation
 from qdsl_gpu import dispatch
 from qdsl_gpu.measured_files import triton_version
-from qdsl_gpu.tuner import Tuner, keep
+from qdsl_gpu.refused import on_this_device
+from qdsl_gpu.tuner import Tuner, keep, nothing_known
 
 NAME, BACKEND = "qdsl", "gpu"
 TYPES = {"f32": torch.float32, "bf16": torch.bfloat16, "int8_token": torch.bfloat16}
@@ -97,7 +98,8 @@ def tune(problem: dict[str, Any], rows: int) -> dict[str, Any]:
     x = torch.randn(rows, asked.inputs, device=device.DEVICE, dtype=torch.bfloat16)
     first = packed(asked)
     copies = [first, *(first.clone() for _ in range(device.copies(asked.bytes) - 1))]
-    tuner = Tuner(lambda calls: device.clocked(calls)())
+    refuses = nothing_known if device.DRY else on_this_device()
+    tuner = Tuner(lambda calls: device.clocked(calls)(), refuses)
     found = [*tuner.rows([partial(_multiply(asked), x, each) for each in copies])]
     keep("dry" if device.DRY else dispatch.gpu_name(0), found)
     best = {row.task.kernel: row for row in found}
