@@ -1,8 +1,8 @@
 """Keeps which tiles are not worth trying on an architecture, as compiling them ahead of time says.
 
 `python -m qdsl_gpu.refused sm_90` compiles the candidates of the variants that kernels list,
-without a device, and writes `tuned/refused-sm_90.json`: those that spill registers or take more shared memory
-than there is. It counts for that version of Triton and that source only.
+without a device, and writes `tuned/refused-sm_90.json`: those that spill registers or take more
+shared memory than there is. It counts for that version of Triton and that source only.
 """
 
 import json
