@@ -98,7 +98,7 @@ def compiled(kernel: Kernel, variant: Variant, architecture: Architecture) -> Co
     aligned = {
         (i,): [["tt.divisibility", 16]]
         for i, name in enumerate(names)
-        if signature[name].startswith("*") or name in variant.multiples
+        if signature[name].startswith("*") or (name in variant.multiples and name not in constants)
     }
     source = ASTSource(kernel.function, signature, dict(constants), aligned)
     options = {

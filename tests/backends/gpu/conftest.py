@@ -35,13 +35,7 @@ from qdsl.ir.pattern import NM, Index
 from qdsl.target import CanonicalWeight
 from qdsl_gpu.weights import repack
 
-HAS_TRITON = find_spec("triton") is not None
-RUN_BY_TRITON = (
-    "activations", "ahead", "fake_quantize", "interpreter", "layers", "linear", "masks",
-)  # fmt: skip
-collect_ignore = [] if HAS_TRITON else [f"test_{name}.py" for name in RUN_BY_TRITON]
-
-if HAS_TRITON:
+if find_spec("triton") is not None:
     if "triton" in sys.modules and "qdsl_gpu.operations" not in sys.modules:
         raise RuntimeError("triton was imported before it could be told to interpret")
     before = os.environ.get("TRITON_INTERPRET")

@@ -16,8 +16,6 @@ sys.path.insert(0, str(Path(__file__).parent))
 import interpreter
 
 import qdsl
-import qdsl_gpu.activations
-import qdsl_gpu.training
 from qdsl.target import trainer
 from qdsl_gpu import BACKEND
 

@@ -8,6 +8,8 @@ from torch import Tensor
 
 from qdsl.fx.activations import fake_quantize, fake_quantize_over
 from qdsl.fx.numerics import static
+
+pytest.importorskip("triton")
 from qdsl_gpu import activations
 
 TYPES = [torch.float32, torch.bfloat16, torch.float16]

@@ -32,6 +32,8 @@ from qdsl.ir.format import (
     WeightFormat,
 )
 from qdsl.ir.pattern import NM
+
+pytest.importorskip("triton")
 from qdsl_gpu import training
 
 groupings = st.sampled_from([PerChannel(), PerGroup(8), PerGroup(32, short_tail=True)])

@@ -2,11 +2,14 @@
 
 from typing import Any
 
-import interpreter
 import numpy as np
+import pytest
 import torch
-import triton.language as tl
 from torch import Tensor
+
+pytest.importorskip("triton")
+import interpreter
+import triton.language as tl
 from triton.runtime.interpreter import InterpretedFunction
 
 

@@ -8,6 +8,8 @@ import torch
 
 from qdsl.fx import reference
 from qdsl.ir.format import CodebookGrid
+
+pytest.importorskip("triton")
 from qdsl_gpu import operations
 
 Make = Callable[..., Any]

@@ -9,6 +9,8 @@ from torch import Tensor
 
 from qdsl.fx import reference
 from qdsl.ir.format import CodebookGrid, FloatZero, WeightFormat
+
+pytest.importorskip("triton")
 from qdsl_gpu import large, operations
 
 Make = Callable[..., Any]

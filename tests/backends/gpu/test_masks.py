@@ -7,6 +7,8 @@ from hypothesis import strategies as st
 
 from qdsl.fx.masks import nm_mask
 from qdsl.ir.pattern import NM
+
+pytest.importorskip("triton")
 from qdsl_gpu import masks
 
 
