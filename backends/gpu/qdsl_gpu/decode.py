@@ -22,9 +22,14 @@ def load_unit(words, offsets, step, UNIT: tl.constexpr, UNITS: tl.constexpr):
 
 
 @triton.jit
-def load_high(words, offsets, step, other, BITS: tl.constexpr):
-    """Of 3 bits, the words of the highest, i32 [rows, 16]; else `other`."""
-    return load_unit(words, offsets, step, 2, 3) if BITS == 3 else other
+def load_step(words, offsets, step, BITS: tl.constexpr):
+    """The words of a step as a tuple of units, from which planes are taken."""
+    if BITS == 3:
+        low = load_unit(words, offsets, step, 0, 3)
+        units = (low, load_unit(words, offsets, step, 1, 3), load_unit(words, offsets, step, 2, 3))
+    else:
+        units = (load_unit(words, offsets, step, 0, 1),)
+    return units
 
 
 @triton.jit
@@ -133,16 +138,17 @@ def bf16_part(value, PLANE: tl.constexpr):
 
 @triton.jit
 def plane_of_weights(
-    word, high, under, zero, table, FIELD: tl.constexpr, PLANE: tl.constexpr,
+    units, under, zero, table, PLANE: tl.constexpr,
     BITS: tl.constexpr, CENTRE: tl.constexpr, ZERO: tl.constexpr, TABLE: tl.constexpr,
     TYPE: tl.constexpr,
 ):  # fmt: skip
-    """Plane FIELD of words, of 3 bits with plane PLANE of the highest: numbers [n, 32]."""
-    pair = pair_of(word, FIELD, 2 if BITS == 3 else BITS)
+    """Plane PLANE of a step, whose units are those of `load_step`: numbers [n, 32]."""
     if BITS == 3:
-        pair = pair | (pair_of(high, PLANE, 1) << 2)
+        pair = pair_of(units[PLANE // 8], PLANE % 8, 2) | (pair_of(units[2], PLANE, 1) << 2)
+    else:
+        pair = pair_of(units[0], PLANE, BITS)
     if BITS == 1:
-        value = signs(word, under, FIELD, TYPE)
+        value = signs(units[0], under, PLANE, TYPE)
     elif TABLE:
         value = tl.load(table + numbers(pair ^ 0x00800080 if BITS == 8 else pair))
     else:
@@ -159,11 +165,12 @@ def bytes_of(word):
 
 
 @triton.jit
-def bytes_of_weights(word, high, FIELD: tl.constexpr, PAIR: tl.constexpr, BITS: tl.constexpr):
-    """Pair FIELD of planes of words, of 3 bits with pair PAIR of the highest: u i8 [n, 64]."""
-    four = four_of(word, FIELD, 2 if BITS == 3 else BITS)
+def bytes_of_weights(units, PAIR: tl.constexpr, BITS: tl.constexpr):
+    """Planes 2 · PAIR and 2 · PAIR + 1 of a step: u i8 [n, 64]."""
     if BITS == 3:
-        four = four | (four_of(high, PAIR, 1) << 2)
+        four = four_of(units[PAIR // 4], PAIR % 4, 2) | (four_of(units[2], PAIR, 1) << 2)
+    else:
+        four = four_of(units[0], PAIR, BITS)
     return bytes_of(four)
 
 

@@ -8,13 +8,7 @@ product is exact; with few tokens the planes are rows of one product.
 import triton
 import triton.language as tl
 
-from qdsl_gpu.decode import (
-    bf16_part,
-    load_high,
-    load_unit,
-    plane_of_weights,
-    row_offsets,
-)
+from qdsl_gpu.decode import bf16_part, load_step, plane_of_weights, row_offsets
 from qdsl_gpu.epilogue import finish
 from qdsl_gpu.kernel import Kernel, Variant
 
@@ -72,11 +66,8 @@ def linear_float(
     planes of a group, 0: the row. ZERO: 0 none, 1 integers, 2 floats. With several k, y is f32
     [splits, M, N] and nothing follows.
     """
-    PIECE: tl.constexpr = 2 if BITS == 3 else BITS
     UNITS: tl.constexpr = 3 if BITS == 3 else 1
-    LOW: tl.constexpr = 2 if BITS == 3 else 1  # units of the lower piece
-    EACH: tl.constexpr = 16 // PIECE  # planes of one of them
-    PER_STEP: tl.constexpr = LOW * EACH
+    PER_STEP: tl.constexpr = 16 if BITS == 3 else 16 // BITS  # planes
     FLUSH: tl.constexpr = PER_STEP if SPAN == 0 or SPAN > PER_STEP else SPAN
     SLOTS: tl.constexpr = 4 if STACKED else 1
     LOOPS: tl.constexpr = 1 if STACKED else PLANES
@@ -96,29 +87,24 @@ def linear_float(
     zero = _zero(zeros, 0, n, ZERO if SPAN == 0 else 0)
     begin = tl.program_id(2) * split
     for step in range(begin, min(begin + split, steps)):
-        high = load_high(words, offsets, step, n, BITS)
+        units = load_step(words, offsets, step, BITS)
         tiles = x_rows + step * (PER_STEP * 32)
         part = tl.zeros((BN, SLOTS * TOKENS), tl.float32)
         total = tl.zeros((SLOTS * TOKENS,), tl.float32)
-        for u in tl.static_range(LOW):
-            word = load_unit(words, offsets, step, u, UNITS)
-            for i in tl.static_range(EACH):
-                plane = step * PER_STEP + u * EACH + i
-                group = plane // SPAN if SPAN else 0
-                if SPAN != 0 and (u * EACH + i) % FLUSH == 0:
-                    zero = _zero(zeros, group * rows, n, ZERO)
-                weight = plane_of_weights(
-                    word, high, below, zero, table, i, u * EACH + i,
-                    BITS, CENTRE, ZERO, TABLE, x.dtype.element_ty,
-                )  # fmt: skip
-                part, total = _multiply(
-                    part, total, weight, tiles + (u * EACH + i) * 32, valid, x_plane,
-                    ZERO, TABLE, LOOPS,
-                )  # fmt: skip
-                if SPAN != 0 and (u * EACH + i + 1) % FLUSH == 0:
-                    sums += _scaled(part, total, scales, zeros, group * rows, n, ZERO)
-                    part = tl.zeros((BN, SLOTS * TOKENS), tl.float32)
-                    total = tl.zeros((SLOTS * TOKENS,), tl.float32)
+        for p in tl.static_range(PER_STEP):
+            group = (step * PER_STEP + p) // SPAN if SPAN else 0
+            if SPAN != 0 and p % FLUSH == 0:
+                zero = _zero(zeros, group * rows, n, ZERO)
+            weight = plane_of_weights(
+                units, below, zero, table, p, BITS, CENTRE, ZERO, TABLE, x.dtype.element_ty
+            )
+            part, total = _multiply(
+                part, total, weight, tiles + p * 32, valid, x_plane, ZERO, TABLE, LOOPS
+            )
+            if SPAN != 0 and (p + 1) % FLUSH == 0:
+                sums += _scaled(part, total, scales, zeros, group * rows, n, ZERO)
+                part = tl.zeros((BN, SLOTS * TOKENS), tl.float32)
+                total = tl.zeros((SLOTS * TOKENS,), tl.float32)
         if SPAN == 0:
             sums += part
             totals += total

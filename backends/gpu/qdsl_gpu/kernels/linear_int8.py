@@ -7,7 +7,7 @@ each sum of a group, with the sum of its activations, which is exact.
 import triton
 import triton.language as tl
 
-from qdsl_gpu.decode import bytes_of_weights, load_high, load_unit, row_offsets
+from qdsl_gpu.decode import bytes_of_weights, load_step, row_offsets
 from qdsl_gpu.epilogue import finish, term
 from qdsl_gpu.kernel import Kernel, Variant
 
@@ -25,11 +25,8 @@ def linear_int8(
     Program (i, j) computes rows i · BN … of the weight for tokens j · TOKENS …. SPAN is the planes
     of a group, 0: the row.
     """
-    PIECE: tl.constexpr = 2 if BITS == 3 else BITS
     UNITS: tl.constexpr = 3 if BITS == 3 else 1
-    LOW: tl.constexpr = 2 if BITS == 3 else 1
-    EACH: tl.constexpr = 8 // PIECE  # pairs of planes of a unit
-    PER_STEP: tl.constexpr = LOW * EACH
+    PER_STEP: tl.constexpr = 8 if BITS == 3 else 8 // BITS  # pairs of planes
     COPIES: tl.constexpr = 2 if SPAN == 1 else 1
     FLUSH: tl.constexpr = SPAN // 2 if SPAN > 1 else 1  # pairs of planes of a group
 
@@ -42,23 +39,21 @@ def linear_int8(
     t = tl.zeros((BN, TOKENS), tl.float32)
     part = tl.zeros((BN, TOKENS), tl.int32)
     for step in range(steps):
-        high = load_high(words, offsets, step, n, BITS)
-        for u in tl.static_range(LOW):
-            word = load_unit(words, offsets, step, u, UNITS)
-            for i in tl.static_range(EACH):
-                weight = bytes_of_weights(word, high, i, u * EACH + i, BITS)
-                pair = step * PER_STEP + u * EACH + i
-                for copy in tl.static_range(COPIES):
-                    at = x_rows + copy * M * columns + pair * 64
-                    tile = tl.load(at, mask=valid[None, :], other=0)
-                    part = tl.dot(weight, tile, part, out_dtype=tl.int32)
-                    if SPAN != 0 and FLUSH <= PER_STEP and (u * EACH + i + 1) % FLUSH == 0:
-                        group = pair * 2 + copy if SPAN == 1 else pair // FLUSH
-                        t += term(
-                            part, scales, zeros, x_sums, group, groups, rows, n, m, valid,
-                            BITS, MULTIPLE, CENTRE, FACTOR, ZERO,
-                        )  # fmt: skip
-                        part = tl.zeros((BN, TOKENS), tl.int32)
+        units = load_step(words, offsets, step, BITS)
+        for p in tl.static_range(PER_STEP):
+            weight = bytes_of_weights(units, p, BITS)
+            pair = step * PER_STEP + p
+            for copy in tl.static_range(COPIES):
+                at = x_rows + copy * M * columns + pair * 64
+                tile = tl.load(at, mask=valid[None, :], other=0)
+                part = tl.dot(weight, tile, part, out_dtype=tl.int32)
+                if SPAN != 0 and FLUSH <= PER_STEP and (p + 1) % FLUSH == 0:
+                    group = pair * 2 + copy if SPAN == 1 else pair // FLUSH
+                    t += term(
+                        part, scales, zeros, x_sums, group, groups, rows, n, m, valid,
+                        BITS, MULTIPLE, CENTRE, FACTOR, ZERO,
+                    )  # fmt: skip
+                    part = tl.zeros((BN, TOKENS), tl.int32)
         if SPAN != 0 and FLUSH > PER_STEP:
             if (step + 1) % (FLUSH // PER_STEP) == 0:
                 t += term(

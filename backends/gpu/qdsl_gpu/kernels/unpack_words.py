@@ -3,13 +3,7 @@
 import triton
 import triton.language as tl
 
-from qdsl_gpu.decode import (
-    bytes_of_weights,
-    load_high,
-    load_unit,
-    plane_of_weights,
-    row_offsets,
-)
+from qdsl_gpu.decode import bytes_of_weights, load_step, plane_of_weights, row_offsets
 from qdsl_gpu.kernel import Kernel, Variant
 
 
@@ -22,29 +16,24 @@ def unpack_words(
 
     Program (i, j) writes 64 rows of one step. The centre is that of the row.
     """
-    PIECE: tl.constexpr = 2 if BITS == 3 else BITS
     UNITS: tl.constexpr = 3 if BITS == 3 else 1
-    LOW: tl.constexpr = 2 if BITS == 3 else 1
+    STEP: tl.constexpr = 512 if BITS == 3 else 512 // BITS
     WIDTH: tl.constexpr = 64 if BYTES else 32
-    EACH: tl.constexpr = 512 // PIECE // WIDTH
     n = tl.program_id(0) * 64 + tl.arange(0, 64)
     step = tl.program_id(1)
     offsets = row_offsets(n, steps, UNITS)
     below = tl.load(under + tl.arange(0, 64))
-    high = load_high(words, offsets, step, n, BITS)
+    units = load_step(words, offsets, step, BITS)
     zero = tl.load(zeros + n).to(tl.int32) if ZERO == 1 else n
     to = y + n[:, None].to(tl.int64) * columns + tl.arange(0, WIDTH)[None, :]
-    for u in tl.static_range(LOW):
-        word = load_unit(words, offsets, step, u, UNITS)
-        for i in tl.static_range(EACH):
-            if BYTES:
-                value = bytes_of_weights(word, high, i, u * EACH + i, BITS)
-            else:
-                value = plane_of_weights(
-                    word, high, below, zero, words, i, u * EACH + i,
-                    BITS, CENTRE, ZERO, False, y.dtype.element_ty,
-                )  # fmt: skip
-            tl.store(to + ((step * LOW + u) * EACH + i) * WIDTH, value)
+    for p in tl.static_range(STEP // WIDTH):
+        if BYTES:
+            value = bytes_of_weights(units, p, BITS)
+        else:
+            value = plane_of_weights(
+                units, below, zero, words, p, BITS, CENTRE, ZERO, False, y.dtype.element_ty
+            )
+        tl.store(to + step * STEP + p * WIDTH, value)
 
 
 def _variant(name: str, y: str, bits: int, zero: int = 0, **ones: int) -> Variant:
