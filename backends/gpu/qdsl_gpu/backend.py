@@ -5,22 +5,31 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from qdsl.ir.format import WeightFormat
-from qdsl.target import FUSED, Availability, Call, CanonicalWeight, Capability, Fixed
+from qdsl.target import (
+    DYNAMIC,
+    FLOATS,
+    FUSED,
+    STATIC,
+    Availability,
+    Call,
+    CanonicalWeight,
+    Capability,
+    Fixed,
+)
 
 if TYPE_CHECKING:
     from torch import Tensor
     from torch.library import Library
 
-_INTEGER = ("int8_token", "int8_tensor")
-_FLOATS = ("f32", "bf16")
+_INTEGER = (*DYNAMIC, *STATIC)
 _GRIDS = {"integer": (2, 3, 4, 5, 6, 7, 8), "ternary": (2,), "binary": (1,)}
 _FAMILIES = (
-    ("linear", "linear_float", _FLOATS),
+    ("linear", "linear_float", FLOATS),
     ("linear", "linear_int8", _INTEGER),
-    (FUSED, "linear_float", _FLOATS),
+    (FUSED, "linear_float", FLOATS),
     (FUSED, "linear_int8", _INTEGER),
-    ("conv", "conv_groups", (*_FLOATS, *_INTEGER)),
-    ("lstm", "lstm_cell", (*_FLOATS, "int8_token")),
+    ("conv", "conv_groups", (*FLOATS, *_INTEGER)),
+    ("lstm", "lstm_cell", (*FLOATS, "int8_token", *STATIC)),
     ("embedding", "dequantize", ("f32",)),
     ("dequantize", "dequantize", ("f32",)),
 )
@@ -122,7 +131,7 @@ class Gpu:
 
 
 def _floats(activations: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(word for word in activations if word in _FLOATS)
+    return tuple(word for word in activations if word in FLOATS)
 
 
 BACKEND = Gpu()

@@ -7,7 +7,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from qdsl.target import DYNAMIC, FLOATS
 from qdsl_gpu.kernels.conv_groups import KERNEL as CONV_GROUPS
+from qdsl_gpu.ranges import Range
 from qdsl_gpu.weights import Packed
 
 _POSITIONS, _OUTPUTS = 16, 64  # of a program
@@ -73,35 +75,69 @@ class Geometry:
 
 
 def grouped(
-    x: Tensor, weight: Packed, bias: Tensor | None, shape: Geometry, groups: int, activations: str
+    x: Tensor,
+    weight: Packed,
+    bias: Tensor | None,
+    shape: Geometry,
+    groups: int,
+    activations: str,
+    scale: Tensor | None = None,
+    zero: Tensor | None = None,
 ) -> Tensor:
-    """x f32 [B, spatial…, channels] → [B, positions…, outputs], each group with its own outputs."""
+    """x [B, spatial…, channels] → [B, positions…, outputs] of its type: groups of their own."""
     layout, batch = weight.layout, x.shape[0]
     x = x.contiguous()
     positions = batch * shape.out[0] * shape.out[1]
     y = x.new_empty(batch, *shape.out[2 - shape.axes :], layout.outputs)
     if not y.numel():
         return y
-    is_int8 = activations.startswith("int8")
-    multiplier, step = _rounding(x, shape, activations) if is_int8 else (x, x)
+    how = _rounding(x, shape, activations, scale, zero)
     group, span = (layout.group, layout.span) if layout.span else (layout.in_features, 0)
     CONV_GROUPS[-(-positions // _POSITIONS), -(-layout.outputs // _OUTPUTS)](
-        x, multiplier, step, weight.words, weight.scales, weight.zeros_or(weight.scales),
+        x, *how.tensors, weight.words, weight.scales, weight.zeros_or(weight.scales),
         weight.scales if weight.table is None else weight.table, x if bias is None else bias, y,
         positions, *shape.size, x.shape[-1], *shape.out, layout.outputs, layout.in_features,
         x.shape[-1] // groups, layout.outputs // groups, layout.rows, layout.steps, group, span,
         *shape.stride, *shape.before, *shape.gap, shape.kernel[1],
         BITS=layout.bits, MULTIPLE=weight.multiple, CENTRE=weight.centre, FACTOR=weight.factor,
-        ZERO=weight.zero_word, TABLE=weight.table is not None, INT8=is_int8,
-        BF16=activations == "bf16", BIAS=bias is not None, BP=_POSITIONS, BN=_OUTPUTS,
+        ZERO=weight.zero_word, TABLE=weight.table is not None, **how.constants,
+        BIAS=bias is not None, BP=_POSITIONS, BN=_OUTPUTS,
         enable_fp_fusion=False,
     )  # fmt: skip
     return y
 
 
-def _rounding(x: Tensor, shape: Geometry, activations: str) -> tuple[Tensor, Tensor]:
+@dataclass(frozen=True, slots=True)
+class _Rounding:
+    """What `conv_groups` is told of it: its tensors `multipliers`, `step` and `shift`."""
+
+    word: str
+    tensors: tuple[Tensor, Tensor, Tensor]
+    codes: tuple[int, int] = (0, 0)
+    is_shifted: bool = False
+
+    @property
+    def constants(self) -> dict[str, object]:
+        low, high = self.codes
+        return {"WORD": self.word, "SHIFT": self.is_shifted, "LOW": low, "HIGH": high}
+
+
+def _rounding(
+    x: Tensor, shape: Geometry, activations: str, scale: Tensor | None, zero: Tensor | None
+) -> _Rounding:
+    if activations in FLOATS:
+        return _Rounding(activations, (x, x, x))
+    if activations in DYNAMIC:
+        multiplier, step = _by_position(x, shape, activations)
+        return _Rounding("dynamic", (multiplier, step, step))
+    given = Range.of(activations, scale, zero)
+    tensors = given.scale, given.scale, given.zero_or_scale
+    return _Rounding("range", tensors, (given.low, given.high), given.zero is not None)
+
+
+def _by_position(x: Tensor, shape: Geometry, activations: str) -> tuple[Tensor, Tensor]:
     """127 / a and a / 127 of each position, f32 [positions], as `round_rows` has them."""
-    each = x.abs().amax(-1, keepdim=True)
+    each = x.abs().amax(-1, keepdim=True).float()
     top = shape.windows(each).amax((3, 4, 5))
     if activations == "int8_tensor":
         top = top.amax((1, 2), keepdim=True).expand(top.shape)

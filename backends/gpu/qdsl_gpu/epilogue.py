@@ -24,11 +24,16 @@ def finish(
 
 @triton.jit
 def term(
-    part, scales, zeros, sums, group, groups, rows, n, m, valid,
+    part, scales, zeros, sums, code_sums, offset, group, groups, rows, n, m, valid,
     BITS: tl.constexpr, MULTIPLE: tl.constexpr, CENTRE: tl.constexpr, FACTOR: tl.constexpr,
-    ZERO: tl.constexpr,
+    ZERO: tl.constexpr, OFFSET: tl.constexpr,
 ):  # fmt: skip
-    """What a group adds: f32(Σ q_x · (q - z)) · s, less f32(Σ q_x) · zs; f32 [n, m]."""
+    """What a group adds: f32(Σ q_x · (q - z)) · s, less f32(Σ q_x) · zs; f32 [n, m].
+
+    part is Σ of products of codes. Those of x lack the offset where OFFSET, as `fix_rows` says.
+    """
+    if OFFSET:
+        part = part + (tl.load(code_sums + group * rows + n) * tl.load(offset))[:, None]
     own = tl.load(sums + m * groups + group, mask=valid, other=0)[None, :]
     centre = n * 0 + CENTRE
     if ZERO == 1:

@@ -42,15 +42,17 @@ def _exact_product(x: Tensor, w: Tensor) -> Tensor:
     return x.float() @ w.float().t()
 
 
-def linear_int8(rows: Rounded, weight: Packed, tokens: int, y: Tensor, end: End) -> None:
-    """Writes y [tokens, N]; the same numbers as for few rows."""
-    layout = weight.layout
+def linear_int8(rows: Rounded, weight: Packed, sums: Tensor, y: Tensor, end: End) -> None:
+    """Writes y [tokens, N]; the same numbers as for few rows. `sums` are `code_sums`, if needed."""
+    layout, tokens = weight.layout, y.shape[0]
     parts = torch._int_mm(rows.codes[0], _unpacked(weight, torch.int8).t())
     END_INT8[-(-layout.outputs // _BLOCK), tokens](
-        parts, rows.scales, rows.sums, weight.scales, weight.zeros_or(weight.scales), y,
-        *end.tensors(y), tokens, layout.outputs, layout.rows, layout.rows,
+        parts, rows.scales, rows.sums, rows.offset_or_sums, sums,
+        weight.scales, weight.zeros_or(weight.scales), y, *end.tensors(y),
+        tokens, layout.outputs, layout.rows, layout.rows,
         BITS=layout.bits, MULTIPLE=weight.multiple, CENTRE=weight.centre, FACTOR=weight.factor,
-        ZERO=weight.zero_word, BN=_BLOCK, **end.flags, enable_fp_fusion=False,
+        ZERO=weight.zero_word, OFFSET=rows.offset is not None, BN=_BLOCK, **end.flags,
+        enable_fp_fusion=False,
     )  # fmt: skip
 
 

@@ -10,12 +10,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from qdsl.target import FLOATS
 from qdsl_gpu import products
 from qdsl_gpu.convolutions import Geometry, grouped
 from qdsl_gpu.devices import is_interpreted
 from qdsl_gpu.end import End
 from qdsl_gpu.kernels.dequantize import KERNEL as DEQUANTIZE
 from qdsl_gpu.kernels.lstm_cell import KERNEL as LSTM_CELL
+from qdsl_gpu.ranges import Range
 from qdsl_gpu.weights import Packed, read
 
 _BLOCK = 256  # columns that a program writes
@@ -34,8 +36,8 @@ def linear(
 ) -> Tensor:
     """x f32, bf16 or f16 [..., K] → [..., out_features] of its type.
 
-    Words f32 and bf16: float products that are exact, summed in f32. int8_token, int8_tensor:
-    integers. Raises ValueError for other words.
+    Words f32 and bf16: float products that are exact, summed in f32. Others: integers. Raises
+    ValueError for what is no word of activations.
     """
     packed = read(weight)
     rows = x.reshape(-1, packed.layout.in_features)
@@ -44,15 +46,24 @@ def linear(
     )
     if not rows.numel() or not packed.layout.outputs:
         y = _nothing(rows, packed, end)
-    elif activations in ("f32", "bf16"):
+    elif activations in FLOATS:
         y = products.linear_float(rows, packed, activations == "bf16", end)
-    elif activations == "int8_token":
-        y = products.linear_int8(rows, packed, None, end)
-    elif activations == "int8_tensor":
-        y = products.linear_int8(rows, packed, _largest(x), end)
     else:
-        raise ValueError(f"activations `{activations}`")
+        y = products.linear_int8(rows, packed, _scaling(x, activations, scale, zero), end)
     return y.view(*x.shape[:-1], packed.layout.outputs)
+
+
+def _scaling(
+    x: Tensor, activations: str, scale: Tensor | None, zero: Tensor | None
+) -> Tensor | Range | None:
+    """How `int8_rows` rounds x."""
+    match activations:
+        case "int8_token":
+            return None
+        case "int8_tensor":
+            return _largest(x)
+        case _:
+            return Range.of(activations, scale, zero)
 
 
 def _largest(x: Tensor) -> Tensor:
@@ -116,13 +127,13 @@ def lstm(
     h, c = h0.contiguous(), c0.contiguous()
     width, outputs = gates.shape[-1], []
     for given in gates.unbind(0):
-        sums = linear(h, weight_hh, None, width, state, residual=given)
+        sums = linear(h, weight_hh, None, width, state, scale, zero, residual=given)
         h, last = torch.empty_like(c), c
         c = torch.empty_like(c)
         grid = (c.shape[0], -(-c.shape[1] // _BLOCK))
         LSTM_CELL[grid](sums, last, h, c, c.shape[1], BLOCK=_BLOCK, enable_fp_fusion=False)
         if weight_hr is not None:
-            h = linear(h, weight_hr, None, h0.shape[1], state)
+            h = linear(h, weight_hr, None, h0.shape[1], state, scale, zero)
         outputs.append(h)
     y = torch.stack(outputs) if outputs else gates.new_empty((0, *h0.shape))
     return y, h.clone(), c.clone()
@@ -145,8 +156,8 @@ def conv(
     """x f32 [B, spatial…, in] → [B, positions…, out_channels]; a token is what a position reads."""
     shape = Geometry.of(x, kernel, stride, padding, dilation)
     if groups == 1:
-        return linear(shape.patches(x), weight, bias, out_channels, activations)
-    return grouped(x, read(weight), bias, shape, groups, activations)
+        return linear(shape.patches(x), weight, bias, out_channels, activations, scale, zero)
+    return grouped(x, read(weight), bias, shape, groups, activations, scale, zero)
 
 
 OPERATIONS: dict[str, Callable[..., Any]] = {

@@ -4,12 +4,14 @@ import torch
 from torch import Tensor
 
 from qdsl_gpu import large
+from qdsl_gpu.code_sums import code_sums
 from qdsl_gpu.dispatch import tiles_of
 from qdsl_gpu.end import End
 from qdsl_gpu.kernels.add_splits import KERNEL as ADD_SPLITS
 from qdsl_gpu.kernels.linear_float import KERNEL as LINEAR_FLOAT
 from qdsl_gpu.kernels.linear_int8 import KERNEL as LINEAR_INT8
 from qdsl_gpu.layout import PLANE
+from qdsl_gpu.ranges import Range
 from qdsl_gpu.rows import Rows, exponents, float_rows, int8_rows
 from qdsl_gpu.task import Task
 from qdsl_gpu.tiles import Tiles
@@ -65,22 +67,26 @@ def _launch(
     )  # fmt: skip
 
 
-def linear_int8(x: Tensor, weight: Packed, largest: Tensor | None, end: End) -> Tensor:
-    """x [M, K] → [M, N] of its type, each step as the contract of integer activations says."""
+def linear_int8(x: Tensor, weight: Packed, given: Tensor | Range | None, end: End) -> Tensor:
+    """x [M, K] → [M, N] of its type, each step as the contract of integer activations says.
+
+    x is rounded as `int8_rows` does.
+    """
     layout, tokens = weight.layout, x.shape[0]
-    rows = int8_rows(x, layout, largest)
+    rows = int8_rows(x, layout, given)
+    sums = rows.sums if rows.offset is None else code_sums(weight)
     y = x.new_empty(tokens, layout.outputs)
     if large.serves(weight, tokens):
-        large.linear_int8(rows, weight, tokens, y, end)
+        large.linear_int8(rows, weight, sums, y, end)
         return y
     tiles = tiles_of(Task("linear_int8", layout, zero=weight.zero_word), tokens, x.device)
     LINEAR_INT8[layout.rows // tiles.rows, -(-tokens // tiles.tokens)](
-        rows.codes, rows.scales, rows.sums, weight.words, weight.scales,
-        weight.zeros_or(weight.scales), y, *end.tensors(y),
+        rows.codes, rows.scales, rows.sums, rows.offset_or_sums, weight.words, sums,
+        weight.scales, weight.zeros_or(weight.scales), y, *end.tensors(y),
         tokens, layout.outputs, layout.rows, layout.steps, rows.sums.shape[1], layout.columns,
         BITS=layout.bits, SPAN=layout.span // PLANE, MULTIPLE=weight.multiple,
         CENTRE=weight.centre, FACTOR=weight.factor, ZERO=weight.zero_word,
-        TOKENS=tiles.tokens, BN=tiles.rows, **end.flags,
+        OFFSET=rows.offset is not None, TOKENS=tiles.tokens, BN=tiles.rows, **end.flags,
         num_warps=tiles.warps, num_stages=min(tiles.stages, _MOST_STAGES), **_STRICT,
     )  # fmt: skip
     return y

@@ -7,9 +7,11 @@ import torch
 from torch import Tensor
 
 from qdsl_gpu.decode import exponent_of
+from qdsl_gpu.kernels.fix_rows import KERNEL as FIX_ROWS
 from qdsl_gpu.kernels.round_rows import KERNEL as ROUND_ROWS
 from qdsl_gpu.kernels.split_rows import KERNEL as SPLIT_ROWS
 from qdsl_gpu.layout import PLANE, Layout
+from qdsl_gpu.ranges import Range
 
 _HALVES = (torch.bfloat16, torch.float16)
 _BLOCK = 512
@@ -34,11 +36,20 @@ def exponents(bits: int, dtype: torch.dtype, device: torch.device) -> Tensor:
 
 @dataclass(frozen=True, slots=True)
 class Rounded:
-    """Codes i8 [copies, M, columns], scales f32 [M], sums of codes i32 [M, groups]."""
+    """Codes i8 [copies, M, columns], scales f32 [M], sums of codes i32 [M, groups].
+
+    Where there is an offset i32 [1], each code lacks it; the sums do not.
+    """
 
     codes: Tensor
     scales: Tensor
     sums: Tensor
+    offset: Tensor | None = None
+
+    @property
+    def offset_or_sums(self) -> Tensor:
+        """The offset for kernels, which do not read it where there is none."""
+        return self.sums if self.offset is None else self.offset
 
 
 def float_rows(x: Tensor, layout: Layout, *, to_bf16: bool, in_bf16: bool) -> Rows:
@@ -61,8 +72,8 @@ def float_rows(x: Tensor, layout: Layout, *, to_bf16: bool, in_bf16: bool) -> Ro
     return Rows(values, planes, values.stride(0), layout.columns)
 
 
-def int8_rows(x: Tensor, layout: Layout, largest: Tensor | None = None) -> Rounded:
-    """x [M, K] rounded, each row by its largest magnitude, or by `largest` f32 [M]."""
+def int8_rows(x: Tensor, layout: Layout, given: Tensor | Range | None = None) -> Rounded:
+    """x [M, K] rounded, each row by its largest magnitude, by `given` f32 [M], or in a range."""
     tokens = x.shape[0]
     copies = 2 if layout.span == PLANE else 1
     codes = x.new_empty(copies, tokens, layout.columns, dtype=torch.int8)
@@ -70,13 +81,22 @@ def int8_rows(x: Tensor, layout: Layout, largest: Tensor | None = None) -> Round
     per_group = layout.span or layout.columns
     sums = x.new_empty(tokens, layout.columns // per_group, dtype=torch.int32)
     x = x if x.stride(-1) == 1 else x.contiguous()
-    ROUND_ROWS[tokens,](
-        x, scales if largest is None else largest, codes, scales, sums, tokens,
-        layout.in_features, x.stride(0), layout.columns, *_groups(layout), per_group,
-        GIVEN=largest is not None, COPIES=copies, BLOCK=min(1024, per_group & -per_group),
-        enable_fp_fusion=False,
+    sizes = tokens, layout.in_features, x.stride(0), layout.columns, *_groups(layout), per_group
+    ways = {"COPIES": copies, "BLOCK": min(1024, per_group & -per_group)}
+    if not isinstance(given, Range):
+        ROUND_ROWS[tokens,](
+            x, scales if given is None else given, codes, scales, sums, *sizes,
+            GIVEN=given is not None, **ways, enable_fp_fusion=False,
+        )  # fmt: skip
+        return Rounded(codes, scales, sums)
+    offset = sums.new_empty(1) if given.is_shifted else None
+    FIX_ROWS[tokens,](
+        x, given.scale, given.zero_or_scale, codes, scales, sums,
+        sums if offset is None else offset, *sizes,
+        ZERO=given.zero is not None, LOW=given.low, HIGH=given.high,
+        SHIFTED=given.is_shifted, ORIGIN=given.origin, **ways, enable_fp_fusion=False,
     )  # fmt: skip
-    return Rounded(codes, scales, sums)
+    return Rounded(codes, scales, sums, offset)
 
 
 def _groups(layout: Layout) -> tuple[int, int]:

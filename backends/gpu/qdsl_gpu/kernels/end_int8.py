@@ -9,9 +9,9 @@ from qdsl_gpu.kernel import Kernel, Variant
 
 @triton.jit
 def end_int8(
-    parts, x_scales, x_sums, scales, zeros, y, bias, residual, M, N, rows, stride,
-    BITS: tl.constexpr, MULTIPLE: tl.constexpr, CENTRE: tl.constexpr, FACTOR: tl.constexpr,
-    ZERO: tl.constexpr, BN: tl.constexpr,
+    parts, x_scales, x_sums, offset, code_sums, scales, zeros, y, bias, residual, M, N, rows,
+    stride, BITS: tl.constexpr, MULTIPLE: tl.constexpr, CENTRE: tl.constexpr, FACTOR: tl.constexpr,
+    ZERO: tl.constexpr, OFFSET: tl.constexpr, BN: tl.constexpr,
     BIAS: tl.constexpr, RELU: tl.constexpr, RESIDUAL: tl.constexpr,
 ):  # fmt: skip
     """parts i32 [M, N], rows `stride` apart → y [M, N]; one group. Program (i, m) ends BN of m."""
@@ -20,17 +20,19 @@ def end_int8(
     at = m[None, :].to(tl.int64) * stride + n[:, None]
     part = tl.load(parts + at, mask=(n < N)[:, None], other=0)
     value = term(
-        part, scales, zeros, x_sums, 0, 1, rows, n, m, m < M, BITS, MULTIPLE, CENTRE, FACTOR, ZERO
-    )
+        part, scales, zeros, x_sums, code_sums, offset, 0, 1, rows, n, m, m < M,
+        BITS, MULTIPLE, CENTRE, FACTOR, ZERO, OFFSET,
+    )  # fmt: skip
     value = value * tl.load(x_scales + m)[None, :]
     finish(value, y, bias, residual, m, n, M, N, BIAS, RELU, RESIDUAL)
 
 
 _POINTERS = {"parts": "*i32", "x_scales": "*fp32", "x_sums": "*i32", "scales": "*fp16"}
+_POINTERS |= dict.fromkeys(("offset", "code_sums"), "*i32")
 _POINTERS |= {"zeros": "*u8", "y": "*fp32", "bias": "*fp32", "residual": "*fp32"}
 _SIZES = dict.fromkeys(("M", "N", "rows", "stride"), "i32")
 _CONSTANTS = {
-    "BITS": 4, "MULTIPLE": 1, "CENTRE": 8, "FACTOR": 1.0, "ZERO": 1, "BN": 256,
+    "BITS": 4, "MULTIPLE": 1, "CENTRE": 8, "FACTOR": 1.0, "ZERO": 1, "OFFSET": True, "BN": 256,
     "BIAS": True, "RELU": True, "RESIDUAL": True,
 }  # fmt: skip
 
@@ -39,7 +41,7 @@ _MULTIPLES = ("N", "rows", "stride")
 KERNEL = Kernel(
     end_int8,
     (
-        Variant("w4_zero", _POINTERS | _SIZES, _CONSTANTS, multiples=_MULTIPLES),
+        Variant("w4_zero_offset", _POINTERS | _SIZES, _CONSTANTS, multiples=_MULTIPLES),
         Variant("ones", _POINTERS | _SIZES, {**_CONSTANTS, "M": 1, "N": 1}, multiples=_MULTIPLES),
     ),
 )

@@ -14,16 +14,17 @@ from qdsl_gpu.kernel import Kernel, Variant
 
 @triton.jit
 def linear_int8(
-    x, x_scales, x_sums, words, scales, zeros, y, bias, residual,
+    x, x_scales, x_sums, offset, words, code_sums, scales, zeros, y, bias, residual,
     M, N, rows, steps, groups, columns,
     BITS: tl.constexpr, SPAN: tl.constexpr, MULTIPLE: tl.constexpr, CENTRE: tl.constexpr,
-    FACTOR: tl.constexpr, ZERO: tl.constexpr, TOKENS: tl.constexpr, BN: tl.constexpr,
+    FACTOR: tl.constexpr, ZERO: tl.constexpr, OFFSET: tl.constexpr,
+    TOKENS: tl.constexpr, BN: tl.constexpr,
     BIAS: tl.constexpr, RELU: tl.constexpr, RESIDUAL: tl.constexpr,
 ):  # fmt: skip
-    """x, x_scales, x_sums as `round_rows` makes them; y [M, N] = t · s, terms t in ascending order.
+    """y [M, N] = t · s, terms t in ascending order; x, x_scales, x_sums as `round_rows` makes them.
 
-    Program (i, j) computes rows i · BN … of the weight for tokens j · TOKENS …. SPAN is the planes
-    of a group, 0: the row.
+    OFFSET: as `fix_rows` does, with an offset. Program (i, j) computes rows i · BN … of the weight
+    for tokens j · TOKENS …. SPAN is the planes of a group, 0: the row.
     """
     UNITS: tl.constexpr = 3 if BITS == 3 else 1
     PER_STEP: tl.constexpr = 8 if BITS == 3 else 8 // BITS  # pairs of planes
@@ -50,21 +51,21 @@ def linear_int8(
                 if SPAN != 0 and FLUSH <= PER_STEP and (p + 1) % FLUSH == 0:
                     group = pair * 2 + copy if SPAN == 1 else pair // FLUSH
                     t += term(
-                        part, scales, zeros, x_sums, group, groups, rows, n, m, valid,
-                        BITS, MULTIPLE, CENTRE, FACTOR, ZERO,
+                        part, scales, zeros, x_sums, code_sums, offset, group, groups,
+                        rows, n, m, valid, BITS, MULTIPLE, CENTRE, FACTOR, ZERO, OFFSET,
                     )  # fmt: skip
                     part = tl.zeros((BN, TOKENS), tl.int32)
         if SPAN != 0 and FLUSH > PER_STEP:
             if (step + 1) % (FLUSH // PER_STEP) == 0:
                 t += term(
-                    part, scales, zeros, x_sums, step // (FLUSH // PER_STEP), groups, rows, n, m,
-                    valid, BITS, MULTIPLE, CENTRE, FACTOR, ZERO,
+                    part, scales, zeros, x_sums, code_sums, offset, step // (FLUSH // PER_STEP),
+                    groups, rows, n, m, valid, BITS, MULTIPLE, CENTRE, FACTOR, ZERO, OFFSET,
                 )  # fmt: skip
                 part = tl.zeros((BN, TOKENS), tl.int32)
     if SPAN == 0:
         t += term(
-            part, scales, zeros, x_sums, 0, groups, rows, n, m, valid,
-            BITS, MULTIPLE, CENTRE, FACTOR, ZERO,
+            part, scales, zeros, x_sums, code_sums, offset, 0, groups, rows, n, m, valid,
+            BITS, MULTIPLE, CENTRE, FACTOR, ZERO, OFFSET,
         )  # fmt: skip
     t = t * tl.load(x_scales + m, mask=valid, other=0.0)[None, :]
     finish(t, y, bias, residual, m, n, M, N, BIAS, RELU, RESIDUAL)
@@ -73,9 +74,10 @@ def linear_int8(
 def _variant(name: str, stages: int = 4, **other: object) -> Variant:
     usual: dict[str, object] = {
         "BITS": 4, "SPAN": 4, "MULTIPLE": 1, "CENTRE": 8, "FACTOR": 1.0, "ZERO": 0,
-        "TOKENS": 16, "BN": 128, "BIAS": True, "RELU": False, "RESIDUAL": False,
+        "OFFSET": False, "TOKENS": 16, "BN": 128, "BIAS": True, "RELU": False, "RESIDUAL": False,
     }  # fmt: skip
     pointers = {"x": "*i8", "x_scales": "*fp32", "x_sums": "*i32", "words": "*i32"}
+    pointers |= {"offset": "*i32", "code_sums": "*i32"}
     pointers |= {"scales": "*fp16", "zeros": "*u8", "y": "*fp32"}
     pointers |= {"bias": "*fp32", "residual": "*fp32"}
     sizes = dict.fromkeys(("M", "N", "rows", "steps", "groups", "columns"), "i32")
@@ -90,6 +92,7 @@ KERNEL = Kernel(
         _variant("ones", BITS=8, SPAN=0, CENTRE=128, M=1, N=1, steps=1, groups=1),
         _variant("w4_zero", ZERO=1),
         _variant("w4_group32", SPAN=1),
+        _variant("w4_offset", OFFSET=True),
         _variant("w8", BITS=8, SPAN=0, CENTRE=128),
         _variant("w8_tokens64", 3, BITS=8, SPAN=0, CENTRE=128, TOKENS=64),
         _variant("w3", 2, BITS=3, CENTRE=4),

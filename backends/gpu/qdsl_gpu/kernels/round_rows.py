@@ -4,21 +4,9 @@ import triton
 import triton.language as tl
 
 from qdsl_gpu.kernel import Kernel, Variant
+from qdsl_gpu.places import column_of
 
 _RINT = tl.constexpr(12582912.0)  # 1.5 · 2^23: its last bit is that of 1
-
-
-@triton.jit
-def _column(at, group, span, K):
-    """The column of x that stands at a place of the codes, -1 where none does.
-
-    Of 64 columns place 4j + 2h + e is column 32e + 2j + h: the order of the bytes of words.
-    """
-    j, h, e = at % 64 // 4, at % 4 // 2, at % 2
-    place = at // 64 * 64 + 32 * e + 2 * j + h
-    inside = place % span
-    k = place // span * group + inside
-    return tl.where((inside < group) & (k < K), k, -1)
 
 
 @triton.jit
@@ -57,7 +45,7 @@ def round_rows(
             if COPIES == 2:
                 # places of a group of 32 are every other one of 64
                 at = g // 2 * 64 + 2 * (start + tl.arange(0, BLOCK)) + g % 2
-            k = _column(at, group, span, K)
+            k = column_of(at, group, span, K)
             value = tl.load(x + m * stride + k, mask=k >= 0, other=0.0).to(tl.float32)
             value = tl.where(finite, value * multiplier, 0.0)
             code = ((value + _RINT) - _RINT).to(tl.int32)

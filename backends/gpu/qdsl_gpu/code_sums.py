@@ -1,0 +1,49 @@
+"""Sums the codes of a weight by group: what static ranges that do not fit int8 are corrected by."""
+
+from collections.abc import MutableMapping
+
+import torch
+from torch import Tensor
+from torch.utils.weak import WeakIdKeyDictionary
+
+from qdsl_gpu.kernels.unpack_words import KERNEL as UNPACK_WORDS
+from qdsl_gpu.layout import PLANE, Layout
+from qdsl_gpu.rows import exponents
+from qdsl_gpu.weights import Packed
+
+# by the words that were summed: once for each weight
+_KNOWN: MutableMapping[Tensor, Tensor] = WeakIdKeyDictionary()
+
+
+def code_sums(weight: Packed) -> Tensor:
+    """Σ u of each group, of 8 bits Σ (u - 128), without padding: i32 [slots, rows]."""
+    found = _KNOWN.get(weight.words)
+    if found is None:
+        found = _KNOWN[weight.words] = _summed(weight)
+    return found
+
+
+def _summed(weight: Packed) -> Tensor:
+    layout = weight.layout
+    codes = weight.words.new_empty(layout.rows, layout.columns, dtype=torch.int8)
+    UNPACK_WORDS[layout.rows // 64, layout.steps](
+        weight.words, exponents(layout.bits, torch.bfloat16, codes.device), weight.scales, codes,
+        layout.steps, layout.columns, BITS=layout.bits, CENTRE=0.0, ZERO=0, BYTES=True,
+    )  # fmt: skip
+    if layout.span == PLANE:
+        # places of two groups are in turn
+        codes = codes.view(layout.rows, -1, PLANE, 2).transpose(2, 3)
+    sums = codes.reshape(layout.rows, layout.slots, -1).sum(-1, dtype=torch.int32)
+    if layout.bits == 8:
+        padding = [128 * n for n in _padding(layout)]
+        sums += torch.tensor(padding, dtype=torch.int32, device=sums.device)
+    return sums.t().contiguous()
+
+
+def _padding(layout: Layout) -> list[int]:
+    """Columns of each slot that are none of the weight."""
+    width, group = layout.columns // layout.slots, layout.group or layout.in_features
+    return [
+        width - max(0, min(group, layout.in_features - slot * group))
+        for slot in range(layout.slots)
+    ]
