@@ -12,7 +12,7 @@ from torch import Tensor, fx
 
 from qdsl.artifact import container
 from qdsl.artifact.container import Artifact
-from qdsl.bench.clock import Call, enough, mean_seconds, threads
+from qdsl.bench.clock import Call, enough, mean_seconds, threads, wait_for
 from qdsl.bench.given import MOST_ELEMENTS
 from qdsl.bench.model import Plan, layer_row
 from qdsl.bench.packed import pack_untrained
@@ -31,7 +31,7 @@ from qdsl.record import record
 from qdsl.source import Source
 from qdsl.spec import Variant, check_spec
 from qdsl.syntax import read
-from qdsl.target import Backend, Measured
+from qdsl.target import Backend, Measured, device_of
 
 COLD_BYTES = 100_000_000
 MOST_COPIES = 50_000
@@ -116,19 +116,21 @@ def _row(case: Case, plan: Plan, count: int) -> KernelRow:
         pack_untrained(case.variant(), path)
         artifact = container.read(path)
         rows, _, inputs = case.shape
-        alone = _alone(program_of(artifact, plan.backend), torch.randn(rows, inputs), plan.backend)
+        program = program_of(artifact, plan.backend)
+        x, wait = torch.randn(rows, inputs).to(program.device), wait_for(program.device)
+        alone = _alone(program, x, plan.backend)
         copies = _copies(case, alone.layer, machine) if case.cold else 1
         calls = alone.calls([_again(artifact, machine) for _ in range(copies - 1)])
     work = alone.layer.work
     sets = frozenset[int]() if case.cold else frozenset([work.working_set])
     layer = replace(alone.layer, work=replace(work, working_set=copies * work.working_set))
     times, limits = [], []
-    turns = _turns(calls)
+    turns = enough(partial(_run, calls), wait)
     for number in range(plan.rounds):
         plan.notice(f"{case.weights}, {case.shape_text}: round {number + 1} of {plan.rounds}")
         before = measure(machine, count, sets) if isinstance(machine, Measured) else None
         _run(calls)  # the limits have swept the caches
-        times.append(mean_seconds(partial(_run, calls), turns) / len(calls))
+        times.append(mean_seconds(partial(_run, calls), turns, wait) / len(calls))
         if before and isinstance(machine, Measured):
             limits.append(best(before, measure(machine, count, sets)))
     return KernelRow(
@@ -204,14 +206,11 @@ def _copies(case: Case, layer: Layer, machine: Backend) -> int:
 def _again(artifact: Artifact, machine: Backend) -> Tensor | None:
     """The weight repacked once more, in memory as the back end wants it; None for floats."""
     (storage,) = artifact.model.storages
-    return None if storage.format.is_float else machine.repack(canonical(artifact, storage))
+    if storage.format.is_float:
+        return None
+    return machine.repack(canonical(artifact, storage)).to(device_of(machine))
 
 
 def _run(calls: list[Call]) -> None:
     for call in calls:
         call()
-
-
-def _turns(calls: list[Call]) -> int:
-    """How often all calls are made in one round."""
-    return enough(partial(_run, calls))

@@ -7,7 +7,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from qdsl.bench.clock import enough, mean_seconds, threads
+from qdsl.bench.clock import enough, mean_seconds, threads, wait_for
 from qdsl.bench.given import fitting, random_inputs, sizes_of
 from qdsl.bench.profile import facts, node_seconds
 from qdsl.bench.report import LayerRow, ModelReport, RestRow
@@ -16,6 +16,7 @@ from qdsl.bench.sample import Sample, sample
 from qdsl.bench.work import Layer, layers, target_name
 from qdsl.fx.ops import backend as backend_of
 from qdsl.fx.program import Program
+from qdsl.fx.recording import placed
 from qdsl.fx.storages import Storages
 from qdsl.ir.model import Entry
 from qdsl.record import record
@@ -49,7 +50,7 @@ def bench_model(
 ) -> ModelReport:
     """The report of an entry; raises QdslError (Q750) for sizes on which it does not run."""
     sizes = sizes_of(entry, given)
-    inputs = random_inputs(program.ir, entry, sizes)
+    inputs = placed(random_inputs(program.ir, entry, sizes), program.device)
     with threads(plan.threads) as count:
         found = _layers(program, entry, sizes, inputs, plan)
         rounds = list(_rounds(program, entry, inputs, found, count, plan))
@@ -112,13 +113,14 @@ def _rounds(
     machine = backend_of(plan.backend)
     sets = frozenset(layer.work.working_set for layer in found.values())
     call = partial(program.entry(entry.name), *inputs)
-    calls = enough(call)
+    wait = wait_for(program.device)
+    calls = enough(call, wait)
     rounds = []
     for number in range(plan.rounds):
         plan.notice(f"round {number + 1} of {plan.rounds}")
         before = measure(machine, count, sets) if isinstance(machine, Measured) else None
         call()  # the limits have swept the caches
-        seconds = mean_seconds(call, calls)
+        seconds = mean_seconds(call, calls, wait)
         nodes = node_seconds(program, entry.name, inputs, min(calls, MOST_RUNS))
         after = measure(machine, count, sets) if isinstance(machine, Measured) else None
         rounds.append(_Round(seconds, nodes, best(before, after) if before and after else None))

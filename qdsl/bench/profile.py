@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, fx
 from torch.fx.node import Argument, Target
 
+from qdsl.bench.clock import Wait, wait_for
 from qdsl.bench.work import Fact
 from qdsl.fx.program import Program
 
@@ -20,6 +21,7 @@ class Timed(fx.Interpreter):
     def __init__(self, program: Program, entry: str) -> None:
         super().__init__(program, graph=program.graph(entry))
         self.nanoseconds: dict[str, int] = {}
+        self._wait = wait_for(program.device)
         self._last = 0
 
     def run_node(self, n: fx.Node) -> Any:
@@ -33,6 +35,7 @@ class Timed(fx.Interpreter):
         assert callable(target)
         begin = perf_counter_ns()
         result = target(*args, **kwargs)
+        self._wait()
         self._last = perf_counter_ns() - begin
         return result
 
@@ -41,6 +44,7 @@ class Timed(fx.Interpreter):
         method = getattr(subject, str(target))
         begin = perf_counter_ns()
         result = method(*others, **kwargs)
+        self._wait()
         self._last = perf_counter_ns() - begin
         return result
 
@@ -79,11 +83,11 @@ def node_seconds(
             timed.run(*inputs)
             for name, nanoseconds in timed.nanoseconds.items():
                 found.setdefault(name, []).append(nanoseconds)
-    nothing = empty_nanoseconds()
+    nothing = empty_nanoseconds(wait_for(program.device))
     return {name: max(0.0, median(times) - nothing) * 1e-9 for name, times in found.items()}
 
 
-def empty_nanoseconds() -> float:
+def empty_nanoseconds(wait: Wait) -> float:
     """What is measured of a call that does nothing, in the same way."""
 
     def nothing() -> None:
@@ -93,6 +97,7 @@ def empty_nanoseconds() -> float:
     for _ in range(_EMPTY_CALLS):
         begin = perf_counter_ns()
         nothing(*(), **{})
+        wait()
         times.append(perf_counter_ns() - begin)
     return median(times)
 

@@ -12,6 +12,7 @@ from qdsl.bench.given import fitting, random_inputs, sizes_of
 from qdsl.diagnostic.model import QdslError, error
 from qdsl.fx.ops import backend
 from qdsl.fx.program import Program
+from qdsl.fx.recording import placed
 from qdsl.ir.model import Entry
 from qdsl.target import Call, Tunable
 
@@ -29,12 +30,10 @@ def tunable(name: str) -> Tunable:
 
 
 @torch.no_grad()
-def calls(
-    program: Program, entry: Entry, given: Mapping[str, int], device: str
-) -> tuple[Call, ...]:
+def calls(program: Program, entry: Entry, given: Mapping[str, int]) -> tuple[Call, ...]:
     """Those of an entry on random inputs; raises QdslError (Q750) for sizes that do not fit."""
     sizes = sizes_of(entry, given)
-    inputs = [x if x is None else x.to(device) for x in random_inputs(program.ir, entry, sizes)]
+    inputs = placed(random_inputs(program.ir, entry, sizes), program.device)
     heard = _Listening(program, entry.name)
     with fitting(entry.name, sizes):
         heard.run(*inputs)

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from qdsl.diagnostic.model import QdslError, error
 from qdsl.fx import Program
+from qdsl.fx.recording import placed
 from qdsl.ir.model import Entry, Model, TensorType
 from qdsl.ir.tables import table_rows
 
@@ -67,7 +68,7 @@ def _stopped(program: Program, entry: str, values: Iterable[Tensor | None]) -> s
     """What stops the entry on these inputs; None where it runs."""
     try:
         with torch.no_grad():
-            program.entry(entry)(*values)
+            program.entry(entry)(*placed(values, program.device))
     except FAILURES as failure:
         return (str(failure).splitlines() or [type(failure).__name__])[0]
     return None

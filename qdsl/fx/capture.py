@@ -6,7 +6,6 @@ graph of the bucket is replayed, and what belongs to the examples is copied out.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import chain
 from typing import Any, Protocol
 
 import torch
@@ -144,11 +143,9 @@ def capture(
 
 
 def _on_gpu(program: Program) -> Recorder:
-    tensors = chain(program.parameters(), program.buffers())
-    device = next((tensor.device for tensor in tensors), torch.device("cpu"))
-    if device.type == "cuda":
+    if program.device.type == "cuda":
         return CudaGraphs()
-    message = f"a program on `{device.type}` cannot be captured: CUDA graphs are of GPUs"
+    message = f"a program on `{program.device.type}` cannot be captured: CUDA graphs are of GPUs"
     help = 'load it with a back end for GPUs and move it: `program.to("cuda")`'
     raise QdslError([error("Q760", message, help=help)])
 

@@ -22,24 +22,26 @@ from qdsl.fx.tree import build_tree
 from qdsl.ir.model import Storage
 from qdsl.ir.ranges import Range, ranges
 from qdsl.plan import unserved
-from qdsl.target import FUSED, REFERENCE, Backend, CanonicalWeight
+from qdsl.target import FUSED, REFERENCE, Backend, CanonicalWeight, device_of
 
 
-def load(path: Path | str, backend: str = "cpu") -> Program:
+def load(path: Path | str, backend: str = "cpu", device: str | None = None) -> Program:
     """The program of a packed file; its weights stay packed, as the back end wants them.
 
-    Raises QdslError: Q6xx for a file that is not sound, Q502 and Q503 for a back end that is not
-    there, Q510 for layers that it cannot run.
+    They are put on `device` (`cuda:1`), without it where the back end's kernels are. Raises
+    QdslError: Q6xx for a file that is not sound, Q502 and Q503 for a back end that is not there,
+    Q510 for layers that it cannot run.
     """
-    return program_of(container.read(Path(path)), backend)
+    return program_of(container.read(Path(path)), backend, device)
 
 
-def program_of(artifact: Artifact, name: str) -> Program:
-    """The program of an artifact on the back end of that name."""
+def program_of(artifact: Artifact, name: str, device: str | None = None) -> Program:
+    """The program of an artifact on the back end of that name; see `load`."""
     runner = backend(name)
     if found := unserved(artifact.model, runner):
         raise QdslError(found)
-    tree = build_tree(artifact.model, lambda storage: _buffer(artifact, storage, runner))
+    place = device or device_of(runner)
+    tree = build_tree(artifact.model, lambda s: _buffer(artifact, s, runner).to(place))
     for range in ranges(artifact.model):
         owner, attribute = places(artifact.model)[range.path, range.name]
         tree.get_submodule(owner).add_module(attribute, _range(artifact, range))
@@ -47,7 +49,7 @@ def program_of(artifact: Artifact, name: str) -> Program:
     overload = REFERENCE if name == REFERENCE else "default"
     fuses = any(c.operation == FUSED for c in runner.capabilities())
     layers = PackedLayers(Storages(artifact.model), overload, fuses=fuses)
-    return Program(tree, artifact.model, layers).eval()
+    return Program(tree, artifact.model, layers).eval().to(place)
 
 
 def canonical(artifact: Artifact, storage: Storage) -> CanonicalWeight:

@@ -3,10 +3,12 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
+from itertools import chain
 from pathlib import Path
 from types import MethodType
 from typing import TYPE_CHECKING, Any
 
+import torch
 from torch import Tensor, fx, nn
 
 from qdsl.diagnostic.model import QdslError, error
@@ -78,6 +80,12 @@ class Program(nn.Module):
         if name in self.__dict__.get("_functions", ()):
             return self.entry(name)
         return super().__getattr__(name)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are; the processor, of a model without any."""
+        tensors = chain(self.parameters(), self.buffers())
+        return next((tensor.device for tensor in tensors), torch.device("cpu"))
 
     def __dir__(self) -> list[str]:
         own: list[str] = super().__dir__()  # type: ignore[no-untyped-call]

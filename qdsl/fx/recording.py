@@ -3,6 +3,7 @@
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+import torch
 from torch import Tensor
 
 from qdsl.fx.function import function_of
@@ -75,6 +76,11 @@ def alone(program: Program, flat: FlatNode, count: int) -> Callable[..., Tensors
     graph = Graph("layer", given, (replace(flat, node=renumbered),), numbers, node.types)
     function = function_of(lower(graph, program.lowering), "layer")
     return lambda *inputs: as_tuple(function(program, *inputs))
+
+
+def placed(values: Iterable[Tensor | None], device: torch.device) -> list[Tensor | None]:
+    """Values on a device; None for a state that is left out."""
+    return [value if value is None else value.to(device) for value in values]
 
 
 def as_tuple(result: Tensor | Tensors) -> Tensors:

@@ -16,7 +16,7 @@ from qdsl.fx.compare import codes_equal, ranges_equal, stored_otherwise
 from qdsl.fx.integer.compare import operation_results
 from qdsl.fx.packed import program_of
 from qdsl.fx.program import Program
-from qdsl.fx.recording import Inputs, Tensors, alone, as_tuple, recorded
+from qdsl.fx.recording import Inputs, Tensors, alone, as_tuple, placed, recorded
 from qdsl.fx.report import EntryReport, LayerReport, Report
 from qdsl.fx.storages import Storages
 from qdsl.ir.flat import FlatNode, Graph, graphs
@@ -84,7 +84,8 @@ class _Session:
 
     def entry(self, name: str, values: Sequence[Tensor | None]) -> EntryReport:
         expected = as_tuple(self.exact.entry(name)(*values))
-        actual = as_tuple(self.packed.entry(name)(*values))
+        found = as_tuple(self.packed.entry(name)(*placed(values, self.packed.device)))
+        actual = tuple(tensor.to(self.exact.device) for tensor in found)
         pairs = list(zip(expected, actual, strict=True))
         return EntryReport(
             entry=name,
@@ -129,7 +130,8 @@ class _Session:
             if not inputs[0].shape[1]:
                 return [_Difference(0.0, 0.0, True)]
             inputs = _steps(exact, inputs)
-        expected, actual = exact(*inputs), packed(*inputs)
+        expected, found = exact(*inputs), packed(*placed(inputs, self.packed.device))
+        actual = tuple(tensor.to(self.exact.device) for tensor in found)
         allowed = bounds(self.exact, flat, inputs)
         return [_difference(*three) for three in zip(expected, actual, allowed, strict=True)]
 

@@ -79,7 +79,7 @@ def test_calls_repeat_what_the_entry_did(folder):
 
     load_spec("net.qspec").variants["small"].program(seed=0).to_qat().pack("net.qpack")
     program = load("net.qpack", "reference")
-    found = calls(program, program.ir.entries[0], {"B": 1, "T": 2}, "cpu")
+    found = calls(program, program.ir.entries[0], {"B": 1, "T": 2})
     linear = operation("linear", "reference")
     ours = [c for c in found if c.run.args[0] is linear]
     assert ours

@@ -113,7 +113,9 @@ class Gpu:
         return self.availability()
 
     def device(self) -> str:
-        return "cuda"
+        from qdsl_gpu.devices import is_interpreted
+
+        return "cpu" if is_interpreted() else "cuda"
 
     def tune(self, calls: Iterable[Call]) -> Iterator[str]:
         """See `qdsl_gpu.tuner.tune`."""

@@ -47,13 +47,13 @@ def run(arguments: Namespace) -> int:
 def _results(program: "Program", given: "Given") -> "Iterator[tuple[str, Tensor]]":
     import torch
 
-    from qdsl.fx.recording import as_tuple
+    from qdsl.fx.recording import as_tuple, placed
 
     name, values = given
     with torch.no_grad():
-        found = as_tuple(program.entry(name)(*values))
+        found = as_tuple(program.entry(name)(*placed(values, program.device)))
     for number, tensor in enumerate(found):
-        yield f"{name}.{number}", tensor
+        yield f"{name}.{number}", tensor.cpu()
 
 
 def _write(results: "Mapping[str, Tensor]", path: Path) -> None:

@@ -36,9 +36,8 @@ def run(arguments: Namespace) -> int:
     check_entry(program, arguments.entry)
     entries = {entry.name: entry for entry in program.ir.entries}
     entry = entries[arguments.entry or next(iter(entries))]
-    program = program.to(backend.device())
     for sizes in cases:
-        for line in backend.tune(calls(program, entry, sizes, backend.device())):
+        for line in backend.tune(calls(program, entry, sizes)):
             print(line, flush=True)
     return 0
 

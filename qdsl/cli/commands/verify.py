@@ -84,7 +84,8 @@ def _tokens(program: "Program", inputs: "list[Given]", arguments: Namespace) -> 
     audio, lengths = dict(inputs).get("encode", (None, None))[:2]
     if audio is None or lengths is None or not is_recognizer(program):
         return None
-    return agreement(program, load(arguments.packed, arguments.backend), audio, lengths)
+    packed = load(arguments.packed, arguments.backend)
+    return agreement(program, packed, audio, lengths)
 
 
 def _unlike(tokens: "Agreement", packed: Path) -> "Diagnostic":

@@ -9,6 +9,7 @@ from qdsl.fx.function import function_of
 from qdsl.fx.integer.calls import call_of
 from qdsl.fx.lower import lower
 from qdsl.fx.program import Program
+from qdsl.fx.recording import as_tuple, placed
 from qdsl.fx.storages import Storages
 from qdsl.ir.flat import FlatNode, Graph
 from qdsl.ir.integer import Kind, plan_of
@@ -43,6 +44,5 @@ def _values(
     program: Program, graph: Graph, wanted: tuple[int, ...], inputs: Sequence[Tensor | None]
 ) -> dict[int, Tensor]:
     function = function_of(lower(replace(graph, outputs=wanted), program.lowering), "values")
-    results = function(program, *inputs)
-    several = (results,) if isinstance(results, Tensor) else results
-    return dict(zip(wanted, several, strict=True))
+    results = as_tuple(function(program, *placed(inputs, program.device)))
+    return dict(zip(wanted, (tensor.cpu() for tensor in results), strict=True))

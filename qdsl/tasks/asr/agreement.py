@@ -52,7 +52,8 @@ def agreement(trained: Program, packed: Program, audio: Tensor, lengths: Tensor)
     """
     prediction = prediction_of(trained.ir)
     first = hypotheses(trained, audio, lengths, prediction=prediction)
-    second = hypotheses(packed, audio, lengths, prediction=prediction, margins=True)
+    there = audio.to(packed.device), lengths.to(packed.device)
+    second = hypotheses(packed, *there, prediction=prediction, margins=True)
     differences = tuple(
         Difference(number, min(b.margins, default=0.0))
         for number, (a, b) in enumerate(zip(first, second, strict=True))

@@ -60,7 +60,7 @@ class Doubling:
 def install(monkeypatch):
     def installed(backend):
         trainer.cache_clear()
-        monkeypatch.setattr(target, "backends", lambda: {"doubling": backend})
+        monkeypatch.setattr(target.training, "backends", lambda: {"doubling": backend})
 
     yield installed
     trainer.cache_clear()
