@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor
 
+from qdsl.fx.autocast import product_type
 from qdsl.fx.numerics.gradient import quotient, straight_through
 from qdsl.fx.numerics.static import centred
 from qdsl.target import STATIC, trainer
@@ -59,21 +60,27 @@ def _rounded(x: Tensor, top: Tensor) -> tuple[Tensor, Tensor]:
     return codes, torch.where(finite, quotient(top, INT8_MAX), torch.nan)
 
 
-def fake_quantize(x: Tensor, activations: str) -> Tensor:
-    """x rounded with gradient 1: a scale is a constant and no code is out of range."""
+def fake_quantize(x: Tensor, activations: str, multiplied: bool = False) -> Tensor:
+    """x rounded with gradient 1: a scale is a constant and no code is out of range.
+
+    What is `multiplied` is read by one product only, and comes in the type of that.
+    """
+    type = product_type(x, multiplied)
     if activations == BF16:
-        return straight_through(x, to_bf16(x.detach()))
-    return fake_quantize_over(x, _axes(x, activations))
+        narrow = x.detach().to(torch.bfloat16)
+        return straight_through(x, narrow.to(type))
+    return fake_quantize_over(x, _axes(x, activations), type)
 
 
-def fake_quantize_over(x: Tensor, axes: tuple[int, ...]) -> Tensor:
-    """As `fake_quantize`, with the scales of `quantize_over`."""
+def fake_quantize_over(x: Tensor, axes: tuple[int, ...], type: torch.dtype | None = None) -> Tensor:
+    """As `fake_quantize`, with the scales of `quantize_over`, in `type` or that of x."""
+    type = type or x.dtype
     with torch.no_grad():
         kernels = trainer(x.device.type)
-        found = None if kernels is None else kernels.round_over(x, axes)
+        found = None if kernels is None else kernels.round_over(x, axes, type)
         if found is None:
             codes, scale = quantize_over(x, axes)
-            found = (codes * scale).to(x.dtype)
+            found = (codes * scale).to(type)
     return straight_through(x, found)
 
 

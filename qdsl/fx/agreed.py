@@ -12,6 +12,7 @@ def extremes(x: Tensor) -> tuple[Tensor, Tensor]:
     """The least and the greatest value f32 [] over all processes; what is not finite is 0."""
     x = x if x.numel() else x.new_zeros(1)
     low, high = torch.nan_to_num(x, nan=0.0, posinf=0.0, neginf=0.0).aminmax()
+    low, high = low.float(), high.float()
     if several():
         dist.all_reduce(low, dist.ReduceOp.MIN)
         dist.all_reduce(high, dist.ReduceOp.MAX)

@@ -15,7 +15,7 @@ _WHOLE = Fraction(1)
 
 @torch.no_grad()
 def choose(score: Tensor, pattern: Pattern, progress: Fraction = _WHOLE) -> Tensor | None:
-    """bool [N, K], True is kept; None where the pattern keeps all. `score` is at least 0.
+    """bool [N, K], True is kept; None where the pattern keeps all. |score| ranks.
 
     `progress` is the share of what the pattern prunes that is pruned already, rounded down to a
     number of weights: of a group in N:M, of the matrix otherwise.

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from qdsl.diagnostic.model import Diagnostic, QdslError, error
 from qdsl.fx import agreed, histogram
+from qdsl.fx.autocast import product_type
 from qdsl.fx.histogram import Histogram
 from qdsl.fx.numerics import static
 from qdsl.fx.observing import is_paused
@@ -53,26 +54,27 @@ class Observer(nn.Module):
         self.register_buffer("place", torch.empty(0), persistent=False)
         self._stale = False  # whether the histogram has values that the range does not know of
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, multiplied: bool = False) -> Tensor:
         if self.observing:
             self.observe(x)
-        return self.round(x)
+        return self.rounder(product_type(x, multiplied))(x)
 
     def round(self, x: Tensor) -> Tensor:
         """x rounded in the range as it is; nothing is observed."""
         return self.rounder()(x)
 
-    def rounder(self) -> Callable[[Tensor], Tensor]:
-        """`round` for many calls: scale and zero are computed once."""
+    def rounder(self, type: torch.dtype | None = None) -> Callable[[Tensor], Tensor]:
+        """`round` for many calls: scale and zero are computed once. `type` is that of results."""
         if not self.observed:
             if self.training:
                 return _unrounded
             raise QdslError([self.unobserved()])
+        fixed: dict[str, Any] = {"code_range": self.code_range, "type": type}
         if self.learned:
             assert self.scale is not None
-            return partial(static.learned, scale=self.scale.abs(), code_range=self.code_range)
+            return partial(static.learned, scale=self.scale.abs(), **fixed)
         scale, zero = self.scale_and_zero()
-        return partial(static.fake_quantize, scale=scale, zero=zero, code_range=self.code_range)
+        return partial(static.fake_quantize, scale=scale, zero=zero, **fixed)
 
     # ---- what is known -------------------------------------------------------------------------
 
@@ -172,14 +174,15 @@ class Observer(nn.Module):
         """Takes the values of x into the range; those that are not finite count as 0."""
         if x.numel() == 0 and not agreed.several():
             return
-        values = x.detach().float()
         match self.calibration:
             case Percentile() | Mse() if not self.learned:
-                self._count(values)
+                self._count(x.detach().float())
             case _:
-                self._average(values)
+                self._average(x.detach())
 
     def _average(self, x: Tensor) -> None:
+        if self.learned and self.range_max is not None:
+            return  # only where learning begins is it observed
         low, high = agreed.extremes(x)
         if self.range_min is None or self.range_max is None:
             self.range_min, self.range_max = low, high
@@ -195,7 +198,7 @@ class Observer(nn.Module):
         assert self.scale is not None
         _, qmax = self.code_range
         if self.format.grid.signed:
-            begin = agreed.mean(x.abs().mean()) * 2 / qmax**0.5
+            begin = agreed.mean(x.float().abs().mean()) * 2 / qmax**0.5
         else:
             begin = high / qmax
         self.scale.copy_(torch.where(begin > 0, begin, 1.0).view(1))

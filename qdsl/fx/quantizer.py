@@ -7,6 +7,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
+from qdsl.fx.autocast import product_type
 from qdsl.fx.masks import choose, is_whole
 from qdsl.fx.numerics import (
     Quantized,
@@ -46,6 +47,8 @@ class Quantizer(nn.Module):
     `rounding` says what a forward does before that: `round`, or with `none` only mask, in training
     and in evaluation; or in training add `uniform` or `gaussian` noise of the size of the rounding
     errors instead, while evaluation rounds.
+
+    What is `multiplied` is read by one product only, and comes in the type of that.
     """
 
     step: Tensor
@@ -76,7 +79,7 @@ class Quantizer(nn.Module):
         self._number: int | None = None  # the step, once it was asked of its device
         self._cache: tuple[object, Tensor] | None = None
 
-    def forward(self, weight: Tensor) -> Tensor:
+    def forward(self, weight: Tensor, multiplied: bool = False) -> Tensor:
         if self.training and not self.frozen and not is_paused():
             self._count(weight)
         if self.frozen:
@@ -87,7 +90,8 @@ class Quantizer(nn.Module):
             matrix = noisy(weight.reshape(self.matrix), self.format, self.state, self.rounding)
             return matrix.view(weight.shape)
         if torch.is_grad_enabled():
-            matrix = fake_quantize(weight.reshape(self.matrix), self.format, self.state)
+            type = product_type(weight, multiplied)
+            matrix = fake_quantize(weight.reshape(self.matrix), self.format, self.state, type)
             return matrix.view(weight.shape)
         return self._evaluated(weight)
 
@@ -196,9 +200,8 @@ class Quantizer(nn.Module):
             self._advance(weight)
 
     def _advance(self, weight: Tensor) -> None:
-        self.step += 1
-        # a device that is asked at every step waits for every weight
-        self._number = int(self.step) if self._number is None else self._number + 1
+        # a device that is asked or told at every step waits, or is waited for, at every weight
+        self._number = 1 + (int(self.step) if self._number is None else self._number)
         with torch.no_grad():
             if (progress := self.schedule.progress(self._number)) is not None:
                 self._update_mask(weight, progress)
@@ -251,6 +254,15 @@ class Quantizer(nn.Module):
     def extra_repr(self) -> str:
         return str(self.format)
 
+    def _write_step(self) -> None:
+        """Puts the step, counted here, where it is kept."""
+        if self._number is not None:
+            self.step.fill_(self._number)
+
+    def _save_to_state_dict(self, *arguments: Any) -> None:
+        self._write_step()
+        super()._save_to_state_dict(*arguments)
+
     def _load_from_state_dict(
         self, state_dict: Mapping[str, Any], prefix: str, *arguments: Any
     ) -> None:
@@ -273,4 +285,5 @@ class Quantizer(nn.Module):
         self._cache, self._seen, self._number = None, None, None
 
     def __getstate__(self) -> dict[str, Any]:
+        self._write_step()
         return {**self.__dict__, "_cache": None, "_seen": None, "_number": None}

@@ -12,11 +12,11 @@ from qdsl.fx.operations import Padding
 
 
 def score(matrix: Tensor, inputs: Tensor | None) -> Tensor:
-    """What a mask ranks the weights [N, K] by; |w| where no input other than 0 has been seen.
+    """A mask ranks the weights [N, K] by its magnitude: w·Σ|x|, or w where all inputs were 0.
 
     inputs: Σ|x|, f32 [parts, K]: outputs come in as many equal parts, each with its own inputs.
     """
-    size = matrix.detach().abs()
+    size = matrix.detach()
     if inputs is None:
         return size
     parts, k = inputs.shape

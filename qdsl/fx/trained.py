@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import fx
 
 from qdsl.fx import activations, operations, products, recurrence
+from qdsl.fx.autocast import mark_multiplied
 from qdsl.fx.emission import Emission, LayerOp, Steps
 from qdsl.fx.observed import observe_inputs, observe_states
 from qdsl.fx.observer import watched
@@ -46,6 +47,10 @@ class TrainedLayers:
     rounds: bool = True
     follows: bool = True
     observes: bool = False
+
+    def finish(self, lowered: fx.Graph, graph: Graph) -> fx.Graph:
+        """The graph of an entry as it runs."""
+        return mark_multiplied(lowered, (activations.fake_quantize,))
 
     def emit(
         self, to: Emission, operation: LayerOp, flat: FlatNode, inputs: tuple[fx.Node, ...]

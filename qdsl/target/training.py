@@ -7,7 +7,7 @@ from qdsl.ir.format import WeightFormat
 from qdsl.target.installed import backends
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from torch import Tensor, dtype
 
 
 class Fixed(Protocol):
@@ -33,7 +33,7 @@ class Trains(Protocol):
     """A back end that rounds in training, each in one kernel forward and one backward.
 
     Numbers and gradients are those of `qdsl.fx`, which computes with torch what is answered with
-    None: every method may say so.
+    None: every method may say so. Numbers are found in f32, and given in `type`.
     """
 
     def device_types(self) -> tuple[str, ...]:
@@ -41,13 +41,13 @@ class Trains(Protocol):
         ...
 
     def fake_quantize(
-        self, weight: "Tensor", format: WeightFormat, fixed: Fixed
+        self, weight: "Tensor", format: WeightFormat, fixed: Fixed, type: "dtype"
     ) -> "Tensor | None":
         """What the codes of a weight f32 [N, K] stand for, with its gradient."""
         ...
 
-    def round_over(self, x: "Tensor", axes: tuple[int, ...]) -> "Tensor | None":
-        """x in its type, rounded to dynamic int8, a scale for all positions of those axes.
+    def round_over(self, x: "Tensor", axes: tuple[int, ...], type: "dtype") -> "Tensor | None":
+        """x rounded to dynamic int8, a scale for all positions of those axes.
 
         Without a gradient.
         """
@@ -59,14 +59,15 @@ class Trains(Protocol):
         scale: "Tensor",
         zero: "Tensor | None",
         code_range: tuple[int, int],
+        type: "dtype",
     ) -> "Tensor | None":
-        """x in its type, rounded in a static range, with the gradient of x."""
+        """x rounded in a static range, with the gradient of x."""
         ...
 
     def round_learned(
-        self, x: "Tensor", scale: "Tensor", code_range: tuple[int, int]
+        self, x: "Tensor", scale: "Tensor", code_range: tuple[int, int], type: "dtype"
     ) -> "Tensor | None":
-        """x in its type, rounded in a learned range, with the gradients of x and scale f32 [1]."""
+        """x rounded in a learned range, with the gradients of x and scale f32 [1]."""
         ...
 
     def nm_mask(self, score: "Tensor", kept: int, group: int) -> "Tensor | None":

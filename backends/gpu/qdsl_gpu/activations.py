@@ -12,7 +12,7 @@ from qdsl_gpu.kernels.fake_range_backward import KERNEL as RANGE_BACKWARD
 from qdsl_gpu.kernels.fake_round import KERNEL as ROUND
 from qdsl_gpu.kernels.largest_of_rows import KERNEL as LARGEST
 
-_FLOATS = (torch.float32, torch.bfloat16, torch.float16)
+_FLOATS = {torch.float32, torch.bfloat16, torch.float16}
 _TILE = 1024
 _LONG = 8192  # rows beyond are divided among programs
 _STRICT = {"enable_fp_fusion": False}
@@ -21,13 +21,13 @@ _STRICT = {"enable_fp_fusion": False}
 # ---- dynamic -----------------------------------------------------------------------------------
 
 
-def round_over(x: Tensor, axes: tuple[int, ...]) -> Tensor | None:
+def round_over(x: Tensor, axes: tuple[int, ...], type: torch.dtype) -> Tensor | None:
     """See `qdsl.target.Trains`."""
-    if x.dtype not in _FLOATS or not x.numel() or not axes:
+    if not {x.dtype, type} <= _FLOATS or not x.numel() or not axes:
         return None
     last = tuple(range(-len(axes), 0))
     moved = x.detach().movedim(axes, last).contiguous()
-    y = torch.empty_like(moved)
+    y = torch.empty_like(moved, dtype=type)
     _round_rows(moved, y, prod(moved.shape[-len(axes) :]))
     return y.movedim(last, axes)
 
@@ -51,28 +51,30 @@ def _round_rows(x: Tensor, y: Tensor, columns: int) -> None:
 
 
 def round_range(
-    x: Tensor, scale: Tensor, zero: Tensor | None, code_range: tuple[int, int]
+    x: Tensor, scale: Tensor, zero: Tensor | None, code_range: tuple[int, int], type: torch.dtype
 ) -> Tensor | None:
     """See `qdsl.target.Trains`."""
     given = [scale] if zero is None else [scale, zero]
-    if x.dtype not in _FLOATS or not x.numel() or any(t.numel() != 1 for t in given):
+    if not {x.dtype, type} <= _FLOATS or not x.numel() or any(t.numel() != 1 for t in given):
         return None
-    result: Tensor = _Rounded.apply(x, scale, zero, code_range)  # type: ignore[no-untyped-call]
+    result: Tensor = _Rounded.apply(x, scale, zero, code_range, type)  # type: ignore[no-untyped-call]
     return result
 
 
-def round_learned(x: Tensor, scale: Tensor, code_range: tuple[int, int]) -> Tensor | None:
+def round_learned(
+    x: Tensor, scale: Tensor, code_range: tuple[int, int], type: torch.dtype
+) -> Tensor | None:
     """See `qdsl.target.Trains`."""
-    if x.dtype not in _FLOATS or not x.numel() or scale.numel() != 1:
+    if not {x.dtype, type} <= _FLOATS or not x.numel() or scale.numel() != 1:
         return None
-    result: Tensor = _Learned.apply(x, scale, code_range)  # type: ignore[no-untyped-call]
+    result: Tensor = _Learned.apply(x, scale, code_range, type)  # type: ignore[no-untyped-call]
     return result
 
 
-def _dense(x: Tensor) -> tuple[Tensor, Tensor]:
+def _dense(x: Tensor, type: torch.dtype) -> tuple[Tensor, Tensor]:
     """x with its elements side by side in memory, in any order, and a tensor laid out so."""
-    like = torch.empty_like(x)
-    return (x, like) if like.stride() == x.stride() else (like.copy_(x), torch.empty_like(like))
+    like = torch.empty_like(x, dtype=type)
+    return (x if like.stride() == x.stride() else torch.empty_like(x).copy_(x)), like
 
 
 def _programs(x: Tensor) -> tuple[int]:
@@ -93,39 +95,50 @@ def _run(
 class _Rounded(torch.autograd.Function):
     @staticmethod
     def forward(
-        ctx: Any, x: Tensor, scale: Tensor, zero: Tensor | None, code_range: tuple[int, int]
+        ctx: Any,
+        x: Tensor,
+        scale: Tensor,
+        zero: Tensor | None,
+        code_range: tuple[int, int],
+        type: torch.dtype,
     ) -> Tensor:
-        x, y = _dense(x)
+        x, y = _dense(x, type)
         kept = torch.empty_like(x, dtype=torch.uint8) if ctx.needs_input_grad[0] else None
         _run(x, y, scale, zero, kept, code_range)
         ctx.save_for_backward(kept)
+        ctx.type = x.dtype
         return y
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None, None]:
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None, None, None]:
         (kept,) = ctx.saved_tensors
-        return gradients[0] * kept.view(torch.bool), None, None, None
+        dx = torch.empty_like(kept, dtype=ctx.type)
+        # one pass: what is narrow becomes wide as it is written
+        torch.mul(gradients[0], kept.view(torch.bool), out=dx)
+        return dx, None, None, None, None
 
 
 class _Learned(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, x: Tensor, scale: Tensor, code_range: tuple[int, int]) -> Tensor:
+    def forward(
+        ctx: Any, x: Tensor, scale: Tensor, code_range: tuple[int, int], type: torch.dtype
+    ) -> Tensor:
         ctx.features, ctx.code_range = x.shape[-1], code_range
-        x, y = _dense(x)
+        x, y = _dense(x, type)
         _run(x, y, scale, None, None, code_range)
         ctx.save_for_backward(x, scale)
         return y
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, None]:
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, None, None]:
         x, scale = ctx.saved_tensors
         low, high = ctx.code_range
         given, dx = gradients[0], torch.empty_like(x)
         if given.stride() != x.stride():
-            given = torch.empty_like(x).copy_(given)
+            given = torch.empty_like(x, dtype=given.dtype).copy_(given)
         parts = torch.empty(*_programs(x), dtype=torch.float32, device=x.device)
         RANGE_BACKWARD[_programs(x)](
             x, scale, given, dx, parts, x.numel(), LOW=low, HIGH=high, BLOCK=_TILE, **_STRICT
         )
         own = parts.sum() / (ctx.features * high) ** 0.5 if low < 0 else parts.sum() * high
-        return dx, own.reshape(scale.shape), None
+        return dx, own.reshape(scale.shape), None, None

@@ -18,7 +18,7 @@ from qdsl.target import (
 )
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from torch import Tensor, dtype
     from torch.library import Library
 
 _INTEGER = (*DYNAMIC, *STATIC)
@@ -80,30 +80,35 @@ class Gpu:
         return ("cuda", "cpu") if is_interpreted() else ("cuda",)
 
     def fake_quantize(
-        self, weight: "Tensor", format: WeightFormat, fixed: Fixed
+        self, weight: "Tensor", format: WeightFormat, fixed: Fixed, type: "dtype"
     ) -> "Tensor | None":
         from qdsl_gpu.training import fake_quantize
 
-        return fake_quantize(weight, format, fixed)
+        return fake_quantize(weight, format, fixed, type)
 
-    def round_over(self, x: "Tensor", axes: tuple[int, ...]) -> "Tensor | None":
+    def round_over(self, x: "Tensor", axes: tuple[int, ...], type: "dtype") -> "Tensor | None":
         from qdsl_gpu.activations import round_over
 
-        return round_over(x, axes)
+        return round_over(x, axes, type)
 
     def round_range(
-        self, x: "Tensor", scale: "Tensor", zero: "Tensor | None", code_range: tuple[int, int]
+        self,
+        x: "Tensor",
+        scale: "Tensor",
+        zero: "Tensor | None",
+        code_range: tuple[int, int],
+        type: "dtype",
     ) -> "Tensor | None":
         from qdsl_gpu.activations import round_range
 
-        return round_range(x, scale, zero, code_range)
+        return round_range(x, scale, zero, code_range, type)
 
     def round_learned(
-        self, x: "Tensor", scale: "Tensor", code_range: tuple[int, int]
+        self, x: "Tensor", scale: "Tensor", code_range: tuple[int, int], type: "dtype"
     ) -> "Tensor | None":
         from qdsl_gpu.activations import round_learned
 
-        return round_learned(x, scale, code_range)
+        return round_learned(x, scale, code_range, type)
 
     def tuning(self) -> Availability:
         from qdsl_gpu.devices import is_interpreted

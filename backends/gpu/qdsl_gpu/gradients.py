@@ -3,7 +3,7 @@
 import triton
 import triton.language as tl
 
-from qdsl_gpu.groups import greater, read
+from qdsl_gpu.groups import greater, mean, read
 from qdsl_gpu.rounding import position, restored, rounded
 
 
@@ -12,7 +12,7 @@ def passing(
     g, x, s, z, GRID: tl.constexpr, ZERO: tl.constexpr, LOW: tl.constexpr, HIGH: tl.constexpr
 ):
     """The gradient where the rounded, unclamped code is one of the grid, else 0."""
-    if GRID == "table" or GRID == "binary" or GRID == "centred":
+    if GRID == "table" or GRID == "binary" or GRID == "centred" or GRID == "float":
         return g
     at = position(x, s[:, None], z[:, None], GRID, ZERO)
     return tl.where((at >= LOW) & (at <= HIGH), g, 0.0)
@@ -65,19 +65,20 @@ def to_mean(terms, s, dead, number, GRID: tl.constexpr):
     by = terms
     if GRID == "ternary" or GRID == "threshold":
         by = tl.where(dead, 0.0, tl.div_rn(terms, s))
-    return (by.to(tl.float64) / number.to(tl.float64)).to(tl.float32)
+    return mean(by.to(tl.float64), number)
 
 
 @triton.jit
 def sums(
     w, mask, values, gradient, begin, columns, L, s, z, high, low, middle,
     GRID: tl.constexpr, ZERO: tl.constexpr, LOW: tl.constexpr, HIGH: tl.constexpr,
-    VALUES: tl.constexpr, COUNTS: tl.constexpr, MASK: tl.constexpr, BG: tl.constexpr,
+    VALUES: tl.constexpr, STEP: tl.constexpr, MASK: tl.constexpr, BG: tl.constexpr,
     BL: tl.constexpr,
 ):  # fmt: skip
-    """Over a group [BG]: g·(ŵ - inside·w), of binary codes g·q; g outside the grid; shares of ends.
+    """Over a group [BG]: g·(ŵ - inside·w), of binary codes g·q; g outside the grid; and by STEP:
 
-    Those are by how much the weights at the greatest and at the least divide its gradient.
+    of a `range` by how much the weights at the greatest and at the least divide its gradient; of a
+    scale that is `learned` how many are kept. Where weights are centred, g; and their signs.
     """
     top = greater(high, low)[:, None]
     high, low = high[:, None], low[:, None]
@@ -85,24 +86,48 @@ def sums(
     ups, downs = tl.zeros((BG, BL), tl.float32), tl.zeros((BG, BL), tl.float32)
     for start in range(0, L, BL):
         k = start + tl.arange(0, BL)
-        x, _ = read(w, mask, begin, columns, k, MASK)
+        x, kept = read(w, mask, begin, columns, k, MASK)
         g, _ = read(gradient, mask, begin, columns, k, MASK)
         if GRID == "binary" or GRID == "centred":
             terms += g * tl.where(x - middle[:, None] < 0, -1.0, 1.0)
         else:
-            found = restored(x, s, z, middle, values, GRID, ZERO, LOW, HIGH, VALUES)
+            found = restored(x, s, z, middle, values, GRID, ZERO, LOW, HIGH, VALUES, "f32")
             inner = passing(g, x, s, z, GRID, ZERO, LOW, HIGH)
             terms += g * found - inner * x
             outer += g - inner
-        if COUNTS and ZERO == 0:
+        if GRID == "centred":
+            outer += g
+            ups += tl.where(kept, signs(x, middle, GRID), 0.0)
+        elif STEP == "learned":
+            ups += kept.to(tl.float32)
+        elif STEP == "range" and ZERO == 0:
             # ±max where the largest are: their number is Σ|±max| / max
             ups += tl.abs(tl.where(tl.abs(x) - top < 0, 0.0, x))
-        elif COUNTS:
+        elif STEP == "range":
             # those that are pruned count, too
             one = (k < L)[None, :].to(tl.float32)
             ups += tl.where(x - high < 0, 0.0, one)
             downs += tl.where(-x - low < 0, 0.0, one)
     return tl.sum(terms, 1), tl.sum(outer, 1), tl.sum(ups, 1), tl.sum(downs, 1)
+
+
+@triton.jit
+def steps(
+    terms, outer, ups, downs, s, z, dead, high, low, number, c, GRID: tl.constexpr,
+    ZERO: tl.constexpr, LOW: tl.constexpr, HIGH: tl.constexpr, STEPS: tl.constexpr,
+    STEP: tl.constexpr,
+):  # fmt: skip
+    """From `sums`: gradients of the two ends, or of each |w|; and their mean if centred, [BG]."""
+    up, down, centre = tl.zeros_like(s), tl.zeros_like(s), tl.zeros_like(s)
+    if STEP == "range":
+        up, down = to_extent(terms, outer, s, z, dead, high, low, c, ZERO, LOW, HIGH, STEPS)
+        up, down = shared(up, ups, ZERO), shared(down, downs, ZERO)
+    if STEP == "mean":
+        up = to_mean(terms, s, dead, number, GRID)
+    if GRID == "centred":
+        total = outer if STEP == "straight" else s * outer + up * ups
+        centre = mean(total.to(tl.float64), number)
+    return up, down, centre
 
 
 @triton.jit

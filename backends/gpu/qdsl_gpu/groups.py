@@ -25,7 +25,7 @@ def read(x, mask, begin, columns, k, MASK: tl.constexpr):
     at, kept = begin[:, None] + k[None, :], k[None, :] < columns[:, None]
     if MASK:
         kept = tl.load(mask + at, mask=kept, other=0) != 0
-    return tl.load(x + at, mask=kept, other=0.0), kept
+    return tl.load(x + at, mask=kept, other=0.0).to(tl.float32), kept
 
 
 @triton.jit
@@ -52,43 +52,49 @@ def extent(w, mask, begin, columns, L, MASK: tl.constexpr, BG: tl.constexpr, BL:
 
 @triton.jit
 def number_kept(w, mask, begin, columns, L, MASK: tl.constexpr, BG: tl.constexpr, BL: tl.constexpr):
-    """How many weights of each group are kept, at least 1: i32 [BG]."""
+    """How many weights of each group are kept: i32 [BG]."""
     if MASK:
         number = tl.zeros((BG, BL), tl.int32)
         for start in range(0, L, BL):
             _, kept = read(w, mask, begin, columns, start + tl.arange(0, BL), MASK)
             number += kept.to(tl.int32)
         columns = tl.sum(number, 1)
-    return tl.maximum(columns, 1)
+    return columns
 
 
 @triton.jit
-def mean(
-    w, mask, begin, columns, L, number, centre, bar, SIGNED: tl.constexpr, MASK: tl.constexpr,
+def total(
+    w, mask, begin, columns, L, centre, bar, SIGNED: tl.constexpr, MASK: tl.constexpr,
     BG: tl.constexpr, BL: tl.constexpr,
 ):  # fmt: skip
-    """The mean over `number` [BG] of w, else of |w - centre|, of those above `bar`; f64 sums."""
-    total = tl.zeros((BG, BL), tl.float64)
+    """The sum f64 [BG] of w, else of |w - centre|, of those above `bar` [BG]."""
+    sums = tl.zeros((BG, BL), tl.float64)
     for start in range(0, L, BL):
         x, kept = read(w, mask, begin, columns, start + tl.arange(0, BL), MASK)
         if not SIGNED:
             x = tl.abs(tl.where(kept, x - centre[:, None], 0.0))
             x = tl.where(x - bar[:, None] <= 0, 0.0, x)
-        total += x.to(tl.float64)
-    return (tl.sum(total, 1) / number.to(tl.float64)).to(tl.float32)
+        sums += x.to(tl.float64)
+    return tl.sum(sums, 1)
+
+
+@triton.jit
+def mean(sums, number):
+    """f32 of sums f64 of so many; 0 of none."""
+    return (sums / tl.maximum(number, 1).to(tl.float64)).to(tl.float32)
 
 
 @triton.jit
 def number_above(
     w, mask, begin, columns, L, bar, MASK: tl.constexpr, BG: tl.constexpr, BL: tl.constexpr
 ):
-    """How many |w| exceed `bar` [BG], at least 1: i32 [BG]."""
+    """How many |w| exceed `bar` [BG]: i32 [BG]."""
     number = tl.zeros((BG, BL), tl.int32)
     for start in range(0, L, BL):
         x, _ = read(w, mask, begin, columns, start + tl.arange(0, BL), MASK)
         # a NaN counts
         number += 1 - (tl.abs(x) - bar[:, None] <= 0).to(tl.int32)
-    return tl.maximum(tl.sum(number, 1), 1)
+    return tl.sum(number, 1)
 
 
 @triton.jit

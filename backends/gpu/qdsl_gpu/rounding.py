@@ -72,9 +72,11 @@ def value_of(code, s, z, GRID: tl.constexpr, ZERO: tl.constexpr):
 @triton.jit
 def restored(
     x, s, z, middle, values, GRID: tl.constexpr, ZERO: tl.constexpr, LOW: tl.constexpr,
-    HIGH: tl.constexpr, VALUES: tl.constexpr,
+    HIGH: tl.constexpr, VALUES: tl.constexpr, SCALE: tl.constexpr,
 ):  # fmt: skip
     """f32 [BG, BL] that the codes of weights x stand for."""
+    if GRID == "float":
+        return stored(x, SCALE)
     s, z, middle = s[:, None], z[:, None], middle[:, None]
     if GRID == "table":
         return s * in_table(x, s, values, VALUES)

@@ -1,13 +1,14 @@
 """Finds scales and zero points inside kernels, of every grid.
 
 GRID is integer, half (levels q + ½), ternary, threshold (ternary by it), binary, centred (binary
-less the mean), or table. GIVEN: 0 to find them, 1 to read them, 2 to read those that are learned.
+less the mean), table, or float, which has no scale: SCALE is its type. GIVEN: 0 to find them, 1 to
+read them, 2 to read those that are learned.
 """
 
 import triton
 import triton.language as tl
 
-from qdsl_gpu.groups import by_extent, extent, mean, number_above, number_kept
+from qdsl_gpu.groups import by_extent, extent, mean, number_above, number_kept, total
 from qdsl_gpu.rounding import stored
 
 _SHARE = tl.constexpr(0.7)  # of mean|w| is the threshold
@@ -35,12 +36,17 @@ def middle_of(
 ):  # fmt: skip
     """The mean of weights that are centred, or the threshold, [BG]; else 0."""
     middle = tl.zeros((BG,), tl.float32)
-    if GRID == "centred":
-        middle = mean(w, mask, begin, columns, L, number, middle, middle, True, MASK, BG, BL)
-    if GRID == "threshold":
-        sizes = mean(w, mask, begin, columns, L, number, middle, middle, False, MASK, BG, BL)
-        middle = _SHARE * sizes
+    if GRID == "centred" or GRID == "threshold":
+        SIGNED: tl.constexpr = GRID == "centred"
+        sums = total(w, mask, begin, columns, L, middle, middle, SIGNED, MASK, BG, BL)
+        middle = to_middle(mean(sums, number), GRID)
     return middle
+
+
+@triton.jit
+def to_middle(average, GRID: tl.constexpr):
+    """The mean of weights that are centred, or the threshold by the mean of magnitudes."""
+    return _SHARE * average if GRID == "threshold" else average
 
 
 @triton.jit
@@ -54,10 +60,18 @@ def by_mean(
     if GRID == "threshold":
         centre, bar = bar, middle
         number = number_above(w, mask, begin, columns, L, bar, MASK, BG, BL)
-    s = stored(mean(w, mask, begin, columns, L, number, centre, bar, False, MASK, BG, BL), SCALE)
+    sums = total(w, mask, begin, columns, L, centre, bar, False, MASK, BG, BL)
+    s, dead = to_scale(mean(sums, number), GRID, SCALE)
+    return s, dead, number
+
+
+@triton.jit
+def to_scale(average, GRID: tl.constexpr, SCALE: tl.constexpr):
+    """Scale, and whether it became 1 because it was 0."""
+    s = stored(average, SCALE)
     # a binary scale of 0 stays: there is no code for 0
     dead = (s == 0) & (GRID != "binary") & (GRID != "centred")
-    return tl.where(dead, 1.0, s), dead, number
+    return tl.where(dead, 1.0, s), dead
 
 
 @triton.jit
@@ -76,7 +90,7 @@ def find(
     s = tl.zeros((BG,), tl.float32)
     z, high, low, middle, c = s, s, s, s, s + coefficient
     number, dead = tl.zeros((BG,), tl.int32) + 1, s != 0
-    if not RANGE:
+    if not RANGE and GRID != "float":
         number = number_kept(w, mask, begin, columns, L, MASK, BG, BL)
         middle = middle_of(w, mask, begin, columns, L, number, GRID, MASK, BG, BL)
     if GIVEN != 0:
@@ -86,7 +100,7 @@ def find(
         if CLIP:
             c = tl.load(clips + i, mask=inside, other=1.0)
         s, z, dead = by_extent(high, low, c, GRID, ZERO, LOW, HIGH, STEPS, SCALE, ZERO_TYPE)
-    else:
+    elif GRID != "float":
         s, dead, number = by_mean(
             w, mask, begin, columns, L, number, middle, GRID, SCALE, MASK, BG, BL
         )

@@ -102,14 +102,23 @@ def dequantize(quantized: Quantized, format: WeightFormat, mask: Tensor | None) 
     return masked(weight, mask)
 
 
-def fake_quantize(weight: Tensor, format: WeightFormat, state: State) -> Tensor:
-    """`dequantize(quantize(weight))`, f32 [N, K], and its gradient for training."""
+def fake_quantize(
+    weight: Tensor, format: WeightFormat, state: State, type: torch.dtype = torch.float32
+) -> Tensor:
+    """`dequantize(quantize(weight))` [N, K], and its gradient for training.
+
+    Numbers are found in f32, and then rounded to `type`.
+    """
+    if state.codes is None and (kernels := trainer(weight.device.type)) is not None:
+        if (result := kernels.fake_quantize(weight, format, state, type)) is not None:
+            return result
+    return _fake_quantize(weight, format, state).to(type)
+
+
+def _fake_quantize(weight: Tensor, format: WeightFormat, state: State) -> Tensor:
     grid = format.grid
     if isinstance(grid, FloatGrid) and state.codes is None:
         return floats.encode(masked(weight, state.mask), grid)
-    if state.codes is None and (kernels := trainer(weight.device.type)) is not None:
-        if (result := kernels.fake_quantize(weight, format, state)) is not None:
-            return result
     if isinstance(grid, FloatGrid) or state.codes is not None or not torch.is_grad_enabled():
         return dequantize(quantize(weight, format, state), format, state.mask)
     parts = _parts(weight, grid, format, state)

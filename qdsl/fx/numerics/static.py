@@ -50,61 +50,80 @@ def centred(x: Tensor, scale: Tensor, zero: Tensor | None, code_range: tuple[int
 
 
 def fake_quantize(
-    x: Tensor, scale: Tensor, zero: Tensor | None, code_range: tuple[int, int]
+    x: Tensor,
+    scale: Tensor,
+    zero: Tensor | None,
+    code_range: tuple[int, int],
+    type: torch.dtype | None = None,
 ) -> Tensor:
-    """s·(q - z); gradient 1 where the rounded code lies in [qmin, qmax], 0 where it is clamped."""
+    """s·(q - z) in `type`, or that of x.
+
+    The gradient is 1 where the rounded code lies in [qmin, qmax], 0 where it is clamped.
+    """
+    type = type or x.dtype
     if (kernels := trainer(x.device.type)) is not None:
-        if (found := kernels.round_range(x, scale, zero, code_range)) is not None:
+        if (found := kernels.round_range(x, scale, zero, code_range, type)) is not None:
             return found
-    result: Tensor = _Rounded.apply(x, scale, zero, code_range)  # type: ignore[no-untyped-call]
+    result: Tensor = _Rounded.apply(x, scale, zero, code_range, type)  # type: ignore[no-untyped-call]
     return result
 
 
 class _Rounded(torch.autograd.Function):
     @staticmethod
     def forward(
-        ctx: Any, x: Tensor, scale: Tensor, zero: Tensor | None, code_range: tuple[int, int]
+        ctx: Any,
+        x: Tensor,
+        scale: Tensor,
+        zero: Tensor | None,
+        code_range: tuple[int, int],
+        type: torch.dtype,
     ) -> Tensor:
         found, inside = codes(x, scale, zero, code_range)
         ctx.save_for_backward(inside)
+        ctx.type = x.dtype
         if zero is not None:
             found -= zero
         found *= scale
-        return found.to(x.dtype)
+        return found.to(type)
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None, None]:
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None, None, None]:
         (inside,) = ctx.saved_tensors
-        return gradients[0] * inside, None, None, None
+        return gradients[0].to(ctx.type) * inside, None, None, None, None
 
 
 # ---- learned ranges ----------------------------------------------------------------------------
 
 
-def learned(x: Tensor, scale: Tensor, code_range: tuple[int, int]) -> Tensor:
-    """s·q with a gradient for the scale f32 [1] > 0.
+def learned(
+    x: Tensor, scale: Tensor, code_range: tuple[int, int], type: torch.dtype | None = None
+) -> Tensor:
+    """s·q in `type`, or that of x, with a gradient for the scale f32 [1] > 0.
 
     Signed codes, LSQ (arXiv 1902.08153): ds = Σ g·(q - x/s) inside the range and Σ g·q outside,
     times 1/sqrt(n·qmax) with n the features of x, its last axis. Unsigned codes, PACT (arXiv
     1805.06085), whose clip is α = s·qmax: dα = Σ g over the values that are clamped at α.
     """
+    type = type or x.dtype
     if (kernels := trainer(x.device.type)) is not None:
-        if (found := kernels.round_learned(x, scale, code_range)) is not None:
+        if (found := kernels.round_learned(x, scale, code_range, type)) is not None:
             return found
-    result: Tensor = _Learned.apply(x, scale, code_range)  # type: ignore[no-untyped-call]
+    result: Tensor = _Learned.apply(x, scale, code_range, type)  # type: ignore[no-untyped-call]
     return result
 
 
 class _Learned(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, x: Tensor, scale: Tensor, code_range: tuple[int, int]) -> Tensor:
+    def forward(
+        ctx: Any, x: Tensor, scale: Tensor, code_range: tuple[int, int], type: torch.dtype
+    ) -> Tensor:
         found, inside = codes(x, scale, None, code_range)
         ctx.code_range = code_range
         ctx.save_for_backward(x, scale, found, inside)
-        return (scale * found).to(x.dtype)
+        return (scale * found).to(type)
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, None]:
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, None, None]:
         x, scale, found, inside = ctx.saved_tensors
         gradient, (qmin, qmax) = gradients[0], ctx.code_range
         given = gradient.float()
@@ -113,4 +132,4 @@ class _Learned(torch.autograd.Function):
             own = (given * slope).sum() / (x.shape[-1] * qmax) ** 0.5
         else:
             own = (given * (found == qmax) * ~inside).sum() * qmax
-        return gradient * inside, own.reshape(scale.shape), None
+        return gradient.to(x.dtype) * inside, own.reshape(scale.shape), None, None

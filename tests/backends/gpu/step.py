@@ -11,6 +11,7 @@ from tempfile import TemporaryDirectory
 
 import torch
 from torch import Tensor
+from torch.utils.checkpoint import checkpoint
 
 sys.path.insert(0, str(Path(__file__).parent))
 import interpreter
@@ -48,13 +49,14 @@ variant small {
 """
 
 
-def step(spec: Path) -> dict[str, Tensor]:
-    """The result and the gradients."""
+def step(spec: Path, narrow: bool) -> dict[str, Tensor]:
+    """The result and the gradients, of products in f32 or bf16."""
     program = qdsl.load_spec(spec).variants["small"].program(seed=1).to_qat().train()
     x = torch.randn(2, 5, 24, generator=torch.Generator().manual_seed(2))
-    program(x)
-    y = program(x)
-    y.square().mean().backward()
+    with torch.autocast("cpu", torch.bfloat16, enabled=narrow):
+        program(x)
+        y = checkpoint(program, x, use_reentrant=False)
+    y.float().square().mean().backward()
     gradients = {k: p.grad for k, p in program.named_parameters() if p.grad is not None}
     return {"result": y.detach(), **gradients}
 
@@ -79,16 +81,17 @@ def main() -> None:
     with TemporaryDirectory() as folder:
         spec = Path(folder, "net.qspec")
         spec.write_text(SPEC)
-        ours = step(spec)
+        ours = [step(spec, narrow) for narrow in (False, True)]
         assert len(calls) == 4, calls
         del os.environ["TRITON_INTERPRET"]
         trainer.cache_clear()
         before = calls.copy()
-        own = step(spec)
+        own = [step(spec, narrow) for narrow in (False, True)]
         assert calls == before, "torch alone was to compute it"
-    assert ours.keys() == own.keys()
-    for key, value in own.items():
-        torch.testing.assert_close(ours[key], value, rtol=1e-4, atol=1e-5, msg=key)
+    for (a, b), far in zip(zip(ours, own, strict=True), (1.0, 100.0), strict=True):
+        assert a.keys() == b.keys()
+        for key, value in b.items():
+            torch.testing.assert_close(a[key], value, rtol=1e-4 * far, atol=1e-5 * far, msg=key)
     print("equal")
 
 

@@ -40,17 +40,17 @@ class Doubling:
     def device_types(self):
         return self.devices
 
-    def fake_quantize(self, weight, format, fixed):
-        return 2 * weight if fixed.mask is None else None
+    def fake_quantize(self, weight, format, fixed, type):
+        return (2 * weight).to(type) if fixed.mask is None else None
 
-    def round_over(self, x, axes):
-        return x + len(axes)
+    def round_over(self, x, axes, type):
+        return (x + len(axes)).to(type)
 
-    def round_range(self, x, scale, zero, code_range):
-        return None if zero is None else x + zero
+    def round_range(self, x, scale, zero, code_range, type):
+        return None if zero is None else (x + zero).to(type)
 
-    def round_learned(self, x, scale, code_range):
-        return x * scale
+    def round_learned(self, x, scale, code_range, type):
+        return (x * scale).to(type)
 
     def nm_mask(self, score, kept, group):
         return score > kept

@@ -201,7 +201,7 @@ def test_a_stage_without_masks_keeps_them(one, make):
         weight.normal_()
     step(program, torch.randn(3, 16))
     assert torch.equal(quantizer.mask, mask)
-    assert int(quantizer.step) == 1
+    assert int(quantizer.state_dict()["step"]) == 1
     program.begin(Schedule(OneShot(at=1)))
     assert quantizer.mask.all()
     step(program, torch.randn(3, 16))

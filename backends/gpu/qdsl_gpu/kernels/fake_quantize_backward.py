@@ -3,57 +3,62 @@
 import triton
 import triton.language as tl
 
-from qdsl_gpu.gradients import shared, sums, to_extent, to_mean, to_weight
-from qdsl_gpu.groups import number_kept, place, read
+from qdsl_gpu.gradients import steps, sums, to_weight
+from qdsl_gpu.groups import place, read
 from qdsl_gpu.kernel import Kernel, Variant
-from qdsl_gpu.kernels.fake_quantize import POINTERS, SIZES, constants
+from qdsl_gpu.kernels.fake_quantize import POINTERS, SIZES, constants, row, tensor
 from qdsl_gpu.scales import find
+from qdsl_gpu.tensors import added, find_of_tensor, part
 
 
 @triton.jit
 def fake_quantize_backward(
-    w, mask, clips, scales, zeros, values, gradient, dw, ds, groups, G, K, L, coefficient,
+    w, mask, clips, scales, zeros, values, parts, gradient, shares, dw, ds, groups, G, K, L,
+    coefficient,
     MASK: tl.constexpr, CLIP: tl.constexpr, GIVEN: tl.constexpr, GRID: tl.constexpr,
     ZERO: tl.constexpr, LOW: tl.constexpr, HIGH: tl.constexpr, STEPS: tl.constexpr,
     SCALE: tl.constexpr, ZERO_TYPE: tl.constexpr, VALUES: tl.constexpr, STEP: tl.constexpr,
-    BG: tl.constexpr, BL: tl.constexpr,
+    SIZE: tl.constexpr, BG: tl.constexpr, BL: tl.constexpr,
 ):  # fmt: skip
-    """gradient f32 [N, K] of the result of `fake_quantize` → dw alike; ds [N, G] of learned scales.
+    """gradient floats [N, K] of the result of `fake_quantize` → dw f32 alike.
 
-    Scales are found again, as they were. STEP says where the gradient of a scale goes: to the
-    `range` of the weights, to their `mean`, it is `learned`, or there is none: `straight`.
+    ds f32 [N, G] of learned scales. Scales are found again, as they were. STEP says where the
+    gradient of a scale goes: to the `range` of the weights, to their `mean`, it is `learned`, or
+    there is none: `straight`. Of a tensor, shares f64 [4, programs] are the sums of all parts.
     """
-    i, begin, columns = place(groups, G, K, L, BG)
-    s, z, dead, high, low, number, middle, c = find(
-        w, mask, clips, scales, zeros, i, begin, columns, L, coefficient, i < groups,
-        MASK, CLIP, GIVEN, GRID, ZERO, LOW, HIGH, STEPS, SCALE, ZERO_TYPE, BG, BL,
-    )  # fmt: skip
-    up, down = tl.zeros((BG,), tl.float32), tl.zeros((BG,), tl.float32)
-    if STEP != "straight":
-        terms, outer, ups, downs = sums(
-            w, mask, values, gradient, begin, columns, L, s, z, high, low, middle,
-            GRID, ZERO, LOW, HIGH, VALUES, STEP == "range", MASK, BG, BL,
+    terms = tl.zeros((BG,), tl.float32)
+    outer, ups, downs = terms, terms, terms
+    if SIZE:
+        i = tl.program_id(0) + tl.arange(0, 1)
+        begin, columns = part(K, L)
+        s, z, dead, high, low, number, middle, c = find_of_tensor(
+            parts, clips, scales, zeros, coefficient,
+            CLIP, GIVEN, GRID, ZERO, LOW, HIGH, STEPS, SCALE, ZERO_TYPE, SIZE,
         )  # fmt: skip
-        if STEP == "range":
-            up, down = to_extent(terms, outer, s, z, dead, high, low, c, ZERO, LOW, HIGH, STEPS)
-            up, down = shared(up, ups, ZERO), shared(down, downs, ZERO)
-        elif STEP == "mean":
-            up = to_mean(terms, s, dead, number, GRID)
-        else:
-            weights = number_kept(w, mask, begin, columns, L, MASK, BG, BL)
-            root = tl.sqrt_rn(weights.to(tl.float32) * HIGH)
-            tl.store(ds + i, tl.div_rn(tl.div_rn(terms, s), root), mask=i < groups)
+        if STEP != "straight" or GRID == "centred":
+            terms = added(shares, 0, SIZE).to(tl.float32)
+            outer = added(shares, 1, SIZE).to(tl.float32)
+            ups = added(shares, 2, SIZE).to(tl.float32)
+            downs = added(shares, 3, SIZE).to(tl.float32)
+    else:
+        i, begin, columns = place(groups, G, K, L, BG)
+        s, z, dead, high, low, number, middle, c = find(
+            w, mask, clips, scales, zeros, i, begin, columns, L, coefficient, i < groups,
+            MASK, CLIP, GIVEN, GRID, ZERO, LOW, HIGH, STEPS, SCALE, ZERO_TYPE, BG, BL,
+        )  # fmt: skip
+        if STEP != "straight" or GRID == "centred":
+            terms, outer, ups, downs = sums(
+                w, mask, values, gradient, begin, columns, L, s, z, high, low, middle,
+                GRID, ZERO, LOW, HIGH, VALUES, STEP, MASK, BG, BL,
+            )  # fmt: skip
+    if STEP == "learned":
+        root = tl.sqrt_rn(tl.where(ups > 1, ups, 1.0) * HIGH)
+        tl.store(ds + i, tl.div_rn(tl.div_rn(terms, s), root), mask=i < groups)
+    up, down, centre = steps(
+        terms, outer, ups, downs, s, z, dead, high, low, number, c,
+        GRID, ZERO, LOW, HIGH, STEPS, STEP,
+    )  # fmt: skip
     STRAIGHT: tl.constexpr = STEP == "straight" or STEP == "learned"
-    centre = tl.zeros((BG,), tl.float32)
-    if GRID == "centred":
-        total = tl.zeros((BG, BL), tl.float32)
-        for start in range(0, L, BL):
-            k = start + tl.arange(0, BL)
-            x, kept = read(w, mask, begin, columns, k, MASK)
-            g, _ = read(gradient, mask, begin, columns, k, MASK)
-            g = to_weight(g, x, s, z, high, low, middle, up, down, STRAIGHT, GRID, ZERO, LOW, HIGH)
-            total += tl.where(kept, g, 0.0)
-        centre = (tl.sum(total, 1).to(tl.float64) / number.to(tl.float64)).to(tl.float32)
     for start in range(0, L, BL):
         k = start + tl.arange(0, BL)
         x, kept = read(w, mask, begin, columns, k, MASK)
@@ -63,24 +68,29 @@ def fake_quantize_backward(
         tl.store(dw + begin[:, None] + k[None, :], g, mask=k[None, :] < columns[:, None])
 
 
-_TYPES = {**POINTERS, **SIZES, "gradient": "*fp32", "dw": "*fp32", "ds": "*fp32"}
-del _TYPES["y"]
+TYPES = {
+    **POINTERS, **SIZES, "gradient": "*fp32", "shares": "*fp64", "dw": "*fp32", "ds": "*fp32",
+}  # fmt: skip
+del TYPES["y"]
 
 
-def _variant(name: str, columns: int, **given: object) -> Variant:
-    all = constants(columns, **{"STEP": "range", **given})
-    return Variant(name, _TYPES, all, multiples=("K", "L"))
+def _variant(name: str, given: dict[str, object], gradient: str = "*fp32") -> Variant:
+    all = {"STEP": "range", **given}
+    return Variant(name, TYPES | {"gradient": gradient}, all, multiples=("K", "L"))
 
 
 KERNEL = Kernel(
     fake_quantize_backward,
     (
-        _variant("row", 4096),
-        _variant("group32_2of4_f16", 32, MASK=True, SCALE="f16"),
-        _variant("group128_zero", 128, ZERO=1, STEPS=15.0),
-        _variant("row_learned", 4096, GIVEN=2, STEP="learned"),
-        _variant("row_ternary", 4096, GRID="ternary", STEP="mean", LOW=-1, HIGH=1),
-        _variant("row_centred", 4096, GRID="centred", STEP="mean"),
-        _variant("group64_nf4", 64, GRID="table", STEPS=1.0, VALUES=16),
+        _variant("row", row()),
+        _variant("row_bf16", row(), "*bf16"),
+        _variant("group32_2of4_f16", constants(32, MASK=True, SCALE="f16")),
+        _variant("group128_zero", constants(128, ZERO=1, STEPS=15.0)),
+        _variant("row_learned", row(GIVEN=2, STEP="learned")),
+        _variant("row_ternary", row(GRID="ternary", STEP="mean", LOW=-1, HIGH=1)),
+        _variant("row_centred", row(GRID="centred", STEP="mean")),
+        _variant("group64_nf4", constants(64, GRID="table", STEPS=1.0, VALUES=16)),
+        _variant("tensor", tensor()),
+        _variant("tensor_ternary", tensor(GRID="ternary", STEP="mean", LOW=-1, HIGH=1)),
     ),
 )

@@ -29,8 +29,10 @@ def fake_range(
 POINTERS = {"x": "*fp32", "scale": "*fp32"}
 
 
-def _variant(name: str, type: str, zero: bool, low: int, high: int, kept: bool) -> Variant:
-    types = POINTERS | {"zero": "*fp32", "kept": "*u8", "N": "i32", "x": type, "y": type}
+def _variant(
+    name: str, type: str, zero: bool, low: int, high: int, kept: bool, y: str = ""
+) -> Variant:
+    types = POINTERS | {"zero": "*fp32", "kept": "*u8", "N": "i32", "x": type, "y": y or type}
     constants = {"ZERO": zero, "LOW": low, "HIGH": high, "KEPT": kept, "BLOCK": 1024}
     return Variant(name, types, constants, multiples=("N",))
 
@@ -41,6 +43,7 @@ KERNEL = Kernel(
         _variant("symmetric", "*fp32", False, -127, 127, True),
         _variant("zero", "*fp32", True, 0, 255, True),
         _variant("zero_bf16", "*bf16", True, 0, 255, True),
+        _variant("zero_to_bf16", "*fp32", True, 0, 255, True, "*bf16"),
         _variant("learned", "*fp32", False, 0, 15, False),
     ),
 )

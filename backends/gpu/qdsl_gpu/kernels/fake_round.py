@@ -42,8 +42,8 @@ def fake_round(x, largest, y, M, K, span, GIVEN: tl.constexpr, BM: tl.constexpr,
         tl.store(y + begin + k[None, :], (code * scale).to(y.dtype.element_ty), mask=inside)
 
 
-def _variant(name: str, type: str, rows: int, block: int, given: bool) -> Variant:
-    types = {"x": type, "largest": "*fp32", "y": type, "M": "i32", "K": "i32", "span": "i32"}
+def _variant(name: str, type: str, rows: int, block: int, given: bool, y: str = "") -> Variant:
+    types = {"x": type, "largest": "*fp32", "y": y or type, "M": "i32", "K": "i32", "span": "i32"}
     constants = {"GIVEN": given, "BM": rows, "BL": block}
     return Variant(name, types, constants, multiples=("K", "span"))
 
@@ -53,6 +53,7 @@ KERNEL = Kernel(
     (
         _variant("row", "*fp32", 1, 1024, False),
         _variant("row_bf16", "*bf16", 1, 1024, False),
+        _variant("row_to_bf16", "*fp32", 1, 1024, False, "*bf16"),
         _variant("rows_of_64", "*fp32", 16, 64, False),
         _variant("given", "*fp32", 1, 1024, True),
     ),
