@@ -1,6 +1,6 @@
 """Reads the tensors of an artifact as codes that count from 0, with what they stand for."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import assert_never
 
 import numpy as np
@@ -86,6 +86,8 @@ def _integers(weight: CanonicalWeight, grid: IntegerGrid, stored: NDArray[np.int
     if grid.levels is Levels.HALF:
         centre = 2 * offset - 1
         return Codes(layout, codes, weight.scales, zeros, multiple=2, centre=centre, factor=0.5)
+    if (offset, zeros) == (8, None):
+        layout = _compressed(weight, layout)
     return Codes(layout, codes, weight.scales, zeros, centre=offset)
 
 
@@ -144,6 +146,14 @@ def _layout(weight: CanonicalWeight, width: int) -> Layout:
     """Codes of 5 to 7 bits are stored in 8."""
     width = width if width <= 4 else 8
     return Layout(width, weight.outputs, weight.in_features, _group(weight))
+
+
+def _compressed(weight: CanonicalWeight, layout: Layout) -> Layout:
+    """The layout for 2:4, where groups allow it and padding leaves it the smaller one."""
+    pattern, sparse = weight.format.pattern, replace(layout, sparse=True)
+    is_2_of_4 = isinstance(pattern, NM) and (pattern.kept, pattern.group) == (2, 4)
+    serves = is_2_of_4 and layout.group % 128 == 0
+    return sparse if serves and sparse.words < layout.words else layout
 
 
 def _group(weight: CanonicalWeight) -> int:

@@ -28,14 +28,17 @@ def _summed(weight: Packed) -> Tensor:
     codes = weight.words.new_empty(layout.rows, layout.columns, dtype=torch.int8)
     UNPACK_WORDS[layout.rows // 64, layout.steps](
         weight.words, exponents(layout.bits, torch.bfloat16, codes.device), weight.scales, codes,
-        layout.steps, layout.columns, BITS=layout.bits, CENTRE=0.0, ZERO=0, BYTES=True,
+        layout.steps, layout.columns, BITS=layout.bits, SPARSE=layout.sparse,
+        CENTRE=0.0, ZERO=0, BYTES=True,
     )  # fmt: skip
     if layout.span == PLANE:
         # places of two groups are in turn
         codes = codes.view(layout.rows, -1, PLANE, 2).transpose(2, 3)
     sums = codes.reshape(layout.rows, layout.slots, -1).sum(-1, dtype=torch.int32)
-    if layout.bits == 8:
-        padding = [128 * n for n in _padding(layout)]
+    # what the words hold in columns that are none
+    each = -128 if layout.bits == 8 else layout.padding
+    if each:
+        padding = [-each * n for n in _padding(layout)]
         sums += torch.tensor(padding, dtype=torch.int32, device=sums.device)
     return sums.t().contiguous()
 

@@ -99,9 +99,9 @@ def grouped(
         positions, *shape.size, x.shape[-1], *shape.out, layout.outputs, layout.in_features,
         x.shape[-1] // groups, layout.outputs // groups, layout.rows, layout.steps, group, span,
         *shape.stride, *shape.before, *shape.gap, shape.kernel[1],
-        BITS=layout.bits, MULTIPLE=weight.multiple, CENTRE=weight.centre, FACTOR=weight.factor,
-        ZERO=weight.zero_word, TABLE=weight.table is not None, **how.constants,
-        BIAS=bias is not None, BP=_POSITIONS, BN=_OUTPUTS,
+        BITS=layout.bits, SPARSE=layout.sparse, MULTIPLE=weight.multiple, CENTRE=weight.centre,
+        FACTOR=weight.factor, ZERO=weight.zero_word, TABLE=weight.table is not None,
+        **how.constants, BIAS=bias is not None, BP=_POSITIONS, BN=_OUTPUTS,
         enable_fp_fusion=False,
     )  # fmt: skip
     return y

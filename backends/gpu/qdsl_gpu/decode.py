@@ -7,6 +7,8 @@ or 1024 (f16), two in a register, and what is too much is subtracted, which is e
 import triton
 import triton.language as tl
 
+from qdsl_gpu.quads import alternated, code_of_quad, decompressed
+
 
 @triton.jit
 def row_offsets(n, steps, UNITS: tl.constexpr):
@@ -22,11 +24,13 @@ def load_unit(words, offsets, step, UNIT: tl.constexpr, UNITS: tl.constexpr):
 
 
 @triton.jit
-def load_step(words, offsets, step, BITS: tl.constexpr):
-    """The words of a step as a tuple of units, from which planes are taken."""
-    if BITS == 3:
-        low = load_unit(words, offsets, step, 0, 3)
-        units = (low, load_unit(words, offsets, step, 1, 3), load_unit(words, offsets, step, 2, 3))
+def load_step(words, offsets, step, BITS: tl.constexpr, SPARSE: tl.constexpr):
+    """The words of a step as a tuple of units, from which planes are taken; 2:4 decompressed."""
+    if BITS == 3 or SPARSE:
+        first = load_unit(words, offsets, step, 0, 3)
+        second = load_unit(words, offsets, step, 1, 3)
+        third = load_unit(words, offsets, step, 2, 3)
+        units = decompressed(first, second, third) if SPARSE else (first, second, third)
     else:
         units = (load_unit(words, offsets, step, 0, 1),)
     return units
@@ -139,12 +143,14 @@ def bf16_part(value, PLANE: tl.constexpr):
 @triton.jit
 def plane_of_weights(
     units, under, zero, table, PLANE: tl.constexpr,
-    BITS: tl.constexpr, CENTRE: tl.constexpr, ZERO: tl.constexpr, TABLE: tl.constexpr,
-    TYPE: tl.constexpr,
+    BITS: tl.constexpr, SPARSE: tl.constexpr, CENTRE: tl.constexpr, ZERO: tl.constexpr,
+    TABLE: tl.constexpr, TYPE: tl.constexpr,
 ):  # fmt: skip
     """Plane PLANE of a step, whose units are those of `load_step`: numbers [n, 32]."""
     if BITS == 3:
         pair = pair_of(units[PLANE // 8], PLANE % 8, 2) | (pair_of(units[2], PLANE, 1) << 2)
+    elif SPARSE:
+        pair = pair_of(units[PLANE % 4], PLANE // 4, BITS)
     else:
         pair = pair_of(units[0], PLANE, BITS)
     if BITS == 1:
@@ -165,18 +171,27 @@ def bytes_of(word):
 
 
 @triton.jit
-def bytes_of_weights(units, PAIR: tl.constexpr, BITS: tl.constexpr):
+def bytes_of_weights(units, PAIR: tl.constexpr, BITS: tl.constexpr, SPARSE: tl.constexpr):
     """Planes 2 · PAIR and 2 · PAIR + 1 of a step: u i8 [n, 64]."""
     if BITS == 3:
         four = four_of(units[PAIR // 4], PAIR % 4, 2) | (four_of(units[2], PAIR, 1) << 2)
+    elif SPARSE:
+        # planes of one word are of two groups, if those are of 128
+        even, odd = units[PAIR % 2 * 2], units[PAIR % 2 * 2 + 1]
+        four = four_of(alternated(even, odd, PAIR // 2 % 2), PAIR // 4, BITS)
     else:
         four = four_of(units[0], PAIR, BITS)
     return bytes_of(four)
 
 
 @triton.jit
-def code_at(words, offsets, place, BITS: tl.constexpr):
-    """u i32 at places of a row, of 8 bits too."""
+def code_at(words, offsets, column, BITS: tl.constexpr, SPARSE: tl.constexpr):
+    """u i32 at columns of a row, of 8 bits too; groups are padded."""
+    return code_of_quad(words, offsets, column) if SPARSE else _code(words, offsets, column, BITS)
+
+
+@triton.jit
+def _code(words, offsets, place, BITS: tl.constexpr):
     PIECE: tl.constexpr = 2 if BITS == 3 else BITS
     plane, column = place // 32, place % 32
     unit = plane // (16 // PIECE)

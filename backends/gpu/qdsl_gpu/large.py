@@ -63,7 +63,7 @@ def _unpacked(weight: Packed, dtype: torch.dtype) -> Tensor:
     under = exponents(layout.bits, dtype, y.device)
     UNPACK_WORDS[layout.rows // 64, layout.steps](
         weight.words, under, weight.zeros_or(weight.scales), y, layout.steps, layout.columns,
-        BITS=layout.bits, CENTRE=weight.centre / weight.multiple, ZERO=weight.zero_word,
-        BYTES=dtype is torch.int8,
+        BITS=layout.bits, SPARSE=layout.sparse, CENTRE=weight.centre / weight.multiple,
+        ZERO=weight.zero_word, BYTES=dtype is torch.int8,
     )  # fmt: skip
     return y

@@ -7,6 +7,13 @@ half of word j, p bits from bit p · (i // 2) + 8 · (i % 2) of the half. So one
 give a pair of neighbours, which is what a register of a matrix instruction holds; and every shift
 below 8 gives the four codes of planes 2i and 2i + 1 in one byte each.
 
+2:4 of 4 bits is held compressed. A quad is four columns that stand together, of which two are kept.
+A step is 128 quads, and its units are three: of each quad the first code that is kept, the second,
+and a mask whose bit k is set where column k is kept; each unit holds quads as it would hold columns
+of 4 bits, and bit 3 of codes is inverted, so that 0 is the code of what is pruned. Of three words
+decoding makes four, word k with columns k of eight quads: planes 4i + k of a step are those of word
+k. So of 128 columns, column 4c + k has place 32k + c, and rows of x are brought in that order.
+
 The units of 64 rows and one step, the columns that whole units of every piece cover, lie together:
 words [rows / 64, steps, units, 64, 16].
 """
@@ -21,12 +28,16 @@ ROWS = 64
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """A weight [outputs, in_features] of b bits with groups of `group` columns, 0: the row."""
+    """A weight [outputs, in_features] of b bits with groups of `group` columns, 0: the row.
+
+    sparse: 2:4, of 4 bits and groups of whole 128 columns.
+    """
 
     bits: int
     outputs: int
     in_features: int
     group: int
+    sparse: bool = False
 
     @property
     def pieces(self) -> tuple[int, ...]:
@@ -36,12 +47,12 @@ class Layout:
     @property
     def step(self) -> int:
         """Columns of a step."""
-        return 512 // self.pieces[-1]
+        return 512 if self.sparse else 512 // self.pieces[-1]
 
     @property
     def units(self) -> int:
         """Units of one row and one step."""
-        return self.step * self.bits // 512
+        return 3 if self.sparse else self.step * self.bits // 512
 
     @property
     def groups(self) -> int:
@@ -80,6 +91,11 @@ class Layout:
         return self.rows * self.steps * self.units * UNIT
 
     @property
+    def padding(self) -> int:
+        """The code in columns and rows that are padding; of 2:4 that of what is pruned."""
+        return 8 if self.sparse else 0
+
+    @property
     def is_plain(self) -> bool:
         """Whether columns are where they were, without any between them."""
-        return self.columns == self.in_features
+        return self.columns == self.in_features and not self.sparse

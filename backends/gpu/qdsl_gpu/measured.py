@@ -45,7 +45,7 @@ class Table:
 
 
 def _alike(task: Task, tokens: int) -> tuple[object, ...]:
-    return task.kernel, task.layout.bits, task.planes, task.has_table, tokens
+    return task.kernel, task.layout.bits, task.layout.sparse, task.planes, task.has_table, tokens
 
 
 def distance(one: Task, other: Task) -> float:

@@ -96,7 +96,7 @@ def _json(row: Measured) -> dict[str, Any]:
         "kernel": task.kernel,
         **{"bits": layout.bits, "outputs": layout.outputs, "inputs": layout.in_features},
         **{"group": layout.group, "planes": task.planes, "zero": task.zero},
-        **{"table": int(task.has_table), "M": row.tokens},
+        **{"table": int(task.has_table), "sparse": int(layout.sparse), "M": row.tokens},
         "tiles": [tiles.tokens, tiles.rows, tiles.splits, tiles.warps, tiles.stages],
         **{"us": row.us, "usual_us": row.usual_us},
     }
@@ -109,6 +109,7 @@ def _row(given: dict[str, Any]) -> Measured:
         _number(given["outputs"], range(1, _MOST)),
         _number(given["inputs"], range(1, _MOST)),
         _number(given["group"], range(_MOST)),
+        bool(_number(given.get("sparse", 0), (0, 1))),
     )
     planes, zero = _number(given["planes"], (1, 3)), _number(given["zero"], range(3))
     task = Task(str(given["kernel"]), layout, planes, zero, bool(_number(given["table"], (0, 1))))

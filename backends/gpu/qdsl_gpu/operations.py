@@ -106,9 +106,9 @@ def _rows(packed: Packed, ids: Tensor | None, count: int) -> Tensor:
         packed.zeros_or(packed.scales),
         packed.scales if packed.table is None else packed.table, y,
         layout.outputs, layout.in_features, layout.rows, layout.steps, group, span,
-        BITS=layout.bits, MULTIPLE=packed.multiple, CENTRE=packed.centre, FACTOR=packed.factor,
-        ZERO=packed.zero_word, TABLE=packed.table is not None, IDS=ids is not None, BLOCK=_BLOCK,
-        enable_fp_fusion=False,
+        BITS=layout.bits, SPARSE=layout.sparse, MULTIPLE=packed.multiple, CENTRE=packed.centre,
+        FACTOR=packed.factor, ZERO=packed.zero_word, TABLE=packed.table is not None,
+        IDS=ids is not None, BLOCK=_BLOCK, enable_fp_fusion=False,
     )  # fmt: skip
     return y
 

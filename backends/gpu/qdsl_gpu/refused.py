@@ -17,15 +17,15 @@ from qdsl_gpu.task import BUCKETS, Task
 from qdsl_gpu.tiles import Tiles
 from qdsl_gpu.tuner import Refuses, nothing_known
 
-Way = tuple[str, int, int, bool, int, int, int, int]
-"""Kernel, bits, planes, whether there is a table; tokens, rows, warps and stages of tiles."""
+Way = tuple[str, int, bool, int, bool, int, int, int, int]
+"""Kernel, bits, whether it is compressed, planes, whether it has a table; tiles, uncut."""
 
 Compile = Callable[[Kernel, Variant], str]
 """Why code is no good; empty where it is."""
 
 
 def way_of(task: Task, tiles: Tiles) -> Way:
-    kind = task.kernel, task.layout.bits, task.planes, task.has_table
+    kind = task.kernel, task.layout.bits, task.layout.sparse, task.planes, task.has_table
     return (*kind, tiles.tokens, tiles.rows, tiles.warps, tiles.stages)
 
 
@@ -38,7 +38,7 @@ def ways(name: str, kernel: Kernel) -> Iterator[tuple[Way, Variant]]:
         given: Mapping[str, Any] = variant.constants
         if not {"BITS", "TOKENS", "BN"} <= given.keys():
             return
-        layout = Layout(given["BITS"], 8192, 8192, given["SPAN"] * 32)
+        layout = Layout(given["BITS"], 8192, 8192, given["SPAN"] * 32, given.get("SPARSE", False))
         task = Task(name, layout, given.get("PLANES", 1), given["ZERO"], given.get("TABLE", False))
         for tiles in (t for tokens in BUCKETS for t in task.shapes(tokens)):
             if (way := way_of(task, tiles)) not in seen:

@@ -67,7 +67,7 @@ def float_rows(x: Tensor, layout: Layout, *, to_bf16: bool, in_bf16: bool) -> Ro
     x = x if x.stride(-1) == 1 else x.contiguous()
     SPLIT_ROWS[tokens, -(-layout.columns // _BLOCK)](
         x, values, tokens, layout.in_features, x.stride(0), layout.columns, *_groups(layout),
-        PLANES=planes, BLOCK=_BLOCK,
+        PLANES=planes, SPARSE=layout.sparse, BLOCK=_BLOCK,
     )  # fmt: skip
     return Rows(values, planes, values.stride(0), layout.columns)
 
@@ -82,7 +82,7 @@ def int8_rows(x: Tensor, layout: Layout, given: Tensor | Range | None = None) ->
     sums = x.new_empty(tokens, layout.columns // per_group, dtype=torch.int32)
     x = x if x.stride(-1) == 1 else x.contiguous()
     sizes = tokens, layout.in_features, x.stride(0), layout.columns, *_groups(layout), per_group
-    ways = {"COPIES": copies, "BLOCK": min(1024, per_group & -per_group)}
+    ways = {"COPIES": copies, "SPARSE": layout.sparse, "BLOCK": min(1024, per_group & -per_group)}
     if not isinstance(given, Range):
         ROUND_ROWS[tokens,](
             x, scales if given is None else given, codes, scales, sums, *sizes,

@@ -27,7 +27,8 @@ def choose(layout: Layout, tokens: int, *, stacked: bool = False, has_table: boo
 
     `stacked`: at most four tokens, whose planes are rows of one product.
     """
-    width = 4 if stacked else next((t for t in (16, 32, 64) if tokens <= t), 64)
+    widths = (16, 32) if layout.step == 512 else (16, 32, 64)
+    width = 4 if stacked else next((t for t in widths if tokens <= t), widths[-1])
     rows = 128 if layout.rows % 128 == 0 and not has_table else 64
     # a step of 512 columns is large, and tables would be read ahead through shared memory
     stages = 1 if has_table else 2 if layout.step == 512 else 3 if width == 64 else 4

@@ -1,7 +1,7 @@
 """Repacks canonical weights into the one buffer that the kernels read, and reads it."""
 
 from collections.abc import MutableMapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 
 import torch
@@ -59,7 +59,8 @@ def repack(weight: CanonicalWeight) -> Tensor:
     """A packed weight u8 [bytes]; ValueError for a float format."""
     codes = codes_of(weight)
     layout = codes.layout
-    padded = torch.nn.functional.pad(codes.codes, (0, 0, 0, layout.rows - layout.outputs))
+    below = 0, 0, 0, layout.rows - layout.outputs
+    padded = torch.nn.functional.pad(codes.codes, below, value=layout.padding)
     words = torch.cat(
         [
             fields.to_words(fields.spread(part, layout), _slab(layout, len(part)))
@@ -72,7 +73,7 @@ def repack(weight: CanonicalWeight) -> Tensor:
 
 def _slab(layout: Layout, rows: int) -> Layout:
     """The layout of some of its rows."""
-    return Layout(layout.bits, rows, layout.in_features, layout.group)
+    return replace(layout, outputs=rows)
 
 
 def _columns(table: Tensor, layout: Layout) -> Tensor:
@@ -90,7 +91,7 @@ def _write(codes: Codes, parts: tuple[Tensor | None, ...]) -> Tensor:
         *(codes.multiple, codes.centre, int(codes.factor == 0.5)),
         _TYPES.index(scales.dtype),
         _NONE if zeros is None else 1 + _TYPES.index(zeros.dtype),
-        int(table is not None),
+        *(int(table is not None), int(layout.sparse)),
     ]
     begin = torch.tensor(header + [0] * (_HEADER - len(header)), dtype=torch.int64)
     buffers = [begin, *(p.contiguous() for p in parts if p is not None)]
@@ -121,8 +122,10 @@ def _parsed(buffer: Tensor) -> Packed:
     magic, bits, *rest = buffer[: _HEADER * 8].cpu().view(torch.int64).tolist()
     if magic != _MAGIC:
         raise ValueError("a weight that the gpu back end did not repack")
-    outputs, in_features, group, multiple, centre, half, scale_type, zero_type, table = rest[:9]
-    layout = Layout(bits, outputs, in_features, group)
+    outputs, in_features, group, multiple, centre, half, scale_type, zero_type, table, sparse = (
+        rest[:10]
+    )
+    layout = Layout(bits, outputs, in_features, group, bool(sparse))
     per_group = (layout.slots, layout.rows)
     parts = _Parts(buffer, _HEADER * 8)
     return Packed(

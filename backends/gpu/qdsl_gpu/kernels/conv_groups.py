@@ -74,10 +74,10 @@ def conv_groups(
     x, multipliers, step, shift, words, scales, zeros, table, bias, y,
     positions, height, width, channels, out_height, out_width, outputs, K, per_input, per_output,
     rows, steps, group, span, stride_h, stride_w, pad_h, pad_w, gap_h, gap_w, kernel_w,
-    BITS: tl.constexpr, MULTIPLE: tl.constexpr, CENTRE: tl.constexpr, FACTOR: tl.constexpr,
-    ZERO: tl.constexpr, TABLE: tl.constexpr, WORD: tl.constexpr, SHIFT: tl.constexpr,
-    LOW: tl.constexpr, HIGH: tl.constexpr, BIAS: tl.constexpr,
-    BP: tl.constexpr, BN: tl.constexpr,
+    BITS: tl.constexpr, SPARSE: tl.constexpr, MULTIPLE: tl.constexpr, CENTRE: tl.constexpr,
+    FACTOR: tl.constexpr, ZERO: tl.constexpr, TABLE: tl.constexpr,
+    WORD: tl.constexpr, SHIFT: tl.constexpr, LOW: tl.constexpr, HIGH: tl.constexpr,
+    BIAS: tl.constexpr, BP: tl.constexpr, BN: tl.constexpr,
 ):  # fmt: skip
     """x f32 [B, height, width, channels] → y f32 [positions, outputs], positions [B, out …].
 
@@ -87,7 +87,7 @@ def conv_groups(
     zero `shift`, less that. Program (i, j) computes BP positions of BN outputs; groups of the
     weight are `group` columns, `span` apart.
     """
-    UNITS: tl.constexpr = 3 if BITS == 3 else 1
+    UNITS: tl.constexpr = 3 if BITS == 3 or SPARSE else 1
     p = tl.program_id(0) * BP + tl.arange(0, BP)
     n = tl.program_id(1) * BN + tl.arange(0, BN)
     inside, known = p < positions, n < outputs
@@ -114,7 +114,7 @@ def conv_groups(
         total = _spoilt(total, value, WORD)
         value = _rounded(value, multiplier, zero, WORD, LOW, HIGH)
         g = k // group
-        u = code_at(words, offsets, g * span + k % group, BITS)
+        u = code_at(words, offsets, g * span + k % group, BITS, SPARSE)
         weight = _weight(u, zeros + g * rows, table, n, known, MULTIPLE, CENTRE, ZERO, TABLE, SUM)
         part += value * weight[None, :]
         if ZERO == 2:
@@ -143,8 +143,9 @@ _SIZES = """positions height width channels out_height out_width outputs K per_i
 
 def _variant(name: str, word: str, **other: object) -> Variant:
     usual: dict[str, object] = {
-        "BITS": 8, "MULTIPLE": 1, "CENTRE": 128, "FACTOR": 1.0, "ZERO": 0, "TABLE": False,
-        "WORD": word, "SHIFT": False, "LOW": 0, "HIGH": 0, "BIAS": True, "BP": 16, "BN": 64,
+        "BITS": 8, "SPARSE": False, "MULTIPLE": 1, "CENTRE": 128, "FACTOR": 1.0, "ZERO": 0,
+        "TABLE": False, "WORD": word, "SHIFT": False, "LOW": 0, "HIGH": 0, "BIAS": True,
+        "BP": 16, "BN": 64,
     }  # fmt: skip
     types = _POINTERS | dict.fromkeys(_SIZES, "i32")
     # of depthwise ones
@@ -159,6 +160,7 @@ KERNEL = Kernel(
         _variant("w8_int8", "dynamic"),
         _variant("w8_range", "range", SHIFT=True, HIGH=255),
         _variant("w4", "f32", BITS=4),
+        _variant("sparse", "f32", BITS=4, SPARSE=True),
         _variant("ones", "dynamic", **dict.fromkeys(_SIZES, 1)),
     ),
 )

@@ -10,14 +10,15 @@ from qdsl_gpu.kernel import Kernel, Variant
 @triton.jit
 def dequantize(
     ids, words, scales, zeros, table, y, N, K, rows, steps, group, span,
-    BITS: tl.constexpr, MULTIPLE: tl.constexpr, CENTRE: tl.constexpr, FACTOR: tl.constexpr,
+    BITS: tl.constexpr, SPARSE: tl.constexpr,
+    MULTIPLE: tl.constexpr, CENTRE: tl.constexpr, FACTOR: tl.constexpr,
     ZERO: tl.constexpr, TABLE: tl.constexpr, IDS: tl.constexpr, BLOCK: tl.constexpr,
 ):  # fmt: skip
     """y f32 [rows of ids, or N, K]: s · (q - z) or s · q - zs, each step rounded.
 
     Groups of `group` columns begin `span` apart. An id that is no row gives a row of NaN.
     """
-    UNITS: tl.constexpr = 3 if BITS == 3 else 1
+    UNITS: tl.constexpr = 3 if BITS == 3 or SPARSE else 1
     r = tl.program_id(0)
     n = tl.load(ids + r).to(tl.int64) if IDS else r.to(tl.int64)
     known = (n >= 0) & (n < N)
@@ -26,7 +27,7 @@ def dequantize(
     inside = k < K
     g = k // group
     place = tl.where(inside, g * span + k % group, 0)
-    u = code_at(words, row_offsets(n, steps, UNITS), place, BITS)
+    u = code_at(words, row_offsets(n, steps, UNITS), place, BITS, SPARSE)
     at = tl.where(inside, g, 0) * rows + n
     if TABLE:
         value = tl.load(table + u)
@@ -48,7 +49,8 @@ _SIZES = dict.fromkeys(("N", "K", "rows", "steps", "group", "span"), "i32")
 
 def _variant(name: str, bits: int, **other: object) -> Variant:
     usual: dict[str, object] = {
-        "BITS": bits, "MULTIPLE": 1, "CENTRE": 1 << (bits - 1), "FACTOR": 1.0, "ZERO": 0,
+        "BITS": bits, "SPARSE": False,
+        "MULTIPLE": 1, "CENTRE": 1 << (bits - 1), "FACTOR": 1.0, "ZERO": 0,
         "TABLE": False, "IDS": False, "BLOCK": 256,
     }  # fmt: skip
     types = {"ids": "*i64", **_POINTERS, **_SIZES}
@@ -62,6 +64,7 @@ KERNEL = Kernel(
         _variant("w4_ids", 4, IDS=True),
         _variant("ones", 4, N=1, K=1, steps=1, group=1, span=1, IDS=True),
         _variant("w3", 3),
+        _variant("sparse", 4, SPARSE=True),
         _variant("nf4", 4, TABLE=True),
     ),
 )

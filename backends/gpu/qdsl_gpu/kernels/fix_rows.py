@@ -12,7 +12,7 @@ from qdsl_gpu.rounding import clamped, rounded
 def fix_rows(
     x, scale, zero, codes, scales, sums, offset, M, K, stride, columns, group, span, per_group,
     ZERO: tl.constexpr, LOW: tl.constexpr, HIGH: tl.constexpr, SHIFTED: tl.constexpr,
-    ORIGIN: tl.constexpr, COPIES: tl.constexpr, BLOCK: tl.constexpr,
+    ORIGIN: tl.constexpr, COPIES: tl.constexpr, SPARSE: tl.constexpr, BLOCK: tl.constexpr,
 ):  # fmt: skip
     """x [M, K] → codes i8 [COPIES, M, columns], scales f32 [M], sums i32 [M, groups].
 
@@ -37,7 +37,7 @@ def fix_rows(
             if COPIES == 2:
                 # places of a group of 32 are every other one of 64
                 at = g // 2 * 64 + 2 * (start + tl.arange(0, BLOCK)) + g % 2
-            k = column_of(at, group, span, K)
+            k = column_of(at, group, span, K, SPARSE)
             value = tl.load(x + m * stride + k, mask=k >= 0, other=0.0).to(tl.float32)
             place = tl.div_rn(value, s)
             if ZERO:
@@ -68,7 +68,7 @@ def _variant(name: str, zero: bool, low: int, high: int, **other: object) -> Var
     shifted = zero and high - low > 127
     usual: dict[str, object] = {
         "ZERO": zero, "LOW": low, "HIGH": high, "SHIFTED": shifted, "ORIGIN": low + 128,
-        "COPIES": 1, "BLOCK": 1024,
+        "COPIES": 1, "SPARSE": False, "BLOCK": 1024,
     }  # fmt: skip
     return Variant(name, _POINTERS | _SIZES, usual | other, multiples=_MULTIPLES)
 

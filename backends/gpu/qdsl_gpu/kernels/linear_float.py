@@ -54,7 +54,8 @@ def _scaled(part, total, scales, zeros, at, n, ZERO: tl.constexpr):
 def linear_float(
     x, words, under, scales, zeros, table, y, bias, residual,
     M, N, rows, steps, split, x_plane, x_row,
-    BITS: tl.constexpr, SPAN: tl.constexpr, CENTRE: tl.constexpr, FACTOR: tl.constexpr,
+    BITS: tl.constexpr, SPARSE: tl.constexpr,
+    SPAN: tl.constexpr, CENTRE: tl.constexpr, FACTOR: tl.constexpr,
     ZERO: tl.constexpr, TABLE: tl.constexpr, PLANES: tl.constexpr, STACKED: tl.constexpr,
     TOKENS: tl.constexpr, BN: tl.constexpr,
     BIAS: tl.constexpr, RELU: tl.constexpr, RESIDUAL: tl.constexpr,
@@ -66,8 +67,8 @@ def linear_float(
     planes of a group, 0: the row. ZERO: 0 none, 1 integers, 2 floats. With several k, y is f32
     [splits, M, N] and nothing follows.
     """
-    UNITS: tl.constexpr = 3 if BITS == 3 else 1
-    PER_STEP: tl.constexpr = 16 if BITS == 3 else 16 // BITS  # planes
+    UNITS: tl.constexpr = 3 if BITS == 3 or SPARSE else 1
+    PER_STEP: tl.constexpr = 16 if BITS == 3 or SPARSE else 16 // BITS  # planes
     FLUSH: tl.constexpr = PER_STEP if SPAN == 0 or SPAN > PER_STEP else SPAN
     SLOTS: tl.constexpr = 4 if STACKED else 1
     LOOPS: tl.constexpr = 1 if STACKED else PLANES
@@ -87,7 +88,7 @@ def linear_float(
     zero = _zero(zeros, 0, n, ZERO if SPAN == 0 else 0)
     begin = tl.program_id(2) * split
     for step in range(begin, min(begin + split, steps)):
-        units = load_step(words, offsets, step, BITS)
+        units = load_step(words, offsets, step, BITS, SPARSE)
         tiles = x_rows + step * (PER_STEP * 32)
         part = tl.zeros((BN, SLOTS * TOKENS), tl.float32)
         total = tl.zeros((SLOTS * TOKENS,), tl.float32)
@@ -96,8 +97,9 @@ def linear_float(
             if SPAN != 0 and p % FLUSH == 0:
                 zero = _zero(zeros, group * rows, n, ZERO)
             weight = plane_of_weights(
-                units, below, zero, table, p, BITS, CENTRE, ZERO, TABLE, x.dtype.element_ty
-            )
+                units, below, zero, table, p,
+                BITS, SPARSE, CENTRE, ZERO, TABLE, x.dtype.element_ty,
+            )  # fmt: skip
             part, total = _multiply(
                 part, total, weight, tiles + p * 32, valid, x_plane, ZERO, TABLE, LOOPS
             )
@@ -122,7 +124,8 @@ def linear_float(
 
 def _variant(name: str, x: str = "*bf16", *, stages: int = 4, **other: object) -> Variant:
     usual: dict[str, object] = {
-        "BITS": 4, "SPAN": 4, "CENTRE": 8.0, "FACTOR": 1.0, "ZERO": 0, "TABLE": False,
+        "BITS": 4, "SPARSE": False,
+        "SPAN": 4, "CENTRE": 8.0, "FACTOR": 1.0, "ZERO": 0, "TABLE": False,
         "PLANES": 1, "STACKED": False, "TOKENS": 16, "BN": 128,
         "BIAS": True, "RELU": False, "RESIDUAL": False,
     }  # fmt: skip
@@ -159,6 +162,8 @@ KERNEL = Kernel(
         _variant("w3", BITS=3, CENTRE=4.0, stages=2),
         _variant("w2", BITS=2, CENTRE=2.0),
         _variant("w1", BITS=1, CENTRE=0.5, stages=2),
+        _variant("sparse", SPARSE=True, stages=2),
+        _variant("sparse_tokens32", SPARSE=True, SPAN=0, TOKENS=32, stages=2),
         _variant("nf4", TABLE=True, BN=64, stages=1),
     ),
 )

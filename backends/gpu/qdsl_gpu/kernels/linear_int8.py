@@ -16,8 +16,8 @@ from qdsl_gpu.kernel import Kernel, Variant
 def linear_int8(
     x, x_scales, x_sums, offset, words, code_sums, scales, zeros, y, bias, residual,
     M, N, rows, steps, groups, columns,
-    BITS: tl.constexpr, SPAN: tl.constexpr, MULTIPLE: tl.constexpr, CENTRE: tl.constexpr,
-    FACTOR: tl.constexpr, ZERO: tl.constexpr, OFFSET: tl.constexpr,
+    BITS: tl.constexpr, SPARSE: tl.constexpr, SPAN: tl.constexpr, MULTIPLE: tl.constexpr,
+    CENTRE: tl.constexpr, FACTOR: tl.constexpr, ZERO: tl.constexpr, OFFSET: tl.constexpr,
     TOKENS: tl.constexpr, BN: tl.constexpr,
     BIAS: tl.constexpr, RELU: tl.constexpr, RESIDUAL: tl.constexpr,
 ):  # fmt: skip
@@ -26,8 +26,8 @@ def linear_int8(
     OFFSET: as `fix_rows` does, with an offset. Program (i, j) computes rows i · BN … of the weight
     for tokens j · TOKENS …. SPAN is the planes of a group, 0: the row.
     """
-    UNITS: tl.constexpr = 3 if BITS == 3 else 1
-    PER_STEP: tl.constexpr = 8 if BITS == 3 else 8 // BITS  # pairs of planes
+    UNITS: tl.constexpr = 3 if BITS == 3 or SPARSE else 1
+    PER_STEP: tl.constexpr = 8 if BITS == 3 or SPARSE else 8 // BITS  # pairs of planes
     COPIES: tl.constexpr = 2 if SPAN == 1 else 1
     FLUSH: tl.constexpr = SPAN // 2 if SPAN > 1 else 1  # pairs of planes of a group
 
@@ -40,9 +40,9 @@ def linear_int8(
     t = tl.zeros((BN, TOKENS), tl.float32)
     part = tl.zeros((BN, TOKENS), tl.int32)
     for step in range(steps):
-        units = load_step(words, offsets, step, BITS)
+        units = load_step(words, offsets, step, BITS, SPARSE)
         for p in tl.static_range(PER_STEP):
-            weight = bytes_of_weights(units, p, BITS)
+            weight = bytes_of_weights(units, p, BITS, SPARSE)
             pair = step * PER_STEP + p
             for copy in tl.static_range(COPIES):
                 at = x_rows + copy * M * columns + pair * 64
@@ -73,8 +73,9 @@ def linear_int8(
 
 def _variant(name: str, stages: int = 4, **other: object) -> Variant:
     usual: dict[str, object] = {
-        "BITS": 4, "SPAN": 4, "MULTIPLE": 1, "CENTRE": 8, "FACTOR": 1.0, "ZERO": 0,
-        "OFFSET": False, "TOKENS": 16, "BN": 128, "BIAS": True, "RELU": False, "RESIDUAL": False,
+        "BITS": 4, "SPARSE": False, "SPAN": 4, "MULTIPLE": 1, "CENTRE": 8, "FACTOR": 1.0,
+        "ZERO": 0, "OFFSET": False, "TOKENS": 16, "BN": 128,
+        "BIAS": True, "RELU": False, "RESIDUAL": False,
     }  # fmt: skip
     pointers = {"x": "*i8", "x_scales": "*fp32", "x_sums": "*i32", "words": "*i32"}
     pointers |= {"offset": "*i32", "code_sums": "*i32"}
@@ -96,6 +97,7 @@ KERNEL = Kernel(
         _variant("w8", BITS=8, SPAN=0, CENTRE=128),
         _variant("w8_tokens64", 3, BITS=8, SPAN=0, CENTRE=128, TOKENS=64),
         _variant("w3", 2, BITS=3, CENTRE=4),
+        _variant("sparse", 2, SPARSE=True),
         _variant("w2", BITS=2, CENTRE=2),
         _variant("w1", 2, BITS=1, MULTIPLE=2, CENTRE=1),
     ),

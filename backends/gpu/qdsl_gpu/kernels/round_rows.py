@@ -12,7 +12,7 @@ _RINT = tl.constexpr(12582912.0)  # 1.5 · 2^23: its last bit is that of 1
 @triton.jit
 def round_rows(
     x, largest, codes, scales, sums, M, K, stride, columns, group, span, per_group,
-    GIVEN: tl.constexpr, COPIES: tl.constexpr, BLOCK: tl.constexpr,
+    GIVEN: tl.constexpr, COPIES: tl.constexpr, SPARSE: tl.constexpr, BLOCK: tl.constexpr,
 ):  # fmt: skip
     """x [M, K] → codes i8 [COPIES, M, columns], scales f32 [M], sums i32 [M, groups].
 
@@ -45,7 +45,7 @@ def round_rows(
             if COPIES == 2:
                 # places of a group of 32 are every other one of 64
                 at = g // 2 * 64 + 2 * (start + tl.arange(0, BLOCK)) + g % 2
-            k = column_of(at, group, span, K)
+            k = column_of(at, group, span, K, SPARSE)
             value = tl.load(x + m * stride + k, mask=k >= 0, other=0.0).to(tl.float32)
             value = tl.where(finite, value * multiplier, 0.0)
             code = ((value + _RINT) - _RINT).to(tl.int32)
@@ -66,6 +66,7 @@ _MULTIPLES = ("K", "stride", "columns", "group", "span", "per_group")
 
 
 def _variant(name: str, **constants: object) -> Variant:
+    constants = {"SPARSE": False, **constants}
     return Variant(name, _POINTERS | _SIZES, constants, multiples=_MULTIPLES)
 
 
@@ -76,6 +77,7 @@ KERNEL = Kernel(
         _variant("group128", GIVEN=False, COPIES=1, BLOCK=128),
         _variant("group32", GIVEN=False, COPIES=2, BLOCK=32),
         _variant("ones", GIVEN=False, COPIES=1, BLOCK=64, M=1, K=1, stride=1, group=1),
+        _variant("sparse", GIVEN=False, COPIES=1, SPARSE=True, BLOCK=128),
         _variant("given", GIVEN=True, COPIES=1, BLOCK=1024),
     ),
 )

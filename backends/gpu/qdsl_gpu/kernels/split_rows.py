@@ -5,12 +5,14 @@ import triton.language as tl
 
 from qdsl_gpu.decode import bf16_part
 from qdsl_gpu.kernel import Kernel, Variant
+from qdsl_gpu.places import column_at
 
 
 @triton.jit
 def split_rows(
-    x, out, M, K, stride, columns, group, span, PLANES: tl.constexpr, BLOCK: tl.constexpr
-):
+    x, out, M, K, stride, columns, group, span,
+    PLANES: tl.constexpr, SPARSE: tl.constexpr, BLOCK: tl.constexpr,
+):  # fmt: skip
     """x floats [M, K], rows `stride` apart → out [PLANES, M, columns], 0 where no column is.
 
     Groups of `group` columns begin `span` apart. One plane is x rounded to the type of out; three
@@ -18,8 +20,9 @@ def split_rows(
     """
     m = tl.program_id(0)
     at = tl.program_id(1) * BLOCK + tl.arange(0, BLOCK)
-    inside = at % span
-    k = at // span * group + inside
+    column = column_at(at, SPARSE)
+    inside = column % span
+    k = column // span * group + inside
     value = tl.load(x + m * stride + k, mask=(inside < group) & (k < K), other=0.0).to(tl.float32)
     to = out + m * columns + at
     if PLANES == 1:
@@ -38,11 +41,12 @@ _SIZES = dict.fromkeys(("M", "K", "stride", "columns", "group", "span"), "i32")
 _MULTIPLES = ("K", "stride", "columns", "group", "span")
 
 
-def _variant(name: str, planes: int, **ones: int) -> Variant:
-    constants = {"PLANES": planes, "BLOCK": 512, **ones}
+def _variant(name: str, planes: int, **other: int) -> Variant:
+    constants = {"PLANES": planes, "SPARSE": False, "BLOCK": 512, **other}
     types = {"x": "*fp32", "out": "*bf16", **_SIZES}
     return Variant(name, types, constants, multiples=_MULTIPLES)
 
 
 _ONES = _variant("ones", 3, M=1, K=1, stride=1, group=1)
-KERNEL = Kernel(split_rows, (_variant("planes3", 3), _variant("planes1", 1), _ONES))
+_QUADS = _variant("sparse", 1, SPARSE=True)
+KERNEL = Kernel(split_rows, (_variant("planes3", 3), _variant("planes1", 1), _ONES, _QUADS))
