@@ -20,6 +20,8 @@ KINDS = (  # format, group (0: one scale per output), activations
     *(("int2", 128, "bf16"), ("binary", 128, "bf16")),
 )
 ROWS = (1, 4, 16, 64, 256, 1024)
+SPARSE = ("int4_2:4", 128, "bf16"), ("int4_2:4", 128, "int8_token")
+SPARSE_SHAPES, SPARSE_ROWS = SHAPES[:3], (1, 16)  # beside the same weights dense
 
 CHECKED = (
     *(("int8", 0), ("int4", 128), ("int4", 32), ("int3", 128), ("int2", 64)),
@@ -50,6 +52,7 @@ class Plan:
     shapes: tuple[Shape, ...] = SHAPES
     kinds: tuple[tuple[str, int, str], ...] = KINDS
     rows: tuple[int, ...] = ROWS
+    sparse: tuple[tuple[str, int, str], ...] = SPARSE
     checked: tuple[tuple[str, int], ...] = CHECKED
     checked_shape: Shape = CHECKED_SHAPE
     checked_rows: tuple[int, ...] = CHECKED_ROWS
@@ -62,6 +65,7 @@ DRY = Plan(
     shapes=((64, 128),),
     kinds=(("int4", 128, "bf16"), ("int8", 0, "int8_token")),
     rows=(1, 4),
+    sparse=(),
     checked=(("int4", 128), ("nf4", 64)),
     checked_shape=(64, 128),
     checked_rows=(1, 3),
@@ -87,7 +91,7 @@ class Cell:
 
     def goal(self, rows: int) -> float | None:
         p = self.problem
-        if not isinstance(p, Product) or rows != 1 or p.activations != "bf16":
+        if not isinstance(p, Product) or rows != 1 or p.activations != "bf16" or p.is_sparse:
             return None
         return GOALS[p.bits] if p.outputs * p.inputs >= 8192 * 8192 else None
 
@@ -117,7 +121,10 @@ def checks(plan: Plan) -> Iterator[Product]:
 def cells(plan: Plan) -> Iterator[Cell]:
     """Products, large ones first; then networks."""
     for shape in plan.shapes:
-        for weights, group, activations in plan.kinds:
-            yield Cell(Product(*shape, weights, group, activations, True), plan.rows)
+        for kind in plan.kinds:
+            yield Cell(Product(*shape, *kind, True), plan.rows)
+    for shape in SPARSE_SHAPES:
+        for kind in plan.sparse:
+            yield Cell(Product(*shape, *kind, True), SPARSE_ROWS)
     for network in plan.networks:
         yield Cell(network, plan.examples)

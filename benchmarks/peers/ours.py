@@ -9,7 +9,6 @@ from typing import assert_never
 import torch
 
 from peers.problem import (
-    SPARSE,
     Call,
     Contender,
     Encoder,
@@ -41,8 +40,8 @@ def contenders(problem: Problem, threads: int) -> Iterator[Contender]:
     match problem:
         case Product():
             yield Contender(NAME, problem.bytes, partial(_product, problem), _copies(problem))
-            if problem.weights.endswith(SPARSE):
-                dense = _dense(problem)
+            if problem.is_sparse:
+                dense = problem.dense
                 prepare = partial(_product, dense)
                 yield Contender(f"{NAME} {dense.weights}", dense.bytes, prepare, _copies(dense))
         case Recurrence():
@@ -54,18 +53,6 @@ def contenders(problem: Problem, threads: int) -> Iterator[Contender]:
                 yield network(f"{NAME} {variant}", problem, partial(_packed, problem, variant))
         case _:
             assert_never(problem)
-
-
-def _dense(problem: Product) -> Product:
-    weights = problem.weights.removesuffix(SPARSE)
-    return Product(
-        problem.outputs,
-        problem.inputs,
-        weights,
-        problem.group,
-        problem.activations,
-        problem.rotate,
-    )
 
 
 def _copies(problem: Product) -> int:

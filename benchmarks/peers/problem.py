@@ -1,7 +1,7 @@
 """Says what is timed: products with a packed weight, recurrent layers, encoders."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -34,10 +34,19 @@ class Product:
         return BITS[self.weights.removesuffix(SPARSE)]
 
     @property
+    def is_sparse(self) -> bool:
+        return self.weights.endswith(SPARSE)
+
+    @property
+    def dense(self) -> "Product":
+        """The same with all weights kept."""
+        return replace(self, weights=self.weights.removesuffix(SPARSE))
+
+    @property
     def bytes(self) -> int:
         """Of codes, index and scales: what has to be read."""
         codes = self.outputs * self.inputs * self.bits // 8
-        if self.weights.endswith(SPARSE):  # half of the codes, and two bits to say where each is
+        if self.is_sparse:  # half of the codes, and two bits to say where each is
             codes = self.outputs * self.inputs * (self.bits + 2) // 16
         scales = 2 * self.inputs // self.group if self.group else 4
         return codes + self.outputs * scales

@@ -41,16 +41,23 @@ def start(threads: int) -> dict[str, str]:
 
 
 def contenders(problem: Problem, threads: int) -> Iterator[Contender]:
+    """Ours, and beside a sparse weight the dense one."""
     match problem:
         case Product():
-            make = partial(packed, problem)
-            yield device.product(NAME, problem, problem.bytes, make, _multiply(problem))
+            yield _product(NAME, problem)
+            if problem.is_sparse:
+                yield _product(f"{NAME} {problem.dense.weights}", problem.dense)
         case Network():
             for variant in problem.packed:
                 prepare = partial(_network, problem, variant)
                 yield Contender(f"{NAME} {variant}", 0, prepare, own_clock=True)
         case _:
             return
+
+
+def _product(name: str, problem: Product) -> Contender:
+    make = partial(packed, problem)
+    return device.product(name, problem, problem.bytes, make, _multiply(problem))
 
 
 def packed(problem: Product) -> Tensor:
