@@ -2,11 +2,11 @@
 
 First every format is held to the reference; then tiles are tuned, and kept as data that the back
 end reads; then products are timed beside cuBLAS, tinygemm, gemlite, humming, torchao and mslk, and
-encoders beside torch. Times are of CUDA graphs over weights that no cache holds; shares are of a
-copy's bandwidth in the same round. Each library is a process of its own: one that fails, or is not
-installed, is a line in the rows. The file is written after each row, and a later run goes on from
-there. `--dry` runs all of it in small on the processor, by Triton's interpreter: its times mean
-nothing.
+encoders beside torch; last a step of training, rounded beside float. Times are of CUDA graphs over
+weights that no cache holds, of training by the clock; shares are of a copy's bandwidth in the same
+round. Each library is a process of its own: one that fails, or is not installed, is a line in the
+rows. The file is written after each row, and a later run goes on from there. `--dry` runs all of it
+in small on the processor, by Triton's interpreter: its times mean nothing.
 """
 
 import argparse
@@ -28,9 +28,10 @@ from gpu_run import (
     check_rows,
     network_rows,
     product_rows,
+    training_rows,
     tune_rows,
 )
-from gpu_show import lines, table
+from gpu_show import lines, steps, table
 from machine import RESULTS, write
 from rich.console import Console
 
@@ -43,6 +44,7 @@ PHASES = {
     "tune": tune_rows,
     "products": product_rows,
     "networks": network_rows,
+    "training": training_rows,
 }
 SECONDS = 570.0
 SHIPPED = Path(qdsl_gpu.__file__).parent / "tuned"
@@ -121,6 +123,7 @@ def show(rows: list[dict[str, Any]], options: argparse.Namespace) -> int:
     if options.dry:
         CONSOLE.print("dry: no time below is one of a GPU", style="yellow")
     CONSOLE.print(table(rows))
+    CONSOLE.print(steps(rows))
     CONSOLE.print(f"written to {options.out}", markup=False)
     checks = [row for row in rows if fnmatch.fnmatch(row["key"], "check/*")]
     return int(not all(row.get("passed") for row in checks))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from peers.problem import Network, Product
+from peers.problem import Network, Product, Training
 
 HERE = Path(__file__).resolve().parent
 
@@ -44,6 +44,16 @@ NETWORKS = (
 )
 EXAMPLES = (1, 8)  # of a network
 
+STEPS = Training(
+    str(HERE / "training.qspec"),
+    "float",
+    ("int8", "int8_static", "int4", "int4_24", "int4_lsq", "binary"),
+    (("T", 500),),
+)
+BATCHES = (8, 16)
+STEP_GOAL = 1.15
+"""Times the float step, at most."""
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
@@ -58,6 +68,8 @@ class Plan:
     checked_rows: tuple[int, ...] = CHECKED_ROWS
     networks: tuple[Network, ...] = NETWORKS
     examples: tuple[int, ...] = EXAMPLES
+    steps: Training = STEPS
+    batches: tuple[int, ...] = BATCHES
     rounds: int = 3
 
 
@@ -71,6 +83,8 @@ DRY = Plan(
     checked_rows=(1, 3),
     networks=(Network(str(HERE / "encoder.qspec"), "tiny", ("tiny_int8",), (("T", 4),)),),
     examples=(1,),
+    steps=Training(STEPS.spec, "tiny", ("tiny_int4_24",), (("T", 4),)),
+    batches=(2,),
     rounds=1,
 )
 

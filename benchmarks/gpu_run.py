@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from cpu_run import Runtime
-from gpu_rows import Cell, Plan, cells, checks, product_key
+from gpu_rows import STEP_GOAL, Cell, Plan, cells, checks, product_key
 from peers.problem import Network, Product
 from rich.console import Console
 
@@ -117,6 +117,44 @@ def network_rows(runtimes: Runtimes, plan: Plan, done: set[str]) -> Iterator[Row
     for cell in cells(plan):
         if isinstance(cell.problem, Network):
             yield from _cell_rows(runtimes, plan, cell, done)
+
+
+def training_rows(runtimes: Runtimes, plan: Plan, done: set[str]) -> Iterator[Row]:
+    """A step of each rounded variant beside the float step of the same round."""
+    steps = plan.steps
+    wanted = [rows for rows in plan.batches if f"training/B={rows}" not in done]
+    if not wanted or runtimes.time.left <= 0:
+        return
+    answer = runtimes.ask(OURS, "prepare", kind="Training", problem=asdict(steps))
+    names = [n for n in (steps.floats, *steps.rounded) if n in answer.get("contenders", {})]
+    for rows in wanted:
+        about = {"key": f"training/B={rows}", "rows": rows, "sizes": dict(steps.sizes)}
+        if names[:1] == [steps.floats]:
+            yield {**about, "goal": STEP_GOAL, **_steps(runtimes, plan, names, rows)}
+        else:
+            yield {**about, "error": str(answer.get("error", answer.get("failed")))}
+
+
+def _steps(runtimes: Runtimes, plan: Plan, names: list[str], rows: int) -> Row:
+    """Milliseconds of steps and their ratios to the first; what fails is left out."""
+    times: dict[str, list[float]] = {name: [] for name in names}
+    failed: dict[str, str] = {}
+    for _ in range(plan.rounds):
+        for name in [name for name in names if name not in failed]:
+            found = runtimes.ask(OURS, "time", name=name, rows=rows, seconds=0)
+            if "error" in found:
+                failed[name] = found["error"]
+            else:
+                times[name].append(found["seconds"])
+    steps = {
+        name: {
+            "ms": round(statistics.median(each) * 1e3, 3),
+            "over_float": _ratio(each, times[names[0]]),
+        }
+        for name, each in times.items()
+        if each and name not in failed
+    }
+    return {"failed": failed, "steps": steps}
 
 
 def _cell_rows(runtimes: Runtimes, plan: Plan, cell: Cell, done: set[str]) -> Iterator[Row]:

@@ -31,6 +31,18 @@ def table(rows: Sequence[Row]) -> Table:
     return shown
 
 
+def steps(rows: Sequence[Row]) -> Table:
+    """Steps of training; green where the goal is reached."""
+    shown = Table("step", "ms", "over float", "goal", box=SIMPLE, padding=(0, 1))
+    for row in rows:
+        for name, found in row.get("steps", {}).items():
+            over, goal = found["over_float"], row["goal"]
+            color = "red" if over is None or over > goal else "green"
+            cells = f"{found['ms']:.2f}", f"[{color}]{_number(over)}[/]", _number(goal)
+            shown.add_row(f"{row['key']} {name}", *cells)
+    return shown
+
+
 def ours(row: Row) -> tuple[str, Row] | None:
     """The fastest of ours: of a network there are several."""
     return _fastest(row, lambda name: name.startswith(OURS))

@@ -107,7 +107,17 @@ class Network:
     sizes: tuple[tuple[str, int], ...]
 
 
-Problem = Product | Recurrence | Encoder | Network
+@dataclass(frozen=True, slots=True)
+class Training:
+    """Steps of a spec's first entry on random inputs of these sizes: `floats` and rounded."""
+
+    spec: str
+    floats: str
+    rounded: tuple[str, ...]
+    sizes: tuple[tuple[str, int], ...]
+
+
+Problem = Product | Recurrence | Encoder | Network | Training
 Call = Callable[[], object]
 
 
@@ -148,6 +158,6 @@ def network(name: str, problem: Encoder, load: Callable[[], Run]) -> Contender:
 def of(kind: str, fields: dict[str, Any]) -> Problem:
     """The problem of that class name."""
     kinds: dict[str, type[Problem]] = {
-        c.__name__: c for c in (Product, Recurrence, Encoder, Network)
+        c.__name__: c for c in (Product, Recurrence, Encoder, Network, Training)
     }
     return kinds[kind](**fields)

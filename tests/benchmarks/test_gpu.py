@@ -64,7 +64,8 @@ def test_all_of_it_runs_dry_and_goes_on_where_it_ended(tmp_path):
     assert found["dry"]
     before, rows = rows, {row["key"]: row for row in found["rows"]}
     assert all(rows[key] == row for key, row in before.items())
-    assert len(rows) == 5 + 4 + 4 + 1
+    assert len(rows) == 5 + 4 + 4 + 1 + 1
+    assert {*rows["training/B=2"]["steps"]} == {"tiny", "tiny_int4_24"}
     assert rows["tune/64x128/int4,128/bf16/M=4"]["us"]["linear_float"] > 0
     assert {"qdsl tiny_int8", "torch bfloat16"} <= {*rows["encoder/M=1"]["contenders"]}
     (tuned,) = (tmp_path / "tuned").iterdir()

@@ -12,7 +12,8 @@ from torch import Tensor
 
 from peers.gpu import device
 from peers.gpu.networks import run_of
-from peers.problem import Call, Contender, Network, Problem, Product
+from peers.gpu.steps import step_of
+from peers.problem import Call, Contender, Network, Problem, Product, Training
 from peers.weights import weight
 from qdsl import load, load_spec
 from qdsl.bench.packed import pack_untrained
@@ -51,6 +52,10 @@ def contenders(problem: Problem, threads: int) -> Iterator[Contender]:
             for variant in problem.packed:
                 prepare = partial(_network, problem, variant)
                 yield Contender(f"{NAME} {variant}", 0, prepare, own_clock=True)
+        case Training():
+            for variant in (problem.floats, *problem.rounded):
+                prepare = partial(step_of, problem, variant)
+                yield Contender(variant, 0, prepare, own_clock=True)
         case _:
             return
 
