@@ -6,9 +6,8 @@ import torch
 from torch import Tensor
 from torch.utils.weak import WeakIdKeyDictionary
 
-from qdsl_gpu.kernels.unpack_words import KERNEL as UNPACK_WORDS
 from qdsl_gpu.layout import PLANE, Layout
-from qdsl_gpu.rows import exponents
+from qdsl_gpu.unpacked import byte_slabs
 from qdsl_gpu.weights import Packed
 
 # by the words that were summed: once for each weight
@@ -24,17 +23,15 @@ def code_sums(weight: Packed) -> Tensor:
 
 
 def _summed(weight: Packed) -> Tensor:
-    layout = weight.layout
-    codes = weight.words.new_empty(layout.rows, layout.columns, dtype=torch.int8)
-    UNPACK_WORDS[layout.rows // 64, layout.steps](
-        weight.words, exponents(layout.bits, torch.bfloat16, codes.device), weight.scales, codes,
-        layout.steps, layout.columns, BITS=layout.bits, SPARSE=layout.sparse,
-        CENTRE=0.0, ZERO=0, BYTES=True,
-    )  # fmt: skip
-    if layout.span == PLANE:
-        # places of two groups are in turn
-        codes = codes.view(layout.rows, -1, PLANE, 2).transpose(2, 3)
-    sums = codes.reshape(layout.rows, layout.slots, -1).sum(-1, dtype=torch.int32)
+    layout, found = weight.layout, []
+    for slab in byte_slabs(weight, is_tiled=False):
+        codes = slab.codes
+        if layout.span == PLANE:
+            # places of two groups are in turn
+            codes = codes.view(slab.count, -1, PLANE, 2).transpose(2, 3)
+        codes = codes.reshape(slab.count, layout.slots, -1)
+        found.append(codes.sum(-1, dtype=torch.int32))
+    sums = torch.cat(found)
     # what the words hold in columns that are none
     each = -128 if layout.bits == 8 else layout.padding
     if each:

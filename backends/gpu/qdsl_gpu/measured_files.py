@@ -13,7 +13,7 @@ from qdsl.replacing import replacing
 from qdsl_gpu.layout import Layout
 from qdsl_gpu.measured import Measured
 from qdsl_gpu.task import BUCKETS, Task
-from qdsl_gpu.tiles import Tiles
+from qdsl_gpu.tiles import Tiles, Way
 
 FORMAT: Final = 1
 SHIPPED: Final = Path(__file__).parent / "tuned"
@@ -98,6 +98,7 @@ def _json(row: Measured) -> dict[str, Any]:
         **{"group": layout.group, "planes": task.planes, "zero": task.zero},
         **{"table": int(task.has_table), "sparse": int(layout.sparse), "M": row.tokens},
         "tiles": [tiles.tokens, tiles.rows, tiles.splits, tiles.warps, tiles.stages],
+        "way": tiles.way.value,
         **{"us": row.us, "usual_us": row.usual_us},
     }
 
@@ -120,6 +121,7 @@ def _row(given: dict[str, Any]) -> Measured:
         _number(splits, range(1, 257)),
         _number(warps, (1, 2, 4, 8, 16)),
         _number(stages, range(1, 9)),
+        Way(given["way"]),
     )
     times = float(given["us"]), float(given["usual_us"])
     return Measured(task, _number(given["M"], BUCKETS), tiles, *times)

@@ -14,7 +14,7 @@ from qdsl_gpu.layout import PLANE
 from qdsl_gpu.ranges import Range
 from qdsl_gpu.rows import Rows, exponents, float_rows, int8_rows
 from qdsl_gpu.task import Task
-from qdsl_gpu.tiles import Tiles
+from qdsl_gpu.tiles import Tiles, Way
 from qdsl_gpu.weights import Packed
 
 _MOST_STAGES = 2 if torch.version.hip else 4
@@ -28,19 +28,19 @@ def linear_float(x: Tensor, weight: Packed, to_bf16: bool, end: End) -> Tensor:
     tokens, has_table = x.shape[0], weight.table is not None
     rows = float_rows(x, weight.layout, to_bf16=to_bf16, in_bf16=has_table)
     y = x.new_empty(tokens, weight.layout.outputs)
-    if large.serves(weight, tokens):
-        large.linear_float(rows, weight, tokens, y, end)
-        return y
     task = Task("linear_float", weight.layout, rows.planes, weight.zero_word, has_table)
     tiles, stacked = tiles_of(task, tokens, x.device), task.is_stacked(tokens)
+    if tiles.way is not Way.WORDS:
+        large.linear_float(rows, weight, task, y, end, tiles)
+        return y
     if tiles.splits == 1:
         _launch(rows, weight, tokens, y, end, tiles, stacked)
         return y
     parts = y.new_empty(tiles.splits, *y.shape, dtype=torch.float32)
     _launch(rows, weight, tokens, parts, End(), tiles, stacked)
     block = 256
-    ADD_SPLITS[-(-y.shape[1] // block), tokens](
-        parts, weight.scales, y, *end.tensors(y), *y.shape, tiles.splits, y.shape[1],
+    ADD_SPLITS[tokens, -(-y.shape[1] // block)](
+        parts, weight.scales, y, *end.tensors(y), *y.shape, tiles.splits, y.shape[1], 0,
         SCALED=False, FACTOR=1.0, BN=block, **end.flags, **_STRICT,
     )  # fmt: skip
     return y
@@ -77,10 +77,11 @@ def linear_int8(x: Tensor, weight: Packed, given: Tensor | Range | None, end: En
     rows = int8_rows(x, layout, given)
     sums = rows.sums if rows.offset is None else code_sums(weight)
     y = x.new_empty(tokens, layout.outputs)
-    if large.serves(weight, tokens):
-        large.linear_int8(rows, weight, sums, y, end)
+    task = Task("linear_int8", layout, zero=weight.zero_word)
+    tiles = tiles_of(task, tokens, x.device)
+    if tiles.way is not Way.WORDS:
+        large.linear_int8(rows, weight, task, sums, y, end, tiles)
         return y
-    tiles = tiles_of(Task("linear_int8", layout, zero=weight.zero_word), tokens, x.device)
     LINEAR_INT8[layout.rows // tiles.rows, -(-tokens // tiles.tokens)](
         rows.codes, rows.scales, rows.sums, rows.offset_or_sums, weight.words, sums,
         weight.scales, weight.zeros_or(weight.scales), y, *end.tensors(y),

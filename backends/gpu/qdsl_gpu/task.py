@@ -4,8 +4,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
+from qdsl_gpu import dense
 from qdsl_gpu.layout import Layout
-from qdsl_gpu.tiles import Tiles, choose, split
+from qdsl_gpu.tiles import Tiles, Way, choose, split
 
 BUCKETS: Final = (1, 4, 16, 32, 64, 128, 256, 1024)
 """Numbers of tokens that are tuned; a number is looked up under the next one."""
@@ -55,12 +56,16 @@ class Task:
 
     def usual(self, tokens: int) -> Tiles:
         """By rule: where nothing was measured."""
+        if unpacked := dense.usual(self, tokens):
+            return unpacked
         stacked = self.is_stacked(tokens)
         tiles = choose(self.layout, tokens, stacked=stacked, has_table=self.has_table)
         return split(tiles, self.layout, tokens) if self.may_split else tiles
 
     def takes(self, tiles: Tiles, tokens: int) -> bool:
         """Whether tiles, perhaps those of another weight, divide this one."""
+        if tiles.way is not Way.WORDS:
+            return dense.takes(self, tiles, tokens)
         return (
             self.layout.rows % tiles.rows == 0
             and (tiles.tokens == 4) == self.is_stacked(tokens)
@@ -78,6 +83,9 @@ class Task:
                 tiles = Tiles(width, rows, usual.splits, warps, stages)
                 if tiles != usual and self.takes(tiles, tokens):
                     yield tiles
+        for tiles in dense.candidates(self, tokens):
+            if tiles != usual and self.takes(tiles, tokens):
+                yield tiles
 
     def splits(self, tiles: Tiles, tokens: int) -> Iterator[Tiles]:
         """The same tiles, cut along K in other ways."""

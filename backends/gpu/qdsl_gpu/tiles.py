@@ -1,11 +1,20 @@
 """Chooses how a product is divided: tiles, parts along K, and how much is loaded ahead."""
 
 from dataclasses import dataclass, replace
+from enum import StrEnum
 
 from qdsl_gpu.layout import Layout
 
 _PROGRAMS = 256  # about two for each multiprocessor of a large device
 _STEPS = 4  # that a part along K has at least
+
+
+class Way(StrEnum):
+    """How a weight is multiplied."""
+
+    WORDS = "words"  # decoded by the kernel that multiplies, for every tile of tokens
+    DENSE = "dense"  # unpacked before, our kernel multiplies
+    TORCH = "torch"  # unpacked before, torch multiplies: tiles are of no matter
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +29,7 @@ class Tiles:
     splits: int = 1
     warps: int = 4
     stages: int = 4
+    way: Way = Way.WORDS
 
 
 def choose(layout: Layout, tokens: int, *, stacked: bool = False, has_table: bool = False) -> Tiles:

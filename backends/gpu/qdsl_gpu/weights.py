@@ -27,7 +27,7 @@ class Packed:
     u is what the words hold, 0 to 2^bits - 1 (of 8 bits u - 128). words i32; scales in their
     stored type [slots, rows]; zeros u8 [slots, rows], which then are the centre, or floats like
     scales, which are subtracted from the value. table f32 [2^bits]: then the value is
-    table[u] · s.
+    table[u] · s; its numbers are the sums of so many `parts` of bf16.
     """
 
     layout: Layout
@@ -38,6 +38,7 @@ class Packed:
     scales: Tensor
     zeros: Tensor | None
     table: Tensor | None
+    parts: int = 1
 
     @property
     def zero_word(self) -> int:
@@ -91,11 +92,15 @@ def _write(codes: Codes, parts: tuple[Tensor | None, ...]) -> Tensor:
         *(codes.multiple, codes.centre, int(codes.factor == 0.5)),
         _TYPES.index(scales.dtype),
         _NONE if zeros is None else 1 + _TYPES.index(zeros.dtype),
-        *(int(table is not None), int(layout.sparse)),
+        *(0 if table is None else _parts(table), int(layout.sparse)),
     ]
     begin = torch.tensor(header + [0] * (_HEADER - len(header)), dtype=torch.int64)
     buffers = [begin, *(p.contiguous() for p in parts if p is not None)]
     return torch.cat([_aligned(b.view(torch.uint8).flatten()) for b in buffers])
+
+
+def _parts(table: Tensor) -> int:
+    return 1 if table.bfloat16().float().equal(table) else 3
 
 
 def _aligned(part: Tensor) -> Tensor:
@@ -137,6 +142,7 @@ def _parsed(buffer: Tensor) -> Packed:
         scales=parts.take(_TYPES[scale_type], *per_group),
         zeros=parts.take(_TYPES[zero_type - 1], *per_group) if zero_type else None,
         table=parts.take(torch.float32, 1 << bits) if table else None,
+        parts=max(1, table),
     )
 
 

@@ -11,7 +11,7 @@ from qdsl.fx import reference
 from qdsl.ir.format import CodebookGrid, FloatZero, WeightFormat
 
 pytest.importorskip("triton")
-from qdsl_gpu import large, operations
+from qdsl_gpu import operations
 
 Make = Callable[..., Any]
 N, K = 40, 340
@@ -173,20 +173,6 @@ def test_x_lies_in_memory_in_any_way(word: str, formats: Any, make_weight: Make)
     for x in (*views, base[:, 0, :128].bfloat16(), torch.randn(128).expand(2, 128)):
         y = operations.linear(x, weight.packed, None, 8, word)
         assert torch.equal(y, operations.linear(x.contiguous(), weight.packed, None, 8, word))
-
-
-@pytest.mark.parametrize("name", ["int4", "int3-zero", "int8", "int4-tensor", "ternary-base3"])
-def test_many_rows_are_multiplied_by_torch(
-    name: str, formats: Any, make_weight: Make, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(large, "FEWEST", 3)
-    weight = make_weight(formats[name], N, K)
-    for type in (torch.float32, torch.bfloat16, torch.float16):
-        check(weight, 3, type, "f32")
-    x, bias, residual = torch.randn(3, K), torch.randn(N), torch.randn(3, N)
-    given = (bias, N, "int8_token", None, None, True, residual)
-    y = operations.linear(x, weight.packed, *given)
-    assert torch.equal(y, reference.linear(x, weight.reference, *given))
 
 
 def test_other_words_are_refused(formats: Any, make_weight: Make) -> None:

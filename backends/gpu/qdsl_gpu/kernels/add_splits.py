@@ -9,17 +9,18 @@ from qdsl_gpu.kernel import Kernel, Variant
 
 @triton.jit
 def add_splits(
-    parts, scales, y, bias, residual, M, N, splits, stride,
+    parts, scales, y, bias, residual, M, N, splits, stride, first,
     SCALED: tl.constexpr, FACTOR: tl.constexpr, BN: tl.constexpr,
     BIAS: tl.constexpr, RELU: tl.constexpr, RESIDUAL: tl.constexpr,
 ):  # fmt: skip
-    """parts f32 [splits, M, N], rows `stride` apart → y [M, N], where SCALED times scales [N].
+    """parts f32 [splits, M, outputs from `first` on], rows `stride` apart → y [M, N].
 
-    Program (i, m) adds BN outputs of a row.
+    Where SCALED, times scales [N]. Program (m, i) adds BN outputs of a row.
     """
-    n = tl.program_id(0) * BN + tl.arange(0, BN)
-    m = tl.program_id(1) + tl.arange(0, 1)
-    at = m[None, :].to(tl.int64) * stride + n[:, None]
+    own = tl.program_id(1) * BN + tl.arange(0, BN)
+    n = first + own
+    m = (tl.program_id(0) + tl.arange(0, 1)).to(tl.int64)
+    at = m[None, :] * stride + own[:, None]
     inside = (n < N)[:, None]
     value = tl.load(parts + at, mask=inside, other=0.0)
     for _ in range(1, splits):
@@ -33,13 +34,13 @@ def add_splits(
 
 
 _TYPES = {"parts": "*fp32", "scales": "*fp16", "y": "*fp32", "bias": "*fp32", "residual": "*fp32"}
-_SIZES = {"M": "i32", "N": "i32", "splits": "i32", "stride": "i32"}
+_SIZES = {"M": "i32", "N": "i32", "splits": "i32", "stride": "i32", "first": "i32"}
 _ENDS = {"BIAS": True, "RELU": True, "RESIDUAL": True}
 
 
 def _variant(name: str, scaled: bool, **ones: int) -> Variant:
     constants = {"SCALED": scaled, "FACTOR": 1.0, "BN": 256, **_ENDS, **ones}
-    return Variant(name, _TYPES | _SIZES, constants, multiples=("N", "stride"))
+    return Variant(name, _TYPES | _SIZES, constants, multiples=("N", "stride", "first"))
 
 
 KERNEL = Kernel(
