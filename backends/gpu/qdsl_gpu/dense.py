@@ -90,6 +90,8 @@ def depth(task: "Task") -> int:
     span = task.layout.span
     if task.kernel == INT8 and span == PLANE:
         return 2 * PLANE  # two groups, whose columns alternate
+    if task.has_table and task.planes > 1:
+        return PLANE  # six tiles are loaded for each step
     is_wide = task.kernel == INT8 or (span and task.planes == 1 and not task.has_table)
     whole = span or task.layout.columns
     return min(128 if is_wide else 64, whole & -whole)

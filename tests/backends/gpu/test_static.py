@@ -13,7 +13,7 @@ from qdsl.ir.format import CodebookGrid, WeightFormat
 from qdsl.target import STATIC
 
 pytest.importorskip("triton")
-from qdsl_gpu import large, operations
+from qdsl_gpu import operations
 
 Make = Callable[..., Any]
 N, K = 40, 340
@@ -68,17 +68,6 @@ def test_a_nan_stays_in_its_row(word: str, formats: Any, make_weight: Make) -> N
     assert torch.equal(y[::2], clean[::2])
     assert y[1].isnan().all()
     assert reference.linear(x, weight.reference, *given)[1].isnan().all()
-
-
-@pytest.mark.parametrize("name", ["int4", "int3-zero", "int8"])
-def test_many_rows_are_the_same(
-    name: str, formats: Any, make_weight: Make, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    weight, x = make_weight(formats[name], N, K), torch.randn(3, K)
-    given = torch.randn(N), N, "uint8_static", *span("uint8_static", "middle"), True
-    few = operations.linear(x, weight.packed, *given)
-    monkeypatch.setattr(large, "FEWEST", 3)
-    assert torch.equal(operations.linear(x, weight.packed, *given), few)
 
 
 @pytest.mark.parametrize("groups", [1, 2, 6])

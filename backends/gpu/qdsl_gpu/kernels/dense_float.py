@@ -93,6 +93,6 @@ KERNEL = Kernel(
         _variant("group128_f32", BK=64, PLANES=3, BN=64),
         _variant("float_zero", ZERO=2),
         _variant("table", BK=64, PARTS=3, BN=64),
-        _variant("table_f32", BK=64, PLANES=3, PARTS=3, TOKENS=64, BN=64),
+        _variant("table_f32", BK=32, PLANES=3, PARTS=3, TOKENS=64, BN=64),
     ),
 )

@@ -28,9 +28,9 @@ def _centres(zeros, first, n, rows, SPAN: tl.constexpr):
 @triton.jit
 def unpack_words(
     words, under, zeros, table, y, first, rows, steps, columns, part, row, across,
-    BITS: tl.constexpr, SPARSE: tl.constexpr, SPAN: tl.constexpr, MULTIPLE: tl.constexpr, CENTRE: tl.constexpr,
-    ZERO: tl.constexpr, PARTS: tl.constexpr, TABLE: tl.constexpr, BYTES: tl.constexpr,
-    CENTRED: tl.constexpr,
+    BITS: tl.constexpr, SPARSE: tl.constexpr, SPAN: tl.constexpr, MULTIPLE: tl.constexpr,
+    CENTRE: tl.constexpr, ZERO: tl.constexpr, PARTS: tl.constexpr, TABLE: tl.constexpr,
+    BYTES: tl.constexpr, CENTRED: tl.constexpr,
 ):  # fmt: skip
     """Codes of rows `first` … of the weight: y [blocks of 64 rows, 64, columns].
 
@@ -78,8 +78,9 @@ def _variant(name: str, y: str, bits: int, **other: object) -> Variant:
     types |= dict.fromkeys(sizes, "i32")
     is_bytes, middle = y == "*i8", 1 << (bits - 1)
     constants = {
-        "BITS": bits, "SPARSE": False, "SPAN": 128, "MULTIPLE": 1, "CENTRE": middle if is_bytes else float(middle),
-        "ZERO": 0, "PARTS": 1, "TABLE": False, "BYTES": is_bytes, "CENTRED": bits < 8, **other,
+        "BITS": bits, "SPARSE": False, "SPAN": 128, "MULTIPLE": 1,
+        "CENTRE": middle if is_bytes else float(middle), "ZERO": 0, "PARTS": 1, "TABLE": False,
+        "BYTES": is_bytes, "CENTRED": bits < 8, **other,
     }  # fmt: skip
     multiples = ("first", "rows", "columns", "part", "row", "across")
     return Variant(name, types, constants, multiples=multiples)
