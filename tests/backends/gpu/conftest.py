@@ -6,8 +6,10 @@ Triton decides what a kernel is when it is imported: while pytest collects, it i
 import os
 import sys
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from importlib.util import find_spec
+from typing import Any
 
 import pytest
 import torch
@@ -33,6 +35,8 @@ from qdsl.ir.format import (
 )
 from qdsl.ir.pattern import NM, Index
 from qdsl.target import CanonicalWeight
+from qdsl_gpu.dispatch import trial
+from qdsl_gpu.tiles import Tiles
 from qdsl_gpu.weights import repack
 
 if find_spec("triton") is not None:
@@ -151,3 +155,19 @@ def formats() -> dict[str, WeightFormat]:
 @pytest.fixture
 def make_weight() -> Callable[..., Weight]:
     return build
+
+
+class _Every(dict[Any, Tiles]):
+    """Says the same of every task."""
+
+    def __init__(self, tiles: Tiles) -> None:
+        self.tiles = tiles
+
+    def get(self, task: Any, other: Any = None) -> Any:
+        return self.tiles
+
+
+@pytest.fixture
+def divided() -> Callable[[Tiles], AbstractContextManager[object]]:
+    """While it lasts, every product is divided so."""
+    return lambda tiles: trial(_Every(tiles))

@@ -1,7 +1,6 @@
 """Holds products of unpacked weights to the reference, in Triton's interpreter."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -13,7 +12,6 @@ from qdsl.fx import reference
 from qdsl.ir.format import CodebookGrid, FloatZero, WeightFormat
 from qdsl_gpu import unpacked
 from qdsl_gpu.dense import BY_TORCH
-from qdsl_gpu.dispatch import trial
 from qdsl_gpu.layout import Layout
 from qdsl_gpu.task import Task
 from qdsl_gpu.tiles import Tiles, Way
@@ -24,22 +22,6 @@ from qdsl_gpu import operations
 Make = Callable[..., Any]
 N, K = 72, 340
 DENSE = Tiles(16, 64, 1, 4, 2, Way.DENSE)
-
-
-class Every(dict[Any, Tiles]):
-    """Says the same of every task."""
-
-    def __init__(self, tiles: Tiles) -> None:
-        self.tiles = tiles
-
-    def get(self, task: Any, other: Any = None) -> Any:
-        return self.tiles
-
-
-@contextmanager
-def divided(tiles: Tiles = DENSE) -> Iterator[None]:
-    with trial(Every(tiles)):
-        yield
 
 
 def limit(x: Tensor, weight: Any) -> Tensor:
@@ -59,8 +41,8 @@ def check(weight: Any, x: Tensor, word: str = "f32") -> None:
     assert ((y.double() - exact).abs() <= limit(size, weight) + near * exact.abs().max()).all()
 
 
-def test_floats_are_within_the_bound(format: WeightFormat, make_weight: Make) -> None:
-    with divided():
+def test_floats_are_within_the_bound(format: WeightFormat, make_weight: Make, divided: Any) -> None:
+    with divided(DENSE):
         check(make_weight(format, N, K), torch.randn(5, K).bfloat16())
 
 
@@ -70,18 +52,18 @@ def test_floats_are_within_the_bound(format: WeightFormat, make_weight: Make) ->
     [(torch.float32, "f32"), (torch.float32, "bf16"), (torch.float16, "f32")],
 )
 def test_every_kind_of_rows(
-    name: str, type: torch.dtype, word: str, formats: Any, make_weight: Make
+    name: str, type: torch.dtype, word: str, formats: Any, make_weight: Make, divided: Any
 ) -> None:
-    with divided():
+    with divided(DENSE):
         check(make_weight(formats[name], N, K), torch.randn(20, K).to(type), word)
 
 
-def test_integers_are_the_reference(format: WeightFormat, make_weight: Make) -> None:
+def test_integers_are_the_reference(format: WeightFormat, make_weight: Make, divided: Any) -> None:
     if isinstance(format.grid, CodebookGrid):
         return  # values that are no integers
     weight, x = make_weight(format, N, K), torch.randn(5, K)
     given = (torch.randn(N), N, "int8_token", None, None, True, torch.randn(5, N))
-    with divided():
+    with divided(DENSE):
         y = operations.linear(x, weight.packed, *given)
     assert torch.equal(y, reference.linear(x, weight.reference, *given))
 
@@ -89,7 +71,7 @@ def test_integers_are_the_reference(format: WeightFormat, make_weight: Make) -> 
 @pytest.mark.parametrize("name", ["int4-g20", "int4-half", "uint8-zero", "binary", "int3-zero"])
 @pytest.mark.parametrize("tiles", [DENSE, BY_TORCH])
 def test_static_ranges_are_the_reference(
-    tiles: Tiles, name: str, formats: Any, make_weight: Make
+    tiles: Tiles, name: str, formats: Any, make_weight: Make, divided: Any
 ) -> None:
     weight, x = make_weight(formats[name], N, K), torch.randn(3, K)
     if tiles is BY_TORCH and weight.canonical.scales.shape[1] > 1:
@@ -101,7 +83,7 @@ def test_static_ranges_are_the_reference(
 
 
 @pytest.mark.parametrize("name", ["int4", "int3-zero", "int8", "int4-tensor", "ternary-base3"])
-def test_torch_multiplies(name: str, formats: Any, make_weight: Make) -> None:
+def test_torch_multiplies(name: str, formats: Any, make_weight: Make, divided: Any) -> None:
     weight = make_weight(formats[name], N, K)
     x, bias, residual = torch.randn(3, K), torch.randn(N), torch.randn(3, N)
     given = (bias, N, "int8_token", None, None, True, residual)
@@ -115,7 +97,12 @@ def test_torch_multiplies(name: str, formats: Any, make_weight: Make) -> None:
 @pytest.mark.parametrize("tiles", [DENSE, BY_TORCH])
 @pytest.mark.parametrize("word", ["f32", "int8_token"])
 def test_slabs_make_no_difference(
-    tiles: Tiles, word: str, formats: Any, make_weight: Make, monkeypatch: pytest.MonkeyPatch
+    tiles: Tiles,
+    word: str,
+    formats: Any,
+    make_weight: Make,
+    divided: Any,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     weight = make_weight(formats["int4-zero" if tiles is DENSE else "int3-zero"], 600, 70)
     x, bias, residual = torch.randn(3, 70), torch.randn(600), torch.randn(3, 600)
@@ -127,10 +114,12 @@ def test_slabs_make_no_difference(
 
 
 @pytest.mark.parametrize("name", ["int4-g128", "nf4", "uint2-float"])
-def test_x_lies_in_memory_in_any_way(name: str, formats: Any, make_weight: Make) -> None:
+def test_x_lies_in_memory_in_any_way(
+    name: str, formats: Any, make_weight: Make, divided: Any
+) -> None:
     weight = make_weight(formats[name], 8, 128)
     base = torch.randn(4, 3, 300)
-    with divided():
+    with divided(DENSE):
         for view in (base[:, 0, :128], base[..., 5:261:2], torch.randn(128, 3).t()):
             for x in (view, view.bfloat16()):
                 y = operations.linear(x, weight.packed, None, 8, "f32")
@@ -139,9 +128,11 @@ def test_x_lies_in_memory_in_any_way(name: str, formats: Any, make_weight: Make)
 
 
 @pytest.mark.parametrize("word", ["f32", "int8_token"])
-def test_what_is_not_finite_stays_in_its_row(word: str, formats: Any, make_weight: Make) -> None:
+def test_what_is_not_finite_stays_in_its_row(
+    word: str, formats: Any, make_weight: Make, divided: Any
+) -> None:
     weight, x = make_weight(formats["int4-half"], 8, 70), torch.randn(3, 70)
-    with divided():
+    with divided(DENSE):
         clean = operations.linear(x, weight.packed, None, 8, word)
         x[1, 5] = float("nan")
         y = operations.linear(x, weight.packed, None, 8, word)

@@ -13,16 +13,19 @@ from qdsl.ir.format import IntegerGrid, IntegerZero, Levels, PerGroup, PerTensor
 from qdsl.ir.pattern import NM, Index
 from qdsl_gpu import fields
 from qdsl_gpu.canonical import codes_of
+from qdsl_gpu.dense import BY_TORCH
 from qdsl_gpu.layout import Layout
+from qdsl_gpu.tiles import Tiles, Way
 from qdsl_gpu.weights import read
 
 pytest.importorskip("triton")
-from qdsl_gpu import large, operations
+from qdsl_gpu import operations
 
 Make = Callable[..., Any]
 ROW = WeightFormat("w", IntegerGrid(4), pattern=NM(2, 4))
 GROUPS = {0: ROW, **{n: replace(ROW, grouping=PerGroup(n)) for n in (128, 256, 1024)}}
 SETS = replace(ROW, pattern=NM(2, 4, Index.COMBINATION), grouping=PerTensor())
+DENSE = Tiles(16, 64, way=Way.DENSE)
 N, K = 70, 900  # no multiples of 64 and 512
 
 
@@ -124,16 +127,17 @@ def test_columns_are_where_they_belong(word: str, make_weight: Make) -> None:
     assert torch.allclose(ours, 127 * every[:, columns].t())
 
 
-@pytest.mark.parametrize("group", [0, 128])
-def test_many_rows_are_unpacked(
-    group: int, make_weight: Make, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(large, "FEWEST", 3)
+@pytest.mark.parametrize(
+    ("group", "tiles"),
+    [(0, BY_TORCH), (0, DENSE), (128, DENSE)],
+)
+def test_many_rows_are_unpacked(group: int, tiles: Tiles, make_weight: Make, divided: Any) -> None:
     weight, x = make_weight(GROUPS[group], N, K), torch.randn(3, K)
-    ours, exact = both(x, weight, "int8_token", relu=True)
-    assert torch.equal(ours, exact)
-    ours, exact = both(x, weight, "f32")
-    assert torch.allclose(ours, exact, rtol=1e-5, atol=1e-5)
+    with divided(tiles):
+        ours, exact = both(x, weight, "int8_token", relu=True)
+        assert torch.equal(ours, exact)
+        ours, exact = both(x, weight, "f32")
+        assert torch.allclose(ours, exact, rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize("zero", [None, 7.0])
