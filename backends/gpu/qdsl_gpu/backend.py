@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING
 
 from qdsl.ir.format import WeightFormat
 from qdsl.target import (
+    CODES,
     DYNAMIC,
     FLOATS,
     FUSED,
+    INTEGER,
     STATIC,
     Availability,
     Call,
@@ -23,6 +25,10 @@ if TYPE_CHECKING:
 
 _INTEGER = (*DYNAMIC, *STATIC)
 _GRIDS = {"integer": (2, 3, 4, 5, 6, 7, 8), "ternary": (2,), "binary": (1,)}
+_INTEGER_LAYERS = (
+    *((layer, "linear") for layer in ("linear", "conv", "lstm", "gru")),
+    ("embedding", "embedding"),
+)
 _FAMILIES = (
     ("linear", "linear_float", FLOATS),
     ("linear", "linear_int8", _INTEGER),
@@ -32,6 +38,7 @@ _FAMILIES = (
     ("lstm", "lstm_cell", (*FLOATS, "int8_token", *STATIC)),
     ("embedding", "dequantize", ("f32",)),
     ("dequantize", "dequantize", ("f32",)),
+    *((f"integer_{layer}", f"integer_{kernel}", (CODES,)) for layer, kernel in _INTEGER_LAYERS),
 )
 
 
@@ -54,6 +61,7 @@ class Gpu:
                 for operation, kernel, activations in _FAMILIES
                 for grid, bits in _GRIDS.items()
             ),
+            Capability("integer_elementwise", INTEGER, "integer", (), (CODES,)),
             # values of a codebook are no integers
             *(
                 Capability(kernel, operation, "codebook", (2, 3, 4), _floats(activations))

@@ -15,6 +15,7 @@ from qdsl_gpu import products
 from qdsl_gpu.convolutions import Geometry, grouped
 from qdsl_gpu.devices import is_interpreted
 from qdsl_gpu.end import End
+from qdsl_gpu.integer.operations import INTEGERS
 from qdsl_gpu.kernels.dequantize import KERNEL as DEQUANTIZE
 from qdsl_gpu.kernels.lstm_cell import KERNEL as LSTM_CELL
 from qdsl_gpu.ranges import Range
@@ -171,6 +172,6 @@ OPERATIONS: dict[str, Callable[..., Any]] = {
 
 def register(library: torch.library.Library) -> None:
     """Makes these the implementations of the operations that `library` defines."""
-    for name, function in OPERATIONS.items():
+    for name, function in {**OPERATIONS, **INTEGERS}.items():
         for device in ("CUDA", "CPU") if is_interpreted() else ("CUDA",):
             library.impl(name, function, device)  # type: ignore[no-untyped-call]

@@ -41,7 +41,8 @@ def _cast(stock: Callable[..., Any]) -> Callable[..., Any]:
     def cast(self: Any, source: Any, type: Any, *rest: Any) -> Any:
         wide = _wide(source)
         if type.scalar != tl.bfloat16:
-            return stock(self, wide, type, *rest) if wide.dtype.scalar != type.scalar else wide
+            # a comparison of integers says it is one, and holds truths
+            return stock(self, wide, type, *rest)
         return Handle(to_bits(wide.data.astype(np.float32)), tl.bfloat16)
 
     return cast
