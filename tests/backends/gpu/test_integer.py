@@ -21,6 +21,7 @@ from qdsl_gpu import BACKEND
 
 pytest.importorskip("triton")
 from qdsl_gpu.integer.operations import INTEGERS
+from qdsl_gpu.weights import read
 
 Draw = Any  # of conftest.py
 Values = Callable[[str, Draw], tuple[Any, ...]]
@@ -143,19 +144,22 @@ def test_a_row_of_a_product_does_not_know_of_others(tokens: int, draw: Draw) -> 
     assert_equal(found, exact("linear", x, REFERENCE.repack(stored), *rest))
 
 
-@pytest.mark.parametrize("size", [128, 300])
-def test_compressed_patterns(size: int, draw: Draw, make_weight: Callable[..., Any]) -> None:
-    d, grouping = draw(1, [1]), PerGroup(size) if size < 300 else PerChannel()
+@pytest.mark.parametrize(("size", "k"), [(128, 156), (36, 36)])
+def test_compressed_patterns(
+    size: int, k: int, draw: Draw, make_weight: Callable[..., Any]
+) -> None:
+    d, grouping = draw(1, [1]), PerGroup(size) if size < k else PerChannel()
     format = WeightFormat("w", IntegerGrid(4), grouping, pattern=NM(2, 4))
-    weight, groups = make_weight(format, 6, 300), -(-300 // size)
+    weight, groups = make_weight(format, 6, k), -(-k // size)
+    assert read(weight.packed).layout.sparse
     by = multiplier(torch.rand(6, groups, generator=d.generator).double() * 2.0**-4)
     rest = torch.zeros(6, dtype=torch.int32), by.mantissa, by.shift, size
-    x, ids = d.codes(2, 300), torch.tensor([5, 0])
+    x, ids = d.codes(2, k), torch.tensor([5, 0])
     found = ours("linear", x, weight.packed, *rest)
     assert_equal(found, exact("linear", x, weight.reference, *rest))
-    found = ours("embedding", ids, weight.packed, *rest[1:], 300)
-    assert_equal(found, exact("embedding", ids, weight.reference, *rest[1:], 300))
-    x, window = d.codes(1, 6, 300), ([3], [1], [0, 0], [1], 3)
+    found = ours("embedding", ids, weight.packed, *rest[1:], k)
+    assert_equal(found, exact("embedding", ids, weight.reference, *rest[1:], k))
+    x, window = d.codes(1, 4, k), ([3], [1], [0, 0], [1], 3)
     found = ours("conv", x, weight.packed, *rest, *window)
     assert_equal(found, exact("conv", x, weight.reference, *rest, *window))
 
