@@ -144,7 +144,7 @@ def test_a_row_of_a_product_does_not_know_of_others(tokens: int, draw: Draw) -> 
     assert_equal(found, exact("linear", x, REFERENCE.repack(stored), *rest))
 
 
-@pytest.mark.parametrize(("size", "k"), [(128, 156), (36, 36)])
+@pytest.mark.parametrize(("size", "k"), [(128, 500), (400, 400)])
 def test_compressed_patterns(
     size: int, k: int, draw: Draw, make_weight: Callable[..., Any]
 ) -> None:
@@ -159,9 +159,6 @@ def test_compressed_patterns(
     assert_equal(found, exact("linear", x, weight.reference, *rest))
     found = ours("embedding", ids, weight.packed, *rest[1:], k)
     assert_equal(found, exact("embedding", ids, weight.reference, *rest[1:], k))
-    x, window = d.codes(1, 4, k), ([3], [1], [0, 0], [1], 3)
-    found = ours("conv", x, weight.packed, *rest, *window)
-    assert_equal(found, exact("conv", x, weight.reference, *rest, *window))
 
 
 def test_ids_that_are_no_rows(draw: Draw, products: Products) -> None:
