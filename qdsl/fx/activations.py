@@ -28,7 +28,14 @@ def quantize(x: Tensor, activations: str) -> tuple[Tensor, Tensor]:
 
 def quantize_over(x: Tensor, axes: tuple[int, ...]) -> tuple[Tensor, Tensor]:
     """As `quantize`, with one scale for all positions of those axes, which it keeps with size 1."""
-    return _rounded(x, x.abs().amax(axes, keepdim=True) if axes else x.abs())
+    return _rounded(x, _largest(x.abs(), axes))
+
+
+def _largest(sizes: Tensor, axes: tuple[int, ...]) -> Tensor:
+    """0 where there is nothing to be the largest."""
+    if not axes:
+        return sizes
+    return sizes.amax(axes, keepdim=True) if sizes.numel() else sizes.sum(axes, keepdim=True)
 
 
 def code_range(activations: str) -> tuple[int, int]:
@@ -41,13 +48,14 @@ def code_range(activations: str) -> tuple[int, int]:
 def round_values(
     x: Tensor, activations: str, scale: Tensor | None = None, zero: Tensor | None = None
 ) -> Tensor:
-    """x rounded, as f32 again: dynamic `codes · s`, static `s·(q - z)`, `bf16` to nearest."""
+    """x rounded, in its type: dynamic `codes · s`, static `s·(q - z)`, `bf16` to nearest."""
     if activations == BF16:
         return to_bf16(x)
     if scale is None:
         codes, scale = quantize(x, activations)
-        return codes * scale
-    return scale * centred(x, scale, zero, code_range(activations))
+        return (codes * scale).to(x.dtype)
+    values = scale * centred(x, scale, zero, code_range(activations))
+    return values.to(x.dtype).view(x.shape)
 
 
 def _rounded(x: Tensor, top: Tensor) -> tuple[Tensor, Tensor]:

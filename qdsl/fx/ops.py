@@ -104,7 +104,7 @@ def _gru(
 def _matmul(
     x: Tensor, y: Tensor, equation: str, activations: str, *ranges: Tensor | None
 ) -> Tensor:
-    return torch.einsum(equation, x, y)
+    return torch.einsum(equation, x, y).contiguous()
 
 
 def _round(x: Tensor, activations: str, *range: Tensor | None) -> Tensor:

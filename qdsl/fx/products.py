@@ -12,6 +12,7 @@ from qdsl.fx.activations import (
     to_bf16,
 )
 from qdsl.fx.numerics.static import centred
+from qdsl.target import DYNAMIC, FLOATS
 
 Range = tuple[Tensor | None, Tensor | None]  # scale and zero
 
@@ -30,10 +31,19 @@ def matmul(
     """f32(Σ (q_x - z_x)·(q_y - z_y)) · (s_x·s_y), the sum exact, each step rounded.
 
     `int8_token` has a scale for every position of the axes that are not summed over, `int8_tensor`
-    one for each example; of static ranges one is for all. `bf16` has none.
+    one for each example; of static ranges one is for all. `f32` and `bf16` have none. The result
+    has the type of x.
     """
     if activations == BF16:
-        return _exact(equation, to_bf16(x), to_bf16(y))
+        x, y = to_bf16(x), to_bf16(y)
+    if activations in FLOATS:
+        return _exact(equation, x, y).to(x.dtype).contiguous()
+    return _integers(equation, x, y, activations, left, right).to(x.dtype).contiguous()
+
+
+def _integers(
+    equation: str, x: Tensor, y: Tensor, activations: str, left: Range, right: Range
+) -> Tensor:
     if left[0] is None or right[0] is None:
         return _dynamic(equation, x, y, activations)
     span = code_range(activations)
@@ -68,6 +78,8 @@ def _placed(scale: Tensor, axes: str, result: str) -> Tensor:
 
 def _axes(equation: str, activations: str) -> tuple[tuple[int, ...], ...]:
     """Of each operand the axes over which a scale is shared."""
+    if activations not in DYNAMIC:
+        raise ValueError(f"activations `{activations}`")
     given, _, result = equation.partition("->")
     found = []
     for letters in given.split(","):

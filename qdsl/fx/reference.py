@@ -49,7 +49,7 @@ def linear(
     relu: bool = False,
     residual: Tensor | None = None,
 ) -> Tensor:
-    """x f32 [..., K] → f32 [..., out_features].
+    """x f32, bf16 or f16 [..., K] → [..., out_features] of its type, rounded once, at the end.
 
     f32, or x rounded to bf16: the sum in float64, rounded, plus bias. int8: with codes q_x and
     scale s of each row and acc_g = Σ q_x·(q - z) over group g: t += f32(acc_g)·s_g in ascending
@@ -63,7 +63,7 @@ def linear(
         y = _rounded_product(x, parts, activations, scale, zero)
     y = y if bias is None else y + bias
     y = torch.relu(y) if relu else y
-    return y if residual is None else y + residual
+    return (y if residual is None else y + residual).to(x.dtype)
 
 
 def conv(x: Tensor, weight: Tensor, *given: Any) -> Tensor:
@@ -89,7 +89,7 @@ def _grouped(
         y = torch.einsum("...gk,gnk->...gn", own, filters).flatten(-2).float()
     else:
         y = _rounded_product(x, parts, activations, scale, zero, groups)
-    return y if bias is None else y + bias
+    return (y if bias is None else y + bias).to(x.dtype)
 
 
 def embedding(ids: Tensor, weight: Tensor, embedding_dim: int) -> Tensor:

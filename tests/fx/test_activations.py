@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from qdsl.fx.activations import fake_quantize, quantize
+from qdsl.fx.activations import fake_quantize, quantize, round_values
 
 
 @pytest.mark.parametrize("activations", ["int8_token", "int8_tensor"])
@@ -65,3 +65,23 @@ def test_gradient_is_1():
     given = torch.randn(2, 4)
     fake_quantize(x, "int8_token").backward(given)
     assert torch.equal(x.grad, given)
+
+
+@pytest.mark.parametrize("activations", ["int8_token", "int8_tensor"])
+@pytest.mark.parametrize("shape", [(0, 4), (2, 0), (2, 0, 4), (0,)])
+def test_nothing_is_rounded_to_nothing(activations, shape):
+    codes, scale = quantize(torch.randn(shape), activations)
+    assert codes.shape == shape
+    assert scale.eq(0).all()
+    assert fake_quantize(torch.randn(shape), activations).shape == shape
+
+
+@pytest.mark.parametrize("type", [torch.bfloat16, torch.float16, torch.float32])
+@pytest.mark.parametrize("activations", ["int8_token", "int8_tensor", "int8_static", "bf16"])
+def test_values_keep_their_type(activations, type):
+    scale = torch.tensor([0.01]) if "static" in activations else None
+    for shape in ((), (3,), (2, 3)):
+        x = torch.randn(shape).to(type)
+        found = round_values(x, activations, scale)
+        assert found.dtype is type
+        assert found.shape == shape

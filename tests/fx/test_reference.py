@@ -193,3 +193,29 @@ def test_cell_functions_are_accurate():
 def test_a_foreign_buffer_is_refused():
     with pytest.raises(ValueError, match="did not repack"):
         call("dequantize", torch.zeros(64, dtype=torch.uint8), OUTPUTS, K)
+
+
+@pytest.mark.parametrize("type", [torch.bfloat16, torch.float16, torch.float32])
+@pytest.mark.parametrize("word", ["f32", "bf16", "int8_token", "int8_static"])
+def test_results_are_what_shapes_say(weight, word, type):
+    """Of the type of what is given, and contiguous: graphs are exported with that."""
+    packed, x = buffer(weight), torch.randn(2, 6, K).to(type)
+    range = (torch.tensor([0.1]), None) if "static" in word else ()
+    calls = [
+        ("linear", x, packed, torch.randn(OUTPUTS), OUTPUTS, word, *range),
+        ("conv", x, packed, None, OUTPUTS, [1], [2], [1, 0], [1], 1, word, *range),
+        ("matmul", x, x, "btk,bsk->tbs", word, *range, *range),
+        ("round", x, "bf16" if word == "f32" else word, *range),
+    ]
+    for name, *given in calls:
+        shape = call(name, *(g.to("meta") if isinstance(g, torch.Tensor) else g for g in given))
+        found = call(name, *given)
+        assert (found.shape, found.dtype) == (shape.shape, shape.dtype)
+        assert found.stride() == shape.stride()
+
+
+@pytest.mark.parametrize("word", ["int8", "int8_static"])
+def test_a_product_of_two_has_a_rounding(word):
+    x = torch.randn(2, 3)
+    with pytest.raises(ValueError, match=word):
+        call("matmul", x, x, "ik,jk->ij", word)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from qdsl.ir.format import WeightFormat
+from qdsl.ir.ranges import SIDES
 from qdsl.target import (
     CODES,
     DYNAMIC,
@@ -62,6 +63,10 @@ class Gpu:
                 for grid, bits in _GRIDS.items()
             ),
             Capability("integer_elementwise", INTEGER, "integer", (), (CODES,)),
+            *(
+                Capability(_value_kernel(value), value, "integer", (), ("bf16", *_INTEGER))
+                for value in SIDES
+            ),
             # values of a codebook are no integers
             *(
                 Capability(kernel, operation, "codebook", (2, 3, 4), _floats(activations))
@@ -143,6 +148,11 @@ class Gpu:
         from qdsl_gpu.masks import nm_mask
 
         return nm_mask(score, kept, group)
+
+
+def _value_kernel(value: str) -> str:
+    """The kernel that rounds a value, or multiplies two rounded ones."""
+    return "matmul_int8" if value == "matmul" else "fake_range"
 
 
 def _floats(activations: tuple[str, ...]) -> tuple[str, ...]:

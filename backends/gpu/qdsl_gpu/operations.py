@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from qdsl.target import FLOATS
-from qdsl_gpu import products
+from qdsl_gpu import products, values
 from qdsl_gpu.convolutions import Geometry, grouped
 from qdsl_gpu.devices import is_interpreted
 from qdsl_gpu.end import End
@@ -72,7 +72,8 @@ def _largest(x: Tensor) -> Tensor:
     each = x.abs().float()
     lead = each.shape[:-1]
     top = each.amax(tuple(range(1, x.dim())), keepdim=True) if x.dim() > 1 else each.amax()
-    return top.expand(*lead, 1).reshape(-1) if x.dim() > 1 else top.view(1)
+    # of one example, rows are views of the same number
+    return top.expand(*lead, 1).reshape(-1).contiguous() if x.dim() > 1 else top.view(1)
 
 
 def _nothing(rows: Tensor, packed: Packed, end: End) -> Tensor:
@@ -167,6 +168,8 @@ OPERATIONS: dict[str, Callable[..., Any]] = {
     "dequantize": dequantize,
     "lstm": lstm,
     "conv": conv,
+    "matmul": values.matmul,
+    "round": values.round,
 }
 
 

@@ -72,7 +72,7 @@ def test_integer_product_is_the_reference(format: WeightFormat, make_weight: Mak
     assert torch.equal(y, reference.linear(x, weight.reference, bias, N, "int8_token"))
 
 
-@pytest.mark.parametrize("shape", [(3, 130), (2, 3, 130), (130,)])
+@pytest.mark.parametrize("shape", [(3, 130), (2, 3, 130), (1, 3, 130), (130,)])
 def test_one_scale_for_each_example(
     shape: tuple[int, ...], formats: Any, make_weight: Make
 ) -> None:
@@ -158,7 +158,7 @@ def test_a_small_or_large_row_loses_nothing(formats: Any, make_weight: Make) -> 
 def test_any_shape(shape: tuple[int, ...], formats: Any, make_weight: Make) -> None:
     weight = make_weight(formats["int4"], 8, 70)
     x = torch.randn(shape)
-    for word in ("f32", "int8_token"):
+    for word in ("f32", "int8_token", "int8_tensor"):
         y = operations.linear(x, weight.packed, None, 8, word)
         assert y.shape == (*shape[:-1], 8)
         exact = reference.linear(x, weight.reference, None, 8, word)
@@ -173,6 +173,32 @@ def test_x_lies_in_memory_in_any_way(word: str, formats: Any, make_weight: Make)
     for x in (*views, base[:, 0, :128].bfloat16(), torch.randn(128).expand(2, 128)):
         y = operations.linear(x, weight.packed, None, 8, word)
         assert torch.equal(y, operations.linear(x.contiguous(), weight.packed, None, 8, word))
+
+
+@pytest.mark.parametrize("word", ["f32", "int8_token", "int8_tensor", "uint8_static"])
+@pytest.mark.parametrize("type", [torch.bfloat16, torch.float16])
+def test_results_have_the_type_of_what_is_given(
+    word: str, type: torch.dtype, formats: Any, make_weight: Make
+) -> None:
+    weight, x, bias = (
+        make_weight(formats["int4-g32"], 8, 70),
+        torch.randn(2, 70).to(type),
+        torch.randn(8),
+    )
+    residual = torch.randn(2, 8).to(type)
+    range = (torch.tensor([0.03]), torch.tensor([99.0])) if "static" in word else (None, None)
+    given = bias, 8, word, *range, True, residual
+    y = operations.linear(x, weight.packed, *given)
+    exact = reference.linear(x, weight.reference, *given)
+    assert y.dtype is exact.dtype is type
+    assert torch.allclose(y, exact, rtol=0 if "int8" in word else 2**-7, atol=0)
+    shaped = make_weight(formats["int4"], 6, 5)
+    given = None, 6, [5], [1], [2, 2], [1], 6, word, *range
+    x = torch.randn(1, 9, 6).to(type)
+    y = operations.conv(x, shaped.packed, *given)
+    exact = reference.conv(x, shaped.reference, *given)
+    assert y.dtype is exact.dtype is type
+    assert torch.allclose(y, exact, rtol=0 if "int8" in word else 2**-7, atol=1e-6)
 
 
 def test_other_words_are_refused(formats: Any, make_weight: Make) -> None:

@@ -111,6 +111,7 @@ def conv_groups(
             x + at[:, None] + channel[None, :] + k % per_input,
             mask=there[:, None] & known[None, :], other=0.0,
         )  # fmt: skip
+        value = value.to(tl.float32)
         total = _spoilt(total, value, WORD)
         value = _rounded(value, multiplier, zero, WORD, LOW, HIGH)
         g = k // group
