@@ -29,7 +29,7 @@ class Architecture:
     """A family of devices.
 
     shared: bytes that a program may use; stages: how many steps are loaded ahead, at most; matrix:
-    how its instructions begin, by operand.
+    how its instructions begin, by what they multiply; others are not there, nor their variants.
     """
 
     target: GPUTarget
@@ -38,15 +38,21 @@ class Architecture:
     matrix: Mapping[str, str]
 
 
+_NARROW: Final = {"float, narrow": "HMMA", "int8, narrow": "IMMA"}
+"""A Hopper's instruction for four warps is used from 16 tokens on."""
+
 ARCHITECTURES: Final[Mapping[str, Architecture]] = {
     "sm_80": Architecture(
-        GPUTarget("cuda", 80, 32), 163 << 10, 4, {"float": "HMMA", "int8": "IMMA"}
+        GPUTarget("cuda", 80, 32), 163 << 10, 4, _NARROW | {"float": "HMMA", "int8": "IMMA"}
     ),
     "sm_90": Architecture(
-        GPUTarget("cuda", 90, 32), 227 << 10, 4, {"float": "HGMMA", "int8": "IGMMA"}
+        GPUTarget("cuda", 90, 32), 227 << 10, 4, _NARROW | {"float": "HGMMA", "int8": "IGMMA"}
     ),
     "gfx942": Architecture(
-        GPUTarget("hip", "gfx942", 64), 64 << 10, 2, {"float": "v_mfma_f32", "int8": "v_mfma_i32"}
+        GPUTarget("hip", "gfx942", 64),
+        64 << 10,
+        2,
+        {"float": "v_mfma_f32", "int8": "v_mfma_i32"},
     ),
 }
 
@@ -77,6 +83,8 @@ def report(name: str) -> dict[str, dict[str, int | bool]]:
     architecture, found = ARCHITECTURES[name], {}
     for kernel_name, kernel in collect(kernels, Kernel).items():
         for variant in kernel.variants:
+            if variant.matrix and variant.matrix not in architecture.matrix:
+                continue
             code = compiled(kernel, variant, architecture)
             wanted = architecture.matrix.get(variant.matrix, "")
             found[f"{kernel_name}/{variant.name}"] = {

@@ -11,7 +11,8 @@ class Variant:
 
     types: of the arguments that are no constants, in Triton's words; `multiples` names those that
     are multiples of 16, besides pointers. matrix: what its matrix instruction multiplies, `float`,
-    `int8` or nothing. Triton makes constants of sizes that are 1: variants `ones` have such.
+    `int8`, the same and `, narrow`, or nothing. Triton makes constants of sizes that are 1:
+    variants `ones` have such.
     """
 
     name: str

@@ -116,8 +116,8 @@ def _row(given: dict[str, Any]) -> Measured:
     task = Task(str(given["kernel"]), layout, planes, zero, bool(_number(given["table"], (0, 1))))
     tokens, rows, splits, warps, stages = given["tiles"]
     tiles = Tiles(
-        _number(tokens, (4, 16, 32, 64, 128, 256)),
-        _number(rows, (64, 128, 256)),
+        _number(tokens, (2, 4, 8, 16, 32, 64, 128, 256)),
+        _number(rows, (16, 32, 64, 128, 256)),
         _number(splits, range(1, 257)),
         _number(warps, (1, 2, 4, 8, 16)),
         _number(stages, range(1, 9)),

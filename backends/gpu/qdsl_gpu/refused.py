@@ -13,7 +13,7 @@ from typing import Any
 
 from qdsl_gpu.kernel import Kernel, Variant
 from qdsl_gpu.measured_files import SHIPPED, triton_version
-from qdsl_gpu.task import BUCKETS, Task
+from qdsl_gpu.task import BUCKETS, STACKED, Task
 from qdsl_gpu.tiles import Tiles
 from qdsl_gpu.tuner import Refuses, nothing_known
 
@@ -45,7 +45,7 @@ def ways(name: str, kernel: Kernel) -> Iterator[tuple[Way, Variant]]:
                 seen.add(way)
                 changed = {"TOKENS": tiles.tokens, "BN": tiles.rows}
                 if "STACKED" in given:
-                    changed["STACKED"] = tiles.tokens == 4
+                    changed["STACKED"] = tiles.tokens in STACKED
                 constants = {**given, **changed}
                 yield (
                     way,

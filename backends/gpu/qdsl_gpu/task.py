@@ -11,20 +11,20 @@ from qdsl_gpu.tiles import Tiles, Way, choose, split
 BUCKETS: Final = (1, 4, 16, 32, 64, 128, 256, 1024)
 """Numbers of tokens that are tuned; a number is looked up under the next one."""
 
-_SPLIT: Final = frozenset(["linear_float"])
-"""Kernels whose K can be cut into parts."""
-
 _SHAPES: Final[Mapping[str, tuple[tuple[int, int, int], ...]]] = {
     name: (
-        *((64, 4, stages) for stages in (2, 3, 4)),
+        *((64, 2, stages) for stages in (4, 6)),
+        *((64, 4, stages) for stages in (2, 4)),
         *((128, 4, stages) for stages in (2, 3, 4)),
-        *((128, 8, stages) for stages in (2, 3)),
+        (128, 8, 3),
+        (256, 4, 3),
     )
     for name in ("linear_float", "linear_int8")
 }
 """Rows, warps and stages of candidates, by kernel."""
 
-_TOKENS: Final = (16, 32, 64, 128)
+_TOKENS: Final = (8, 16, 32, 64, 128)
+STACKED: Final = (2, 4)  # tokens of tiles whose planes are rows of one product
 _SPLITS: Final = (1, 2, 4, 8, 16)
 
 
@@ -46,12 +46,17 @@ class Task:
     zero: int = 0
     has_table: bool = False
 
-    @property
-    def may_split(self) -> bool:
-        return self.kernel in _SPLIT
+    def may_split(self, tokens: int) -> bool:
+        """Whether K can be cut into parts, and more is not stored for it than half the weight.
+
+        Groups of integers are added in ascending order: the sums of all are stored and read again.
+        """
+        if self.kernel == "linear_float" or not self.layout.span:
+            return True
+        return 4 * tokens * self.layout.slots * self.layout.rows <= self.layout.words
 
     def is_stacked(self, tokens: int) -> bool:
-        """Whether planes are rows of one product: tiles of four tokens."""
+        """Whether planes are rows of one product: tiles of two or four tokens."""
         return self.planes > 1 and tokens <= 4
 
     def usual(self, tokens: int) -> Tiles:
@@ -60,7 +65,7 @@ class Task:
             return unpacked
         stacked = self.is_stacked(tokens)
         tiles = choose(self.layout, tokens, stacked=stacked, has_table=self.has_table)
-        return split(tiles, self.layout, tokens) if self.may_split else tiles
+        return split(tiles, self.layout, tokens) if self.may_split(tokens) else tiles
 
     def takes(self, tiles: Tiles, tokens: int) -> bool:
         """Whether tiles, perhaps those of another weight, divide this one."""
@@ -68,8 +73,8 @@ class Task:
             return dense.takes(self, tiles, tokens)
         return (
             self.layout.rows % tiles.rows == 0
-            and (tiles.tokens == 4) == self.is_stacked(tokens)
-            and tiles.splits <= (self.layout.steps if self.may_split else 1)
+            and (tiles.tokens in STACKED) == self.is_stacked(tokens)
+            and tiles.splits <= (self.layout.steps if self.may_split(tokens) else 1)
         )
 
     # ---- candidates ----------------------------------------------------------------------------
@@ -78,7 +83,8 @@ class Task:
         """Tiles to try, cut along K as usual; what is usual comes first."""
         usual = self.usual(tokens)
         yield usual
-        for width in (4,) if self.is_stacked(tokens) else _widths(tokens):
+        stacked = self.is_stacked(tokens)
+        for width in _widths(tokens, STACKED if stacked else _TOKENS):
             for rows, warps, stages in _SHAPES.get(self.kernel, ()):
                 tiles = Tiles(width, rows, usual.splits, warps, stages)
                 if tiles != usual and self.takes(tiles, tokens):
@@ -95,7 +101,7 @@ class Task:
                 yield other
 
 
-def _widths(tokens: int) -> tuple[int, ...]:
-    """The tile that holds the tokens and the one below, of tiles that there are."""
-    holds = next((i for i, width in enumerate(_TOKENS) if tokens <= width), len(_TOKENS) - 1)
-    return _TOKENS[max(0, holds - 1) : holds + 1]
+def _widths(tokens: int, among: tuple[int, ...]) -> tuple[int, ...]:
+    """The tile that holds the tokens and the one below, or above the smallest."""
+    holds = next((i for i, width in enumerate(among) if tokens <= width), len(among) - 1)
+    return among[max(0, holds - 1) : max(2, holds + 1)]

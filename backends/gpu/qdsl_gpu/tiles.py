@@ -5,7 +5,8 @@ from enum import StrEnum
 
 from qdsl_gpu.layout import Layout
 
-_PROGRAMS = 256  # about two for each multiprocessor of a large device
+NARROW = 8  # tokens of the smallest tile
+_PROGRAMS = 256  # about two for each multiprocessor of a large device; of narrow tiles twice that
 _STEPS = 4  # that a part along K has at least
 
 
@@ -35,20 +36,24 @@ class Tiles:
 def choose(layout: Layout, tokens: int, *, stacked: bool = False, has_table: bool = False) -> Tiles:
     """Where nothing was measured: the smallest tile that holds the tokens.
 
-    `stacked`: at most four tokens, whose planes are rows of one product.
+    `stacked`: at most four tokens, each with four rows of a product: three planes, and nothing.
     """
-    widths = (16, 32) if layout.step == 512 else (16, 32, 64)
-    width = 4 if stacked else next((t for t in widths if tokens <= t), widths[-1])
-    rows = 128 if layout.rows % 128 == 0 and not has_table else 64
-    # a step of 512 columns is large, and tables would be read ahead through shared memory
+    widths = (NARROW, 16, 32) if layout.step == 512 else (NARROW, 16, 32, 64)
+    rows = tokens * (4 if stacked else 1)
+    width = next((t for t in widths if rows <= t), widths[-1])
+    # registers for 3 bits are few; a step of 512 columns is large; tables would be read ahead
+    # through shared memory
+    wide = layout.rows % 128 == 0 and not has_table and (layout.bits != 3 or width == NARROW)
+    rows = 128 if wide else 64
     stages = 1 if has_table else 2 if layout.step == 512 else 3 if width == 64 else 4
-    return Tiles(width, rows, stages=stages)
+    return Tiles(width // 4 if stacked else width, rows, stages=stages)
 
 
 def split(tiles: Tiles, layout: Layout, tokens: int) -> Tiles:
     """The same in as many parts along K as fill a device, each of some steps."""
     programs = layout.rows // tiles.rows * -(-tokens // tiles.tokens)
+    most = _PROGRAMS * (2 if tiles.tokens <= NARROW else 1)
     splits = 1
-    while programs * splits * 2 <= _PROGRAMS and layout.steps >= splits * 2 * _STEPS:
+    while programs * splits * 2 <= most and layout.steps >= splits * 2 * _STEPS:
         splits *= 2
     return replace(tiles, splits=splits)

@@ -11,12 +11,7 @@ import triton.language as tl
 from qdsl_gpu.decode import bf16_part, load_step, plane_of_weights, row_offsets
 from qdsl_gpu.epilogue import finish
 from qdsl_gpu.kernel import Kernel, Variant
-
-
-@triton.jit
-def _zero(zeros, at, n, ZERO: tl.constexpr):
-    """Integer zeros i32 [n] of a group; n, which is not read, where there are none."""
-    return tl.load(zeros + at + n).to(tl.int32) if ZERO == 1 else n
+from qdsl_gpu.last import is_last, store_part, sum_parts
 
 
 @triton.jit
@@ -42,34 +37,47 @@ def _multiply(
 
 
 @triton.jit
-def _scaled(part, total, scales, zeros, at, n, ZERO: tl.constexpr):
+def _scaled(part, total, scale, shift, ZERO: tl.constexpr):
     """What a group adds: part · s, less total · zs where zeros are floats."""
-    value = part * tl.load(scales + at + n).to(tl.float32)[:, None]
+    value = part * scale.to(tl.float32)[:, None]
     if ZERO == 2:
-        value -= tl.load(zeros + at + n).to(tl.float32)[:, None] * total[None, :]
+        value -= shift.to(tl.float32)[:, None] * total[None, :]
     return value
 
 
 @triton.jit
+def _of_groups(table, first, n, rows, SPAN: tl.constexpr, FLUSH: tl.constexpr, COUNT: tl.constexpr):
+    """COUNT rows of a table [groups, rows]: of the groups of every FLUSH-th plane from `first` on.
+
+    They are asked for before the words of a step are decoded, and there when they are needed.
+    """
+    found = ()
+    for i in tl.static_range(COUNT):
+        found += (tl.load(table + (first + i * FLUSH) // SPAN * rows + n),)
+    return found
+
+
+@triton.jit
 def linear_float(
-    x, words, under, scales, zeros, table, y, bias, residual,
+    x, words, under, scales, zeros, table, parts, counters, y, bias, residual,
     M, N, rows, steps, split, x_plane, x_row,
     BITS: tl.constexpr, SPARSE: tl.constexpr,
     SPAN: tl.constexpr, CENTRE: tl.constexpr, FACTOR: tl.constexpr,
     ZERO: tl.constexpr, TABLE: tl.constexpr, PLANES: tl.constexpr, STACKED: tl.constexpr,
-    TOKENS: tl.constexpr, BN: tl.constexpr,
+    SPLIT: tl.constexpr, TOKENS: tl.constexpr, BN: tl.constexpr,
     BIAS: tl.constexpr, RELU: tl.constexpr, RESIDUAL: tl.constexpr,
 ):  # fmt: skip
     """x 16-bit floats [planes, M, columns], as far apart as x_plane and x_row say; y [M, N].
 
     under i32 [BN]: `exponent_of`. Program (i, j, k) computes rows i · BN … of the weight for
     tokens j · TOKENS … over `split` steps, the k-th so many. SPAN is the
-    planes of a group, 0: the row. ZERO: 0 none, 1 integers, 2 floats. With several k, y is f32
-    [splits, M, N] and nothing follows.
+    planes of a group, 0: the row. ZERO: 0 none, 1 integers, 2 floats. SPLIT: there are several k,
+    whose sums go to parts f32 [k, M, N]; counters i32 are those of `is_last`.
     """
     UNITS: tl.constexpr = 3 if BITS == 3 or SPARSE else 1
     PER_STEP: tl.constexpr = 16 if BITS == 3 or SPARSE else 16 // BITS  # planes
     FLUSH: tl.constexpr = PER_STEP if SPAN == 0 or SPAN > PER_STEP else SPAN
+    GROUPS: tl.constexpr = 0 if SPAN == 0 else PER_STEP // FLUSH
     SLOTS: tl.constexpr = 4 if STACKED else 1
     LOOPS: tl.constexpr = 1 if STACKED else PLANES
 
@@ -85,17 +93,17 @@ def linear_float(
 
     sums = tl.zeros((BN, SLOTS * TOKENS), tl.float32)
     totals = tl.zeros((SLOTS * TOKENS,), tl.float32)  # of x, for a float zero of the row
-    zero = _zero(zeros, 0, n, ZERO if SPAN == 0 else 0)
+    zero = tl.load(zeros + n).to(tl.int32) if ZERO == 1 and SPAN == 0 else n
     begin = tl.program_id(2) * split
     for step in range(begin, min(begin + split, steps)):
+        given = _of_groups(scales, step * PER_STEP, n, rows, SPAN, FLUSH, GROUPS)
+        shifts = _of_groups(zeros, step * PER_STEP, n, rows, SPAN, FLUSH, GROUPS if ZERO else 0)
         units = load_step(words, offsets, step, BITS, SPARSE)
         tiles = x_rows + step * (PER_STEP * 32)
         part = tl.zeros((BN, SLOTS * TOKENS), tl.float32)
         total = tl.zeros((SLOTS * TOKENS,), tl.float32)
         for p in tl.static_range(PER_STEP):
-            group = (step * PER_STEP + p) // SPAN if SPAN else 0
-            if SPAN != 0 and p % FLUSH == 0:
-                zero = _zero(zeros, group * rows, n, ZERO)
+            zero = shifts[p // FLUSH].to(tl.int32) if ZERO == 1 and SPAN != 0 else zero
             weight = plane_of_weights(
                 units, below, zero, table, p,
                 BITS, SPARSE, CENTRE, ZERO, TABLE, x.dtype.element_ty,
@@ -104,7 +112,8 @@ def linear_float(
                 part, total, weight, tiles + p * 32, valid, x_plane, ZERO, TABLE, LOOPS
             )
             if SPAN != 0 and (p + 1) % FLUSH == 0:
-                sums += _scaled(part, total, scales, zeros, group * rows, n, ZERO)
+                shift = shifts[p // FLUSH] if ZERO else n
+                sums += _scaled(part, total, given[p // FLUSH], shift, ZERO)
                 part = tl.zeros((BN, SLOTS * TOKENS), tl.float32)
                 total = tl.zeros((SLOTS * TOKENS,), tl.float32)
         if SPAN == 0:
@@ -112,21 +121,27 @@ def linear_float(
             totals += total
 
     if SPAN == 0:
-        sums = _scaled(sums, totals, scales, zeros, 0, n, ZERO)
+        shift = tl.load(zeros + n) if ZERO == 2 else n
+        sums = _scaled(sums, totals, tl.load(scales + n), shift, ZERO)
     if STACKED:
         sums = tl.sum(sums.reshape(BN, SLOTS, TOKENS), 1)
     if FACTOR != 1:
         sums = sums * FACTOR
     m = first + tl.arange(0, TOKENS)
-    y += tl.program_id(2) * M * N
-    finish(sums, y, bias, residual, m, n, M, N, BIAS, RELU, RESIDUAL)
+    if SPLIT:
+        store_part(parts, sums, tl.program_id(2), m, n, M, N)
+        if is_last(counters, tl.num_programs(2)):
+            sums = sum_parts(parts, tl.num_programs(2), m, n, M, N, tl.float32)
+            finish(sums, y, bias, residual, m, n, M, N, BIAS, RELU, RESIDUAL)
+    else:
+        finish(sums, y, bias, residual, m, n, M, N, BIAS, RELU, RESIDUAL)
 
 
 def _variant(name: str, x: str = "*bf16", *, stages: int = 4, **other: object) -> Variant:
     usual: dict[str, object] = {
         "BITS": 4, "SPARSE": False,
         "SPAN": 4, "CENTRE": 8.0, "FACTOR": 1.0, "ZERO": 0, "TABLE": False,
-        "PLANES": 1, "STACKED": False, "TOKENS": 16, "BN": 128,
+        "PLANES": 1, "STACKED": False, "SPLIT": False, "TOKENS": 16, "BN": 128,
         "BIAS": True, "RELU": False, "RESIDUAL": False,
     }  # fmt: skip
     pointers = {
@@ -135,6 +150,8 @@ def _variant(name: str, x: str = "*bf16", *, stages: int = 4, **other: object) -
         "under": "*i32",
         "scales": "*fp16",
         "table": "*fp32",
+        "parts": "*fp32",
+        "counters": "*i32",
         "y": "*fp32",
     }
     pointers |= {"zeros": "*fp32" if other.get("ZERO") == 2 else "*u8"}
@@ -142,7 +159,8 @@ def _variant(name: str, x: str = "*bf16", *, stages: int = 4, **other: object) -
     sizes = dict.fromkeys(("M", "N", "rows", "steps", "split", "x_plane", "x_row"), "i32")
     multiples = ("N", "rows", "x_plane", "x_row")
     constants = usual | other
-    return Variant(name, pointers | sizes, constants, 4, stages, "float", multiples)
+    narrow = ", narrow" if constants["TOKENS"] in (2, 8) else ""
+    return Variant(name, pointers | sizes, constants, 4, stages, f"float{narrow}", multiples)
 
 
 KERNEL = Kernel(
@@ -150,7 +168,13 @@ KERNEL = Kernel(
     (
         _variant("w4"),
         _variant("ones", SPAN=0, M=1, N=1, steps=1, split=1),
-        _variant("w4_rows64", BN=64),
+        _variant("w4_tokens16_split", SPLIT=True),
+        _variant("w4_tokens8", TOKENS=8),
+        _variant("w4_split", TOKENS=8, SPLIT=True),
+        _variant("w8_split", BITS=8, CENTRE=128.0, TOKENS=8, SPLIT=True),
+        _variant("w2_split", BITS=2, CENTRE=2.0, TOKENS=8, SPLIT=True),
+        _variant("w1_split", BITS=1, CENTRE=0.5, stages=2, TOKENS=8, SPLIT=True),
+        _variant("w4_f32_tokens2", PLANES=3, STACKED=True, TOKENS=2, SPLIT=True),
         _variant("w4_row", SPAN=0),
         _variant("w4_tokens64", stages=3, TOKENS=64),
         _variant("w4_f16", "*fp16"),
@@ -159,7 +183,8 @@ KERNEL = Kernel(
         _variant("w4_zero", ZERO=1),
         _variant("w4_float_zero", ZERO=2),
         _variant("w8", BITS=8, CENTRE=128.0),
-        _variant("w3", BITS=3, CENTRE=4.0, stages=2),
+        _variant("w3", BITS=3, CENTRE=4.0, stages=2, BN=64),
+        _variant("w3_tokens8", BITS=3, CENTRE=4.0, stages=2, TOKENS=8),
         _variant("w2", BITS=2, CENTRE=2.0),
         _variant("w1", BITS=1, CENTRE=0.5, stages=2),
         _variant("sparse", SPARSE=True, stages=2),

@@ -8,28 +8,91 @@ import triton
 import triton.language as tl
 
 from qdsl_gpu.decode import bytes_of_weights, load_step, row_offsets
-from qdsl_gpu.epilogue import finish, term
+from qdsl_gpu.epilogue import finish, of_group, term_of
 from qdsl_gpu.kernel import Kernel, Variant
+from qdsl_gpu.last import is_last, store_part, sum_parts
+
+
+@triton.jit
+def _of_groups(
+    scales, zeros, code_sums, sums, first, groups, rows, n, m, valid,
+    ZERO: tl.constexpr, OFFSET: tl.constexpr, COUNT: tl.constexpr,
+):  # fmt: skip
+    """`of_group` for COUNT groups: asked for before the words of their step are decoded."""
+    found = ()
+    for i in tl.static_range(COUNT):
+        each = of_group(
+            scales, zeros, code_sums, sums, first + i, groups, rows, n, m, valid, ZERO, OFFSET
+        )
+        found += (each,)
+    return found
+
+
+@triton.jit
+def _flushed(
+    t, part, of, offset, parts, index, m, n, M, N,
+    BITS: tl.constexpr, MULTIPLE: tl.constexpr, CENTRE: tl.constexpr, FACTOR: tl.constexpr,
+    ZERO: tl.constexpr, OFFSET: tl.constexpr, SPLIT: tl.constexpr,
+):  # fmt: skip
+    """t and the term of a group, which is `of_group`; where SPLIT it is stored instead."""
+    value = term_of(part, of, offset, BITS, MULTIPLE, CENTRE, FACTOR, ZERO, OFFSET)
+    if SPLIT:
+        store_part(parts, value, index, m, n, M, N)
+    else:
+        t += value
+    return t
+
+
+@triton.jit
+def _is_end(
+    part, parts, counters, m, n, M, N, SPAN: tl.constexpr, SPLIT: tl.constexpr
+):  # fmt: skip
+    """Stores what is not yet, and says whether this program ends the tile."""
+    ends = True
+    if SPLIT:
+        if SPAN == 0:
+            store_part(parts, part, tl.program_id(2), m, n, M, N)
+        ends = is_last(counters, tl.num_programs(2))
+    return ends
+
+
+@triton.jit
+def _summed(
+    t, part, parts, groups, m, n, M, N, SPAN: tl.constexpr, SPLIT: tl.constexpr
+):  # fmt: skip
+    """t and part of all of K."""
+    if SPLIT:
+        if SPAN == 0:
+            part = sum_parts(parts, tl.num_programs(2), m, n, M, N, tl.int32)
+        else:
+            t = sum_parts(parts, groups, m, n, M, N, tl.float32)
+    return t, part
 
 
 @triton.jit
 def linear_int8(
-    x, x_scales, x_sums, offset, words, code_sums, scales, zeros, y, bias, residual,
-    M, N, rows, steps, groups, columns,
+    x, x_scales, x_sums, offset, words, code_sums, scales, zeros, parts, counters,
+    y, bias, residual,
+    M, N, rows, steps, split, groups, columns,
     BITS: tl.constexpr, SPARSE: tl.constexpr, SPAN: tl.constexpr, MULTIPLE: tl.constexpr,
     CENTRE: tl.constexpr, FACTOR: tl.constexpr, ZERO: tl.constexpr, OFFSET: tl.constexpr,
-    TOKENS: tl.constexpr, BN: tl.constexpr,
+    SPLIT: tl.constexpr, TOKENS: tl.constexpr, BN: tl.constexpr,
     BIAS: tl.constexpr, RELU: tl.constexpr, RESIDUAL: tl.constexpr,
 ):  # fmt: skip
     """y [M, N] = t · s, terms t in ascending order; x, x_scales, x_sums as `round_rows` makes them.
 
-    OFFSET: as `fix_rows` does, with an offset. Program (i, j) computes rows i · BN … of the weight
-    for tokens j · TOKENS …. SPAN is the planes of a group, 0: the row.
+    OFFSET: as `fix_rows` does, with an offset. Program (i, j, k) computes rows i · BN … of the
+    weight for tokens j · TOKENS … over `split` steps, the k-th so many: whole groups. SPAN is the
+    planes of a group, 0: the row. SPLIT: there are several k; their sums go to parts i32 [k, M, N],
+    or those of groups, with their scale, to parts f32 [groups, M, N]; counters i32 are those of
+    `is_last`.
     """
     UNITS: tl.constexpr = 3 if BITS == 3 or SPARSE else 1
     PER_STEP: tl.constexpr = 8 if BITS == 3 or SPARSE else 8 // BITS  # pairs of planes
     COPIES: tl.constexpr = 2 if SPAN == 1 else 1
     FLUSH: tl.constexpr = SPAN // 2 if SPAN > 1 else 1  # pairs of planes of a group
+    LONG: tl.constexpr = FLUSH // PER_STEP if FLUSH > PER_STEP else 1  # steps of a group
+    COUNT: tl.constexpr = 0 if SPAN == 0 else PER_STEP * COPIES * LONG // FLUSH  # groups of a step
 
     n = tl.program_id(0) * BN + tl.arange(0, BN)
     m = tl.program_id(1) * TOKENS + tl.arange(0, TOKENS)
@@ -39,58 +102,76 @@ def linear_int8(
 
     t = tl.zeros((BN, TOKENS), tl.float32)
     part = tl.zeros((BN, TOKENS), tl.int32)
-    for step in range(steps):
+    begin = tl.program_id(2) * split
+    for step in range(begin, min(begin + split, steps)):
+        first = step // LONG * COUNT
+        given = _of_groups(
+            scales, zeros, code_sums, x_sums, first, groups, rows, n, m, valid,
+            ZERO, OFFSET, COUNT,
+        )  # fmt: skip
         units = load_step(words, offsets, step, BITS, SPARSE)
         for p in tl.static_range(PER_STEP):
             weight = bytes_of_weights(units, p, BITS, SPARSE)
-            pair = step * PER_STEP + p
             for copy in tl.static_range(COPIES):
-                at = x_rows + copy * M * columns + pair * 64
+                at = x_rows + copy * M * columns + (step * PER_STEP + p) * 64
                 tile = tl.load(at, mask=valid[None, :], other=0)
                 part = tl.dot(weight, tile, part, out_dtype=tl.int32)
-                if SPAN != 0 and FLUSH <= PER_STEP and (p + 1) % FLUSH == 0:
-                    group = pair * 2 + copy if SPAN == 1 else pair // FLUSH
-                    t += term(
-                        part, scales, zeros, x_sums, code_sums, offset, group, groups,
-                        rows, n, m, valid, BITS, MULTIPLE, CENTRE, FACTOR, ZERO, OFFSET,
+                if SPAN != 0 and LONG == 1 and (p + 1) % FLUSH == 0:
+                    t = _flushed(
+                        t, part, given[p * COPIES // FLUSH + copy], offset,
+                        parts, first + p * COPIES // FLUSH + copy, m, n, M, N,
+                        BITS, MULTIPLE, CENTRE, FACTOR, ZERO, OFFSET, SPLIT,
                     )  # fmt: skip
                     part = tl.zeros((BN, TOKENS), tl.int32)
-        if SPAN != 0 and FLUSH > PER_STEP:
-            if (step + 1) % (FLUSH // PER_STEP) == 0:
-                t += term(
-                    part, scales, zeros, x_sums, code_sums, offset, step // (FLUSH // PER_STEP),
-                    groups, rows, n, m, valid, BITS, MULTIPLE, CENTRE, FACTOR, ZERO, OFFSET,
+        if LONG > 1:
+            if (step + 1) % LONG == 0:
+                t = _flushed(
+                    t, part, given[0], offset, parts, first, m, n, M, N,
+                    BITS, MULTIPLE, CENTRE, FACTOR, ZERO, OFFSET, SPLIT,
                 )  # fmt: skip
                 part = tl.zeros((BN, TOKENS), tl.int32)
-    if SPAN == 0:
-        t += term(
-            part, scales, zeros, x_sums, code_sums, offset, 0, groups, rows, n, m, valid,
-            BITS, MULTIPLE, CENTRE, FACTOR, ZERO, OFFSET,
-        )  # fmt: skip
-    t = t * tl.load(x_scales + m, mask=valid, other=0.0)[None, :]
-    finish(t, y, bias, residual, m, n, M, N, BIAS, RELU, RESIDUAL)
+
+    if _is_end(part, parts, counters, m, n, M, N, SPAN, SPLIT):
+        t, part = _summed(t, part, parts, groups, m, n, M, N, SPAN, SPLIT)
+        if SPAN == 0:
+            row = of_group(
+                scales, zeros, code_sums, x_sums, 0, groups, rows, n, m, valid, ZERO, OFFSET
+            )
+            t = _flushed(
+                t, part, row, offset, parts, 0, m, n, M, N,
+                BITS, MULTIPLE, CENTRE, FACTOR, ZERO, OFFSET, False,
+            )  # fmt: skip
+        t = t * tl.load(x_scales + m, mask=valid, other=0.0)[None, :]
+        finish(t, y, bias, residual, m, n, M, N, BIAS, RELU, RESIDUAL)
 
 
 def _variant(name: str, stages: int = 4, **other: object) -> Variant:
     usual: dict[str, object] = {
         "BITS": 4, "SPARSE": False, "SPAN": 4, "MULTIPLE": 1, "CENTRE": 8, "FACTOR": 1.0,
-        "ZERO": 0, "OFFSET": False, "TOKENS": 16, "BN": 128,
+        "ZERO": 0, "OFFSET": False, "SPLIT": False, "TOKENS": 16, "BN": 128,
         "BIAS": True, "RELU": False, "RESIDUAL": False,
     }  # fmt: skip
     pointers = {"x": "*i8", "x_scales": "*fp32", "x_sums": "*i32", "words": "*i32"}
     pointers |= {"offset": "*i32", "code_sums": "*i32"}
-    pointers |= {"scales": "*fp16", "zeros": "*u8", "y": "*fp32"}
+    pointers |= {"scales": "*fp16", "zeros": "*u8", "y": "*fp32", "counters": "*i32"}
+    pointers |= {"parts": "*fp32" if other.get("SPAN", 4) else "*i32"}
     pointers |= {"bias": "*fp32", "residual": "*fp32"}
-    sizes = dict.fromkeys(("M", "N", "rows", "steps", "groups", "columns"), "i32")
+    sizes = dict.fromkeys(("M", "N", "rows", "steps", "split", "groups", "columns"), "i32")
     multiples = ("N", "rows", "columns")
-    return Variant(name, pointers | sizes, usual | other, 4, stages, "int8", multiples)
+    constants = usual | other
+    narrow = ", narrow" if constants["TOKENS"] == 8 else ""
+    return Variant(name, pointers | sizes, constants, 4, stages, f"int8{narrow}", multiples)
 
 
 KERNEL = Kernel(
     linear_int8,
     (
         _variant("w4"),
-        _variant("ones", BITS=8, SPAN=0, CENTRE=128, M=1, N=1, steps=1, groups=1),
+        _variant("ones", BITS=8, SPAN=0, CENTRE=128, M=1, N=1, steps=1, split=1, groups=1),
+        _variant("w4_tokens16_split", SPLIT=True),
+        _variant("w4_split", TOKENS=8, SPLIT=True),
+        _variant("w4_row_split", SPAN=0, TOKENS=8, SPLIT=True),
+        _variant("w8_split", BITS=8, SPAN=0, CENTRE=128, TOKENS=8, SPLIT=True),
         _variant("w4_zero", ZERO=1),
         _variant("w4_group32", SPAN=1),
         _variant("w4_offset", OFFSET=True),

@@ -1,0 +1,74 @@
+"""Keeps the counters by which programs find out who is the last of a tile: `qdsl_gpu.last`.
+
+They have to be 0 before a launch, which leaves them at 0, and no two launches that run at once may
+share them. Clearing them for each launch would be one more. So:
+
+- Calls on a stream share that stream's counters: it runs one after the other.
+- A call that is captured in a CUDA graph gets counters that nothing else ever gets, because the
+  graph may be replayed on any stream, beside anything but itself. They are cut from a store that
+  was cleared before. Where there is none (nothing ran before), or it is used up, the graph clears
+  counters of its own.
+"""
+
+from dataclasses import dataclass
+from threading import Lock
+
+import torch
+from torch import Tensor
+
+_FEWEST = 4096  # of a stream
+_STORE = 1 << 18  # of the graphs of a device: 1 MiB
+
+
+@dataclass(slots=True)
+class _Store:
+    counters: Tensor
+    used: int = 0
+
+
+_lock = Lock()
+_of_stream: dict[tuple[torch.device, int], Tensor] = {}
+_stores: dict[torch.device, _Store] = {}
+
+
+def counters(count: int, device: torch.device) -> Tensor:
+    """At least `count` zeros i32 for a launch on the current stream, which leaves them at 0."""
+    with _lock:
+        if _is_captured(device):
+            return _of_graph(count, device)
+        key = device, _stream(device)
+        found = _of_stream.get(key)
+        if found is None or found.numel() < count:
+            found = _zeros(max(_FEWEST, 1 << (count - 1).bit_length()), device)
+            _of_stream[key] = found
+            if device not in _stores:
+                _stores[device] = _Store(_zeros(_STORE, device))
+                _wait(device)
+        return found
+
+
+def _of_graph(count: int, device: torch.device) -> Tensor:
+    store = _stores.get(device)
+    if store is None or store.used + count > store.counters.numel():
+        return _zeros(count, device)
+    begin = store.used
+    store.used += -(-count // 4) * 4  # 16 bytes, as other launches have them
+    return store.counters[begin : begin + count]
+
+
+def _zeros(count: int, device: torch.device) -> Tensor:
+    return torch.zeros(count, dtype=torch.int32, device=device)
+
+
+def _is_captured(device: torch.device) -> bool:
+    return device.type == "cuda" and torch.cuda.is_current_stream_capturing()
+
+
+def _stream(device: torch.device) -> int:
+    return torch.cuda.current_stream(device).cuda_stream if device.type == "cuda" else 0
+
+
+def _wait(device: torch.device) -> None:
+    """Graphs on other streams find what was cleared on this one."""
+    if device.type == "cuda":
+        torch.cuda.current_stream(device).synchronize()
