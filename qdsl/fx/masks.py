@@ -59,6 +59,9 @@ def nm_mask(weight: Tensor, pattern: NM) -> Tensor:
 @torch.no_grad()
 def share_mask(weight: Tensor, pruned: int) -> Tensor:
     """bool [N, K]: the `pruned` weights of least |w| go; of equal ones the first stay."""
+    if (kernels := trainer(weight.device.type)) is not None:
+        if (found := kernels.share_mask(weight, pruned)) is not None:
+            return found
     size = weight.abs().flatten()
     if not 0 < pruned < size.numel():
         return torch.full(weight.shape, pruned == 0, device=weight.device)

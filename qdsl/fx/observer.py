@@ -16,6 +16,7 @@ from qdsl.fx.observing import is_paused
 from qdsl.ir.format import LearnedClip
 from qdsl.ir.ranges import Range
 from qdsl.recipes.schedule import Calibration, Ema, Mse, Percentile
+from qdsl.target import trainer
 
 _FIELDS = ("range_min", "range_max", "histogram", "limit", "fixed", "scale", "zero")
 
@@ -112,7 +113,9 @@ class Observer(nn.Module):
             raise QdslError([self.unobserved()])
         low, high = self.range_min, self.range_max
         if not self.learned:
-            scale, zero = static.scale_and_zero(low, high, self.format)
+            kernels = trainer(low.device.type)
+            found = kernels and kernels.scale_and_zero(low, high, self.format)
+            scale, zero = found or static.scale_and_zero(low, high, self.format)
             return scale.view(1), None if zero is None else zero.view(1)
         assert self.scale is not None
         return self.scale.detach().abs(), None
@@ -183,13 +186,17 @@ class Observer(nn.Module):
     def _average(self, x: Tensor) -> None:
         if self.learned and self.range_max is not None:
             return  # only where learning begins is it observed
+        momentum = self.calibration.momentum if isinstance(self.calibration, Ema) else 0.99
+        if self.range_min is not None and self.range_max is not None and not agreed.several():
+            kernels = trainer(x.device.type)
+            if kernels and kernels.observe(x, self.range_min, self.range_max, momentum):
+                return
         low, high = agreed.extremes(x)
         if self.range_min is None or self.range_max is None:
             self.range_min, self.range_max = low, high
             if self.learned:
                 self._begin_learning(x, high)
-        elif not self.learned:
-            momentum = self.calibration.momentum if isinstance(self.calibration, Ema) else 0.99
+        else:
             for own, new in ((self.range_min, low), (self.range_max, high)):
                 own.mul_(momentum).add_(new * (1 - momentum))
 

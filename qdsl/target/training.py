@@ -3,7 +3,7 @@
 from functools import cache
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
-from qdsl.ir.format import WeightFormat
+from qdsl.ir.format import StaticFormat, WeightFormat
 from qdsl.target.installed import backends
 
 if TYPE_CHECKING:
@@ -70,8 +70,25 @@ class Trains(Protocol):
         """x rounded in a learned range, with the gradients of x and scale f32 [1]."""
         ...
 
+    def observe(self, x: "Tensor", low: "Tensor", high: "Tensor", momentum: float) -> bool:
+        """Moves the ends f32 [] of a range by 1 - momentum to those of x; False: it does not.
+
+        What is not finite counts as 0.
+        """
+        ...
+
+    def scale_and_zero(
+        self, low: "Tensor", high: "Tensor", format: StaticFormat
+    ) -> "tuple[Tensor, Tensor | None] | None":
+        """Scale and zero f32 [1] of a range f32 []."""
+        ...
+
     def nm_mask(self, score: "Tensor", kept: int, group: int) -> "Tensor | None":
         """bool [N, K]: of `group` in a row the `kept` largest |score|, of equal ones the first."""
+        ...
+
+    def share_mask(self, score: "Tensor", pruned: int) -> "Tensor | None":
+        """bool [N, K]: all but the `pruned` least |score|, all finite; of equal ones the first."""
         ...
 
 

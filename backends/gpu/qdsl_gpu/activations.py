@@ -12,7 +12,7 @@ from qdsl_gpu.kernels.fake_range_backward import KERNEL as RANGE_BACKWARD
 from qdsl_gpu.kernels.fake_round import KERNEL as ROUND
 from qdsl_gpu.kernels.largest_of_rows import KERNEL as LARGEST
 
-_FLOATS = {torch.float32, torch.bfloat16, torch.float16}
+FLOATS = {torch.float32, torch.bfloat16, torch.float16}
 _TILE = 1024
 _LONG = 8192  # rows beyond are divided among programs
 _STRICT = {"enable_fp_fusion": False}
@@ -23,7 +23,7 @@ _STRICT = {"enable_fp_fusion": False}
 
 def round_over(x: Tensor, axes: tuple[int, ...], type: torch.dtype) -> Tensor | None:
     """See `qdsl.target.Trains`."""
-    if not {x.dtype, type} <= _FLOATS or not x.numel() or not axes:
+    if not {x.dtype, type} <= FLOATS or not x.numel() or not axes:
         return None
     last = tuple(range(-len(axes), 0))
     moved = x.detach().movedim(axes, last).contiguous()
@@ -55,7 +55,7 @@ def round_range(
 ) -> Tensor | None:
     """See `qdsl.target.Trains`."""
     given = [scale] if zero is None else [scale, zero]
-    if not {x.dtype, type} <= _FLOATS or not x.numel() or any(t.numel() != 1 for t in given):
+    if not {x.dtype, type} <= FLOATS or not x.numel() or any(t.numel() != 1 for t in given):
         return None
     result: Tensor = _Rounded.apply(x, scale, zero, code_range, type)  # type: ignore[no-untyped-call]
     return result
@@ -65,7 +65,7 @@ def round_learned(
     x: Tensor, scale: Tensor, code_range: tuple[int, int], type: torch.dtype
 ) -> Tensor | None:
     """See `qdsl.target.Trains`."""
-    if not {x.dtype, type} <= _FLOATS or not x.numel() or scale.numel() != 1:
+    if not {x.dtype, type} <= FLOATS or not x.numel() or scale.numel() != 1:
         return None
     result: Tensor = _Learned.apply(x, scale, code_range, type)  # type: ignore[no-untyped-call]
     return result

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from qdsl.ir.format import WeightFormat
+from qdsl.ir.format import StaticFormat, WeightFormat
 from qdsl.ir.ranges import SIDES
 from qdsl.target import (
     CODES,
@@ -123,6 +123,18 @@ class Gpu:
 
         return round_learned(x, scale, code_range, type)
 
+    def observe(self, x: "Tensor", low: "Tensor", high: "Tensor", momentum: float) -> bool:
+        from qdsl_gpu.observing import observe
+
+        return observe(x, low, high, momentum)
+
+    def scale_and_zero(
+        self, low: "Tensor", high: "Tensor", format: StaticFormat
+    ) -> "tuple[Tensor, Tensor | None] | None":
+        from qdsl_gpu.observing import scale_and_zero
+
+        return scale_and_zero(low, high, format)
+
     def tuning(self) -> Availability:
         from qdsl_gpu.devices import is_interpreted
 
@@ -148,6 +160,11 @@ class Gpu:
         from qdsl_gpu.masks import nm_mask
 
         return nm_mask(score, kept, group)
+
+    def share_mask(self, score: "Tensor", pruned: int) -> "Tensor | None":
+        from qdsl_gpu.masks import share_mask
+
+        return share_mask(score, pruned)
 
 
 def _value_kernel(value: str) -> str:

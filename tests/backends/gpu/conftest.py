@@ -50,6 +50,7 @@ if find_spec("triton") is not None:
 
     import qdsl_gpu.activations
     import qdsl_gpu.masks
+    import qdsl_gpu.observing
     import qdsl_gpu.operations
     import qdsl_gpu.training  # noqa: F401
 

@@ -5,7 +5,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from qdsl.fx.masks import nm_mask
+from qdsl.fx.masks import nm_mask, share_mask
 from qdsl.ir.pattern import NM
 
 pytest.importorskip("triton")
@@ -33,6 +33,21 @@ def test_what_is_not_finite(value: float) -> None:
     assert torch.equal(found, nm_mask(score, NM(2, 4)))
 
 
+@settings(max_examples=15, deadline=None)
+@given(st.integers(2, 90), st.integers(0, 99), st.data())
+def test_a_share_of_all(size: int, seed: int, data: st.DataObject) -> None:
+    pruned = data.draw(st.integers(1, size - 1))
+    score = torch.randn(1, size, generator=torch.Generator().manual_seed(seed))
+    score = score.round() / 4 if seed % 2 else score * 10.0 ** (seed % 9 - 4)  # many are equal
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(masks, "_TILE", 16)
+        patch.setattr(masks, "_PARTS", 1 + seed % 6)
+        found = masks.share_mask(score, pruned)
+    assert found is not None
+    assert int((~found).sum()) == pruned
+    assert torch.equal(found, share_mask(score, pruned))
+
+
 def test_scores_lie_in_memory_in_any_way() -> None:
     score = torch.randn(32, 6).t()
     found = masks.nm_mask(score, 3, 32)
@@ -43,3 +58,5 @@ def test_scores_lie_in_memory_in_any_way() -> None:
 def test_the_rest_is_left_to_torch() -> None:
     assert masks.nm_mask(torch.randn(0, 4), 2, 4) is None
     assert masks.nm_mask(torch.randn(2, 4).double(), 2, 4) is None
+    assert masks.share_mask(torch.randn(2, 4).double(), 2) is None
+    assert masks.share_mask(torch.randn(2, 4), 0) is masks.share_mask(torch.randn(2, 4), 8) is None

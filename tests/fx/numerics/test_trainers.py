@@ -7,10 +7,12 @@ import torch
 
 from qdsl import target
 from qdsl.fx import activations
-from qdsl.fx.masks import nm_mask
+from qdsl.fx.masks import nm_mask, share_mask
 from qdsl.fx.numerics import State, fake_quantize, static
-from qdsl.ir.format import IntegerGrid, WeightFormat
+from qdsl.fx.observer import Observer
+from qdsl.ir.format import IntegerGrid, StaticFormat, WeightFormat
 from qdsl.ir.pattern import NM
+from qdsl.ir.ranges import Range
 from qdsl.target import Availability, trainer
 
 FORMAT = WeightFormat("x", IntegerGrid(4))
@@ -52,8 +54,21 @@ class Doubling:
     def round_learned(self, x, scale, code_range, type):
         return (x * scale).to(type)
 
+    def observe(self, x, low, high, momentum):
+        if x.numel() == 1:
+            return False
+        low.copy_(x.min() * momentum)
+        high.copy_(x.max() * momentum)
+        return True
+
+    def scale_and_zero(self, low, high, format):
+        return (high - low).view(1), None
+
     def nm_mask(self, score, kept, group):
         return score > kept
+
+    def share_mask(self, score, pruned):
+        return score > pruned if pruned else None
 
 
 @pytest.fixture
@@ -91,6 +106,20 @@ def test_so_it_is_for_masks(install):
     score = torch.randn(2, 8).abs()
     install(Doubling())
     assert torch.equal(nm_mask(score, NM(1, 4)), score > 1)
+    assert torch.equal(share_mask(score, 2), score > 2)
+    assert share_mask(score, 0).all()
+
+
+def test_so_it_is_for_ranges(install):
+    x = torch.tensor([1.0, -3.0, 4.0])
+    observer = Observer(Range("x", "input", StaticFormat(IntegerGrid(8)))).train()
+    observer(x)
+    install(Doubling())
+    observer(x[:1])  # which it does not take
+    assert float(observer.range_max) == pytest.approx(4.0 * 0.99 + 1.0 * (1 - 0.99))
+    observer(2 * x)
+    assert float(observer.range_max) == pytest.approx(8.0 * 0.99)
+    assert float(observer.scale_and_zero()[0]) == pytest.approx(14.0 * 0.99)
 
 
 @pytest.mark.parametrize("backend", [Doubling(available=False), Doubling(devices=("cuda",))])
