@@ -24,6 +24,7 @@ _FEWEST: Final[Mapping[str, int]] = {FLOAT: 512, INT8: 1024}
 """Tokens from which on unpacking is thought to be less."""
 _LEAST = 17  # rows that torch multiplies with int8
 BY_TORCH: Final = Tiles(128, 64, way=Way.TORCH)
+BY_SPARSE: Final = Tiles(128, 64, way=Way.SPARSE)
 _PROGRAMS = 128  # about one for each multiprocessor of a large device
 
 Shape = tuple[int, int, int, int]  # tokens, rows, warps, stages
@@ -71,18 +72,19 @@ def candidates(task: "Task", tokens: int) -> Iterator[Tiles]:
     """Tiles to try beside those of a kernel that decodes; none for few tokens."""
     if task.kernel not in KERNELS or tokens <= _TRIED:
         return
-    yield BY_TORCH
+    yield from (BY_TORCH, BY_SPARSE)
     for width, rows, warps, stages in (*(() if task.layout.span else _ONE_SUM), *_SHAPES):
         yield Tiles(width, rows, 1, warps, stages, Way.DENSE)
 
 
 def takes(task: "Task", tiles: Tiles, tokens: int) -> bool:
     """Whether a way that unpacks serves a weight."""
-    if task.kernel not in KERNELS:
+    if task.kernel not in KERNELS or tiles.splits != 1:
         return False
-    if tiles.way is Way.TORCH:
-        return torch_takes(task) and tokens >= _LEAST
-    return task.layout.rows % tiles.rows == 0 and tiles.splits == 1
+    if tiles.way is Way.DENSE:
+        return task.layout.rows % tiles.rows == 0
+    is_sparse = task.kernel == INT8 and task.layout.sparse
+    return torch_takes(task) and tokens >= _LEAST and (is_sparse or tiles.way is Way.TORCH)
 
 
 def depth(task: "Task") -> int:

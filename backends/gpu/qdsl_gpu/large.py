@@ -4,9 +4,13 @@ Codes are exact in 16 bits, or in int8, and scales come after the sums: nothing 
 kernels which decode would keep.
 """
 
+from collections.abc import Iterator
+from dataclasses import replace
+
 import torch
 from torch import Tensor
 
+from qdsl_gpu import semi_structured
 from qdsl_gpu.dense import depth, is_read_packed
 from qdsl_gpu.end import End
 from qdsl_gpu.kernels.add_splits import KERNEL as ADD_SPLITS
@@ -82,10 +86,11 @@ def linear_int8(
     is_centred = layout.bits < 8 and rows.offset is None
     common = _meaning(weight, is_centred) | {"OFFSET": rows.offset is not None} | end.flags
     common |= {"enable_fp_fusion": False}
-    if tiles.way is Way.TORCH:
-        for slab in byte_slabs(weight, is_tiled=False, is_centred=is_centred):
+    if tiles.way is not Way.DENSE:
+        may_be_sparse = tiles.way is Way.SPARSE and is_centred
+        for slab in _sums_by_torch(rows.codes[0], weight, is_centred, may_be_sparse):
             END_INT8[tokens, _blocks(slab, layout.outputs)](
-                torch._int_mm(rows.codes[0], slab.codes.t()), *given, *tables,
+                slab.codes, *given, *tables,
                 tokens, layout.outputs, layout.rows, slab.count, slab.first, BN=_BLOCK, **common,
             )  # fmt: skip
         return
@@ -97,6 +102,17 @@ def linear_int8(
             SPAN=layout.span, TOKENS=tiles.tokens, BN=tiles.rows, BK=depth(task),
             BAND=BAND, num_warps=tiles.warps, num_stages=min(tiles.stages, _MOST_STAGES), **common,
         )  # fmt: skip
+
+
+def _sums_by_torch(
+    x: Tensor, weight: Packed, is_centred: bool, may_be_sparse: bool
+) -> Iterator[Slab]:
+    """Sums i32 [M, count] in the place of the codes of slabs."""
+    if may_be_sparse and semi_structured.is_available():
+        yield Slab(0, weight.layout.rows, semi_structured.sums(x, weight))
+        return
+    for slab in byte_slabs(weight, is_tiled=False, is_centred=is_centred):
+        yield replace(slab, codes=torch._int_mm(x, slab.codes.t()))
 
 
 def _meaning(weight: Packed, is_centred: bool) -> dict[str, object]:

@@ -16,6 +16,7 @@ class Way(StrEnum):
     WORDS = "words"  # decoded by the kernel that multiplies, for every tile of tokens
     DENSE = "dense"  # unpacked before, our kernel multiplies
     TORCH = "torch"  # unpacked before, torch multiplies: tiles are of no matter
+    SPARSE = "sparse"  # kept once more for torch, which multiplies what 2:4 has kept only
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,13 +13,14 @@ from qdsl.ir.format import IntegerGrid, IntegerZero, Levels, PerGroup, PerTensor
 from qdsl.ir.pattern import NM, Index
 from qdsl_gpu import fields
 from qdsl_gpu.canonical import codes_of
-from qdsl_gpu.dense import BY_TORCH
+from qdsl_gpu.dense import BY_SPARSE, BY_TORCH
 from qdsl_gpu.layout import Layout
+from qdsl_gpu.task import BUCKETS, Task
 from qdsl_gpu.tiles import Tiles, Way
 from qdsl_gpu.weights import read
 
 pytest.importorskip("triton")
-from qdsl_gpu import operations
+from qdsl_gpu import operations, semi_structured
 
 Make = Callable[..., Any]
 ROW = WeightFormat("w", IntegerGrid(4), pattern=NM(2, 4))
@@ -147,6 +148,65 @@ def test_a_static_range_is_the_reference(zero: float | None, make_weight: Make) 
     given = {"scale": torch.tensor([0.004]), "zero": zero and torch.tensor([zero])}
     ours, exact = both(x, weight, "uint8_static", **given)
     assert torch.equal(ours, exact)
+
+
+@pytest.fixture
+def compressions(monkeypatch: pytest.MonkeyPatch) -> list[Tensor]:
+    """The dense weights that were compressed, by what stands in for a device's sparse products."""
+    seen: list[Tensor] = []
+
+    def compress(codes: Tensor) -> Tensor:
+        quads = codes.view(-1, 4) != 0
+        assert (quads.sum(1) <= 2).all()
+        seen.append(codes)
+        return codes
+
+    def multiply(weight: Tensor, x: Tensor) -> Tensor:
+        assert x.shape[0] % 16 == 0
+        return (x.long() @ weight.long().t()).int()
+
+    for stand_in in (compress, multiply):
+        monkeypatch.setattr(semi_structured, stand_in.__name__, stand_in)
+    monkeypatch.setattr(semi_structured, "is_available", lambda: True)
+    return seen
+
+
+def test_sparse_products_of_torch_are_the_reference(
+    compressions: list[Tensor], make_weight: Make, divided: Any
+) -> None:
+    weight, x = make_weight(ROW, N, K), torch.randn(18, K)
+    given = {"scale": torch.tensor([0.004])}
+    with divided(BY_SPARSE):
+        for rows in (x, x[:3]):
+            ours, exact = both(rows, weight, "int8_token", relu=True)
+            assert torch.equal(ours, exact)
+        ours, exact = both(x.abs(), weight, "uint8_static", **given)
+        assert torch.equal(ours, exact)
+    assert len(compressions) == 1  # kept, and not asked for where codes do not fit
+
+
+def test_without_such_a_device_torch_multiplies_all(
+    compressions: list[Tensor], make_weight: Make, divided: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(semi_structured, "is_available", lambda: False)
+    with divided(BY_SPARSE):
+        ours, exact = both(torch.randn(18, K), make_weight(ROW, N, K), "int8_token")
+    assert torch.equal(ours, exact)
+    assert not compressions
+
+
+def test_sparse_products_of_torch_are_tried_never_usual() -> None:
+    sparse = Layout(4, 4096, 4096, 0, sparse=True)
+    task = Task("linear_int8", sparse)
+    assert BY_SPARSE in task.shapes(256)
+    assert not any(task.usual(tokens) == BY_SPARSE for tokens in BUCKETS)
+    assert BY_SPARSE not in task.shapes(16)
+    for other in (
+        Task("linear_float", sparse),
+        Task("linear_int8", replace(sparse, sparse=False)),
+        Task("linear_int8", replace(sparse, group=128)),
+    ):
+        assert BY_SPARSE not in other.shapes(256)
 
 
 # ---- tables and convolutions ---------------------------------------------------------------------
