@@ -6,7 +6,8 @@ from torch import Tensor
 from qdsl.fx.autocast import product_type
 from qdsl.fx.numerics.gradient import quotient, straight_through
 from qdsl.fx.numerics.static import centred
-from qdsl.target import STATIC, trainer
+from qdsl.fx.trainers import trainer_of
+from qdsl.target import STATIC
 
 INT8_MAX = 127
 BF16 = "bf16"  # the word
@@ -84,7 +85,7 @@ def fake_quantize_over(x: Tensor, axes: tuple[int, ...], type: torch.dtype | Non
     """As `fake_quantize`, with the scales of `quantize_over`, in `type` or that of x."""
     type = type or x.dtype
     with torch.no_grad():
-        kernels = trainer(x.device.type)
+        kernels = trainer_of(x)
         found = None if kernels is None else kernels.round_over(x, axes, type)
         if found is None:
             codes, scale = quantize_over(x, axes)

@@ -7,8 +7,8 @@ from typing import assert_never
 import torch
 from torch import Tensor
 
+from qdsl.fx.trainers import trainer_of
 from qdsl.ir.pattern import NM, Dense, Pattern, Unstructured
-from qdsl.target import trainer
 
 _WHOLE = Fraction(1)
 
@@ -41,7 +41,7 @@ def nm_mask(weight: Tensor, pattern: NM) -> Tensor:
     group = pattern.group
     if columns % group:
         raise ValueError(f"{pattern} needs a multiple of {group} columns, not {columns}")
-    if (kernels := trainer(weight.device.type)) is not None:
+    if (kernels := trainer_of(weight)) is not None:
         if (found := kernels.nm_mask(weight, pattern.kept, group)) is not None:
             return found
     # positions of a group in rows of their own: short rows are slow
@@ -59,7 +59,7 @@ def nm_mask(weight: Tensor, pattern: NM) -> Tensor:
 @torch.no_grad()
 def share_mask(weight: Tensor, pruned: int) -> Tensor:
     """bool [N, K]: the `pruned` weights of least |w| go; of equal ones the first stay."""
-    if (kernels := trainer(weight.device.type)) is not None:
+    if (kernels := trainer_of(weight)) is not None:
         if (found := kernels.share_mask(weight, pruned)) is not None:
             return found
     size = weight.abs().flatten()

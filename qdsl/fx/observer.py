@@ -13,10 +13,10 @@ from qdsl.fx.autocast import product_type
 from qdsl.fx.histogram import Histogram
 from qdsl.fx.numerics import static
 from qdsl.fx.observing import is_paused
+from qdsl.fx.trainers import trainer_of
 from qdsl.ir.format import LearnedClip
 from qdsl.ir.ranges import Range
 from qdsl.recipes.schedule import Calibration, Ema, Mse, Percentile
-from qdsl.target import trainer
 
 _FIELDS = ("range_min", "range_max", "histogram", "limit", "fixed", "scale", "zero")
 
@@ -113,7 +113,7 @@ class Observer(nn.Module):
             raise QdslError([self.unobserved()])
         low, high = self.range_min, self.range_max
         if not self.learned:
-            kernels = trainer(low.device.type)
+            kernels = trainer_of(low)
             found = kernels and kernels.scale_and_zero(low, high, self.format)
             scale, zero = found or static.scale_and_zero(low, high, self.format)
             return scale.view(1), None if zero is None else zero.view(1)
@@ -188,7 +188,7 @@ class Observer(nn.Module):
             return  # only where learning begins is it observed
         momentum = self.calibration.momentum if isinstance(self.calibration, Ema) else 0.99
         if self.range_min is not None and self.range_max is not None and not agreed.several():
-            kernels = trainer(x.device.type)
+            kernels = trainer_of(x)
             if kernels and kernels.observe(x, self.range_min, self.range_max, momentum):
                 return
         low, high = agreed.extremes(x)

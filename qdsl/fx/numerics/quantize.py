@@ -9,6 +9,7 @@ from torch import Tensor
 from qdsl.fx.numerics import binary, codebook, floats, groups, integer, learned, ternary
 from qdsl.fx.numerics.coder import Coder, Rounder, through
 from qdsl.fx.numerics.gradient import masked, quotient
+from qdsl.fx.trainers import trainer_of
 from qdsl.ir.format import (
     BinaryGrid,
     CodebookGrid,
@@ -22,7 +23,6 @@ from qdsl.ir.format import (
     TernaryGrid,
     WeightFormat,
 )
-from qdsl.target import trainer
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +109,7 @@ def fake_quantize(
 
     Numbers are found in f32, and then rounded to `type`.
     """
-    if state.codes is None and (kernels := trainer(weight.device.type)) is not None:
+    if state.codes is None and (kernels := trainer_of(weight)) is not None:
         if (result := kernels.fake_quantize(weight, format, state, type)) is not None:
             return result
     return _fake_quantize(weight, format, state).to(type)

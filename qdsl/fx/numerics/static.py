@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 
 from qdsl.fx.numerics.gradient import quotient
+from qdsl.fx.trainers import trainer_of
 from qdsl.ir.format import IntegerZero, StaticFormat
-from qdsl.target import trainer
 
 
 def scale_and_zero(low: Tensor, high: Tensor, format: StaticFormat) -> tuple[Tensor, Tensor | None]:
@@ -61,7 +61,7 @@ def fake_quantize(
     The gradient is 1 where the rounded code lies in [qmin, qmax], 0 where it is clamped.
     """
     type = type or x.dtype
-    if (kernels := trainer(x.device.type)) is not None:
+    if (kernels := trainer_of(x)) is not None:
         if (found := kernels.round_range(x, scale, zero, code_range, type)) is not None:
             return found
     result: Tensor = _Rounded.apply(x, scale, zero, code_range, type)  # type: ignore[no-untyped-call]
@@ -105,7 +105,7 @@ def learned(
     1805.06085), whose clip is α = s·qmax: dα = Σ g over the values that are clamped at α.
     """
     type = type or x.dtype
-    if (kernels := trainer(x.device.type)) is not None:
+    if (kernels := trainer_of(x)) is not None:
         if (found := kernels.round_learned(x, scale, code_range, type)) is not None:
             return found
     result: Tensor = _Learned.apply(x, scale, code_range, type)  # type: ignore[no-untyped-call]

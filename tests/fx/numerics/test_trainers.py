@@ -130,6 +130,14 @@ def test_others_are_not(install, backend):
     assert torch.equal(fake_quantize(weight, FORMAT, State()), plain)
 
 
+def test_what_is_compiled_is_torchs(install, monkeypatch):
+    weight = torch.randn(2, 8)
+    plain = fake_quantize(weight, FORMAT, State())
+    install(Doubling())
+    monkeypatch.setattr(torch.compiler, "is_compiling", lambda: True)
+    assert torch.equal(fake_quantize(weight, FORMAT, State()), plain)
+
+
 def test_frozen_codes_are_read(install):
     weight = torch.randn(2, 8)
     frozen = State(scale=torch.ones(2, 1), codes=torch.ones(2, 8))
