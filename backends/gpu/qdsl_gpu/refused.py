@@ -11,46 +11,66 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
+from qdsl_gpu import dense
 from qdsl_gpu.kernel import Kernel, Variant
+from qdsl_gpu.layout import PLANE, Layout
 from qdsl_gpu.measured_files import SHIPPED, triton_version
 from qdsl_gpu.task import BUCKETS, STACKED, Task
-from qdsl_gpu.tiles import Tiles
+from qdsl_gpu.tiles import Tiles, Way
 from qdsl_gpu.tuner import Refuses, nothing_known
 
-Way = tuple[str, int, bool, int, bool, int, int, int, int]
-"""Kernel, bits, whether it is compressed, planes, whether it has a table; tiles, uncut."""
+Kind = tuple[str, int, bool, int, bool, int, int, int, int]
+"""Kernel, bits, whether it is compressed, planes, whether it has a table; tiles, uncut.
+
+Of a dense kernel columns of a group stand for bits: 0 for the row, at most 128.
+"""
 
 Compile = Callable[[Kernel, Variant], str]
 """Why code is no good; empty where it is."""
 
 
-def way_of(task: Task, tiles: Tiles) -> Way:
-    kind = task.kernel, task.layout.bits, task.layout.sparse, task.planes, task.has_table
-    return (*kind, tiles.tokens, tiles.rows, tiles.warps, tiles.stages)
+def kind_of(task: Task, tiles: Tiles) -> Kind:
+    layout = task.layout
+    about = task.kernel, layout.bits, layout.sparse
+    if tiles.way is not Way.WORDS:
+        name = dense.KERNELS[task.kernel] if tiles.way is Way.DENSE else ""
+        about = name, min(128, layout.span & -layout.span), False
+    shape = tiles.tokens, tiles.rows, tiles.warps, tiles.stages
+    return (*about, task.planes, task.has_table, *shape)
 
 
-def ways(name: str, kernel: Kernel) -> Iterator[tuple[Way, Variant]]:
+def kinds(name: str, kernel: Kernel) -> Iterator[tuple[Kind, Variant]]:
     """The candidates of a kernel that tiles divide, each as a change of a variant that it lists."""
-    from qdsl_gpu.layout import Layout
-
     seen = set()
     for variant in kernel.variants:
-        given: Mapping[str, Any] = variant.constants
-        if not {"BITS", "TOKENS", "BN"} <= given.keys():
+        if not {"SPAN", "TOKENS", "BN"} <= variant.constants.keys():
             return
-        layout = Layout(given["BITS"], 8192, 8192, given["SPAN"] * 32, given.get("SPARSE", False))
-        task = Task(name, layout, given.get("PLANES", 1), given["ZERO"], given.get("TABLE", False))
-        for tiles in (t for tokens in BUCKETS for t in task.shapes(tokens)):
-            if (way := way_of(task, tiles)) not in seen:
-                seen.add(way)
-                changed = {"TOKENS": tiles.tokens, "BN": tiles.rows}
-                if "STACKED" in given:
-                    changed["STACKED"] = tiles.tokens in STACKED
-                constants = {**given, **changed}
-                yield (
-                    way,
-                    replace(variant, constants=constants, warps=tiles.warps, stages=tiles.stages),
-                )
+        task = _task(name, variant.constants)
+        way = Way.WORDS if task.kernel == name else Way.DENSE
+        for tiles in (t for tokens in BUCKETS for t in task.shapes(tokens) if t.way is way):
+            if (kind := kind_of(task, tiles)) not in seen:
+                seen.add(kind)
+                yield kind, _changed(variant, tiles)
+
+
+def _task(name: str, given: Mapping[str, Any]) -> Task:
+    """What the constants of a variant are for."""
+    of_dense = {unpacked: words for words, unpacked in dense.KERNELS.items()}
+    bits, span, zero = given.get("BITS") or 4, given["SPAN"], given["ZERO"]
+    if name in of_dense:
+        table = given.get("PARTS", 1) > 1
+        layout = Layout(bits, 8192, 8192, span)
+        return Task(of_dense[name], layout, given.get("PLANES", 1), zero, table)
+    layout = Layout(bits, 8192, 8192, span * PLANE, given.get("SPARSE", False))
+    return Task(name, layout, given.get("PLANES", 1), zero, given.get("TABLE", False))
+
+
+def _changed(variant: Variant, tiles: Tiles) -> Variant:
+    changed: dict[str, object] = {"TOKENS": tiles.tokens, "BN": tiles.rows}
+    if "STACKED" in variant.constants:
+        changed["STACKED"] = tiles.tokens in STACKED
+    constants = {**variant.constants, **changed}
+    return replace(variant, constants=constants, warps=tiles.warps, stages=tiles.stages)
 
 
 def found(kernels: Mapping[str, Kernel], compile: Compile, sources: Mapping[str, str]) -> str:
@@ -58,7 +78,7 @@ def found(kernels: Mapping[str, Kernel], compile: Compile, sources: Mapping[str,
     rows = [
         {"way": way, "why": why}
         for name, kernel in kernels.items()
-        for way, variant in ways(name, kernel)
+        for way, variant in kinds(name, kernel)
         if (why := compile(kernel, variant))
     ]
     lines = ",\n".join(f"  {json.dumps(row)}" for row in rows)
@@ -79,7 +99,7 @@ def refuses(architecture: str, sources: Mapping[str, str]) -> Refuses:
         return nothing_known
     if given.get("triton") != triton_version():
         return nothing_known
-    return lambda task, tiles: way_of(task, tiles) in known
+    return lambda task, tiles: kind_of(task, tiles) in known
 
 
 # ---- with Triton ---------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from qdsl_gpu import refused
 from qdsl_gpu.kernel import Kernel, Variant
 from qdsl_gpu.layout import Layout
 from qdsl_gpu.task import Task
-from qdsl_gpu.tiles import Tiles
+from qdsl_gpu.tiles import Tiles, Way
 
 CONSTANTS = {"BITS": 4, "SPAN": 4, "ZERO": 0, "TABLE": False, "PLANES": 3}
 CONSTANTS |= {"STACKED": False, "TOKENS": 16, "BN": 128}
@@ -44,6 +44,18 @@ def test_what_did_not_compile_well_is_refused(file: Path) -> None:
     tried = json.loads(file.read_text())["refused"]
     assert {row["why"] for row in tried} == {"it spills"}
     assert {row["way"][0] for row in tried} == {"linear_float"}
+
+
+def test_dense_kernels_are_known_by_their_groups() -> None:
+    given = {"SPAN": 128, "ZERO": 0, "PLANES": 1, "PARTS": 1, "TOKENS": 128, "BN": 128}
+    kernel = Kernel(None, (Variant("group128", {}, given),))
+    text = refused.found({"dense_float": kernel}, lambda kernel, variant: str(variant.stages), {})
+    tried = {tuple(row["way"]) for row in json.loads(text)["refused"]}
+    tiles = Tiles(128, 128, 1, 8, 3, Way.DENSE)
+    for group, known in ((128, True), (1024, True), (64, False), (0, False)):
+        task = Task("linear_float", Layout(2, 4096, 4096, group))
+        assert (refused.kind_of(task, tiles) in tried) == known
+    assert not [kind for kind in tried if kind[0] != "dense_float"]
 
 
 @pytest.mark.parametrize(
