@@ -28,7 +28,9 @@ BY_SPARSE: Final = Tiles(128, 64, way=Way.SPARSE)
 _PROGRAMS = 128  # about one for each multiprocessor of a large device
 
 Shape = tuple[int, int, int, int]  # tokens, rows, warps, stages
-_ONE_SUM: Final[tuple[Shape, ...]] = ((256, 128, 8, 3), (128, 256, 8, 3), (128, 128, 4, 3))
+_ONE_SUM: Final[tuple[Shape, ...]] = (
+    *((256, 128, 8, 3), (256, 128, 8, 4), (128, 256, 8, 3), (128, 128, 4, 3)),
+)
 """Where there are no groups: one tile of sums in registers, not two."""
 _SHAPES: Final[tuple[Shape, ...]] = (
     *((128, 128, 8, stages) for stages in (2, 3)),
