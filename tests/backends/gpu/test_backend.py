@@ -66,6 +66,9 @@ def test_what_is_lacking_is_said() -> None:
         ("lstm", "int4", None, "lstm_cell"),
         ("conv", "kmeans3", None, "conv_groups"),
         ("conv", "kmeans3", ActivationFormat(), None),
+        ("integer_conv", "int7", None, "integer_linear"),
+        ("integer_embedding", "binary", None, "integer_embedding"),
+        ("integer_linear", "kmeans3", None, None),
         ("matmul", "int4", ActivationFormat(), None),
     ],
 )

@@ -130,16 +130,17 @@ def test_long_rows_of_extremes(low: int, draw: Draw) -> None:
         assert torch.equal(ours(name, x, *rest), exact(name, x, *rest)), name
 
 
-@pytest.mark.parametrize("tokens", [1, 17, 70])
-def test_a_row_of_a_product_does_not_know_of_others(tokens: int, draw: Draw) -> None:
-    """As many rows as tiles of every width have, of the extremes of a weight without signs."""
-    d = draw(tokens, [1])
-    format = WeightFormat("w", IntegerGrid(8, False), PerGroup(32), zero=IntegerZero())
-    codes, zero = d.integers(2, [70, 96]) * 255.0, d.integers(2, [70, 3]) * 255.0
-    stored = encode(Quantized(codes, torch.ones(70, 3), zero), None, format)
-    by = multiplier(torch.rand(70, 3, generator=d.generator).double() * 2.0**-9)
+@pytest.mark.parametrize(("tokens", "size"), [(1, 32), (17, 96), (70, 96), (70, 32)])
+def test_tiles_of_every_width(tokens: int, size: int, draw: Draw) -> None:
+    """Of the extremes of a weight without signs."""
+    d, groups = draw(tokens, [1]), 96 // size
+    grouping = PerGroup(size) if groups > 1 else PerChannel()
+    format = WeightFormat("w", IntegerGrid(8, False), grouping, zero=IntegerZero())
+    codes, zero = d.integers(2, [70, 96]) * 255.0, d.integers(2, [70, groups]) * 255.0
+    stored = encode(Quantized(codes, torch.ones(70, groups), zero), None, format)
+    by = multiplier(torch.rand(70, groups, generator=d.generator).double() * 2.0**-9)
     bias = (d.integers(1 << 31, [70]) - (1 << 30)).int()
-    x, rest = d.codes(tokens, 96), (bias, by.mantissa, by.shift, 32)
+    x, rest = d.codes(tokens, 96), (bias, by.mantissa, by.shift, size)
     found = ours("linear", x, BACKEND.repack(stored), *rest)
     assert_equal(found, exact("linear", x, REFERENCE.repack(stored), *rest))
 

@@ -101,4 +101,5 @@ def _launch(a: Tensor, b: Tensor, m: Tensor, e: Tensor, y: Tensor) -> None:
     KERNEL[outer * inner, -(-rows // _ROWS), -(-columns // few)](
         a, b, m, e, y, inner, rows, columns, a.shape[-1],
         *a.stride(), *b.stride(), *y.stride(), BM=_ROWS, BN=few, BK=_TERMS,
+        enable_fp_fusion=False,
     )  # fmt: skip

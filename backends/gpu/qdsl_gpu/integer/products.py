@@ -64,7 +64,7 @@ def narrowed(x: Tensor, layout: Layout, shape: Geometry | None = None) -> Narrow
     ROWS[-(-tokens * groups // lines),](
         x, made, sums, tokens, layout.in_features, stride, layout.columns, *_groups(layout),
         per_group, *window, PATCHES=shape is not None, COPIES=copies,
-        SPARSE=layout.sparse, LINES=lines, BLOCK=block,
+        SPARSE=layout.sparse, LINES=lines, BLOCK=block, enable_fp_fusion=False,
     )  # fmt: skip
     return Narrow(made, sums)
 
@@ -83,10 +83,7 @@ def product(
     """int16 codes [M, N], or their sums i64; `added` i64 [M, N] are sums that are added."""
     layout, tokens = weight.layout, x.count
     y = x.codes.new_empty(tokens, layout.outputs, dtype=torch.int16 if rounded else torch.int64)
-    width = next((t for t in (16, 32, 64) if tokens <= t), 64)
-    # sums of groups have 64 bits: a larger tile of them would not fit registers
-    rows = 128 if layout.rows % 128 == 0 and not layout.span else 64
-    stages = 2 if layout.step == 512 else 3 if width == 64 else 4
+    width, rows, stages = _tile(layout, tokens)
     LINEAR[layout.rows // rows, -(-tokens // width)](
         x.codes, x.sums, weight.words, weight.zeros_or(weight.words),
         x.sums if bias is None else bias, by.mantissa, by.shift,
@@ -96,9 +93,21 @@ def product(
         BITS=layout.bits, SPARSE=layout.sparse, SPAN=layout.span // PLANE, MULTIPLE=weight.multiple,
         CENTRE=weight.centre, ZERO=weight.zero_word, BIAS=bias is not None,
         ADDED=added is not None, ROUND=rounded, TOKENS=width, BN=rows,
-        num_stages=min(stages, _MOST_STAGES),
+        num_warps=8 if width * rows > 128 * 64 else 4, num_stages=min(stages, _MOST_STAGES),
+        enable_fp_fusion=False,
     )  # fmt: skip
     return y
+
+
+def _tile(layout: Layout, tokens: int) -> tuple[int, int, int]:
+    """Tokens and rows of a program, and steps that are loaded ahead.
+
+    Sums of groups have 64 bits, and long steps take many rows of x: larger ones would not fit.
+    """
+    is_long, rows = layout.step > 128, 128 if layout.rows % 128 == 0 and not layout.span else 64
+    most = (128 >> is_long) >> bool(layout.span)
+    width = next((t for t in (16, 32, 64) if tokens <= t <= most), most)
+    return width, rows, 2 if layout.step == 512 else 3 if width >= 64 else 4
 
 
 def linear(x: Tensor, weight: Tensor, bias: Tensor, m: Tensor, e: Tensor, size: int) -> Tensor:
@@ -154,7 +163,7 @@ def _grouped(
         *_groups(layout), by.mantissa.shape[1], *shape.stride, *shape.before, *shape.gap,
         shape.kernel[1],
         BITS=layout.bits, SPARSE=layout.sparse, MULTIPLE=weight.multiple, CENTRE=weight.centre,
-        ZERO=weight.zero_word, BP=_POSITIONS, BN=_OUTPUTS,
+        ZERO=weight.zero_word, BP=_POSITIONS, BN=_OUTPUTS, enable_fp_fusion=False,
     )  # fmt: skip
     return y
 
@@ -170,5 +179,6 @@ def embedding(ids: Tensor, weight: Tensor, m: Tensor, e: Tensor, size: int, widt
             y, layout.outputs, width, layout.rows, layout.steps, *_groups(layout),
             by.mantissa.shape[1], BITS=layout.bits, SPARSE=layout.sparse, MULTIPLE=packed.multiple,
             CENTRE=packed.centre, ZERO=packed.zero_word, BLOCK=_COLUMNS,
+            enable_fp_fusion=False,
         )  # fmt: skip
     return y

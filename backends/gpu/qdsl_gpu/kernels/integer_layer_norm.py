@@ -72,7 +72,7 @@ _TYPES |= {"y": "*i16", "rows": "i32", "n": "i32"}
 
 def _variant(name: str, many: int, block: int, **other: object) -> Variant:
     tile = {"WHOLE": True, "ROWS": many, "BLOCK": block}
-    return Variant(name, _TYPES, tile | other, multiples=("n",))
+    return Variant(name, _TYPES, tile | other, 8 if block > 1024 else 4, multiples=("n",))
 
 
 KERNEL = Kernel(

@@ -112,7 +112,7 @@ _SIZES = "M N rows steps groups own columns first per_row stride".split()
 _ROW = {"BITS": 8, "SPAN": 0, "CENTRE": 128, "groups": 1, "own": 1, "per_row": 1}
 
 
-def _variant(name: str, stages: int, **other: object) -> Variant:
+def _variant(name: str, stages: int, warps: int = 4, **other: object) -> Variant:
     usual: dict[str, object] = {
         "BITS": 4, "SPARSE": False, "SPAN": 4, "MULTIPLE": 1, "CENTRE": 8, "ZERO": 0,
         "BIAS": True, "ADDED": False, "ROUND": True, "TOKENS": 16, "BN": 64,
@@ -120,14 +120,14 @@ def _variant(name: str, stages: int, **other: object) -> Variant:
     types = _POINTERS | dict.fromkeys(_SIZES, "i32")
     types |= {} if other.get("ROUND", True) else {"y": "*i64"}
     multiples = ("N", "rows", "columns", "stride")
-    return Variant(name, types, usual | other, 4, stages, "int8", multiples)
+    return Variant(name, types, usual | other, warps, stages, "int8", multiples)
 
 
 KERNEL = Kernel(
     integer_linear,
     (
         _variant("w8", 4, BN=128, **_ROW),
-        _variant("w8_tokens64", 3, BN=128, TOKENS=64, **_ROW),
+        _variant("w8_tokens128", 3, 8, BN=128, TOKENS=128, **_ROW),
         _variant("w8_sums", 4, BN=128, ADDED=True, ROUND=False, **_ROW),
         _variant("ones", 4, **{**dict.fromkeys(_SIZES, 1), **_ROW}),
         _variant("w4_zero", 4, ZERO=1),
