@@ -19,6 +19,14 @@ def is_interpreted() -> bool:
     return os.environ.get("TRITON_INTERPRET", "0").lower() in ("1", "true", "on", "yes", "y")
 
 
+@cache
+def has_several() -> bool:
+    """Whether there are GPUs of which one that is not the current one may hold tensors."""
+    import torch
+
+    return torch.cuda.device_count() > 1
+
+
 def availability() -> Availability:
     """Whether kernels can run, or what is lacking."""
     for package in ("torch", "triton"):

@@ -1,8 +1,11 @@
 """Describes a kernel: its function, and variants of it that are compiled without a device."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
+
+from qdsl_gpu.devices import has_several
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,5 +35,15 @@ class Kernel:
     variants: tuple[Variant, ...] = field(default=())
 
     def __getitem__(self, grid: tuple[int, ...]) -> Any:
-        """As Triton launches: `kernel[grid](…)`."""
-        return self.function[grid]
+        """As Triton launches: `kernel[grid](…)`, on the device of the tensors that it is given."""
+        launch = self.function[grid]
+        return partial(_launch_there, launch) if has_several() else launch
+
+
+def _launch_there(launch: Callable[..., Any], *arguments: Any, **constants: Any) -> Any:
+    # Triton takes the current device, wherever tensors are
+    import torch
+
+    tensor = next(a for a in arguments if isinstance(a, torch.Tensor))
+    with torch.cuda.device(tensor.device):
+        return launch(*arguments, **constants)
