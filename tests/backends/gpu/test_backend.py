@@ -80,7 +80,7 @@ def test_a_plan_finds_kernels(
 
 
 @pytest.mark.skipif(find_spec("triton") is None, reason="triton is not installed")
-@pytest.mark.parametrize("script", ["graph.py", "step.py", "integers.py"])
+@pytest.mark.parametrize("script", ["graph.py", "step.py", "integers.py", "models.py"])
 def test_a_packed_graph_and_a_step_of_training_run(script: str) -> None:
     path = str(Path(__file__).with_name(script))
     code = f"import runpy; runpy.run_path({path!r}, run_name='__main__')"
