@@ -116,3 +116,10 @@ def test_a_torch_without_a_table_of_functions_is_read_through_python(packed: Ten
             linear(torch.zeros(2, 10, dtype=torch.float64), packed, None, 12, "f32")
     finally:
         _native.exchange_with(torch.Tensor)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float64])
+def test_other_types_than_f32_are_refused(dtype: torch.dtype, packed: Tensor) -> None:
+    """Shapes say that results have the type of x: another one would be wrong."""
+    with pytest.raises(ValueError, match="`x` is torch"):
+        operations.linear(torch.randn(2, 10).to(dtype), packed, None, 12, "int8_token")
