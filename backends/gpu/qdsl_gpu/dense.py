@@ -62,12 +62,16 @@ def usual(task: "Task", tokens: int) -> Tiles | None:
 
 def _tiles(task: "Task", tokens: int) -> Tiles:
     """A smaller tile where there are few, or where a kernel holds more than sums."""
-    rows, planes = task.layout.rows, task.planes
-    if task.has_table and planes > 1:
+    rows, many = task.layout.rows, task.planes > 1
+    if task.has_table and many:
         return Tiles(64, 64, 1, 8, 2, Way.DENSE)
-    holds_more = task.has_table or planes > 1 or (task.kernel == INT8 and task.zero != 0)
+    is_int8 = task.kernel == INT8
+    has_zeros = is_int8 and (task.zero == 2 or (task.zero == 1 and task.layout.bits == 8))
     is_small = rows % 128 != 0 or rows // 128 * -(-tokens // 128) < _PROGRAMS
-    return Tiles(128, 64 if is_small or holds_more else 128, 1, 8, 2, Way.DENSE)
+    height = 64 if is_small or has_zeros or task.has_table or many else 128
+    # steps of floats in groups are large: three do not fit an A100
+    stages = 3 if is_int8 or not (task.layout.span or many or task.has_table) else 2
+    return Tiles(128, height, 1, 8, stages, Way.DENSE)
 
 
 def candidates(task: "Task", tokens: int) -> Iterator[Tiles]:

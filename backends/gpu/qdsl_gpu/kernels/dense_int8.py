@@ -7,7 +7,7 @@ together. Others are unpacked to such tiles. The numbers are those of `linear_in
 import triton
 import triton.language as tl
 
-from qdsl_gpu.epilogue import finish, term
+from qdsl_gpu.epilogue import finish, of_group, term, term_of
 from qdsl_gpu.kernel import Kernel, Variant
 from qdsl_gpu.kernels.dense_float import BAND
 
@@ -47,13 +47,15 @@ def dense_int8(
         weight = tl.load(codes_at + step * (BK * 64))
         for copy in tl.static_range(COPIES):
             tile = tl.load(x_at + tl.cast(copy * M, tl.int64) * columns + step * BK)
+            if SPAN != 0 and FLUSH == 1:
+                # read while matrices are multiplied
+                of = of_group(
+                    scales, zeros, code_sums, x_sums, step * COPIES + copy, groups, rows, n, near,
+                    m < M, ZERO, OFFSET,
+                )  # fmt: skip
             part = tl.dot(weight, tile, part, out_dtype=tl.int32)
             if SPAN != 0 and FLUSH == 1:
-                group = step * COPIES + copy
-                t += term(
-                    part, scales, zeros, x_sums, code_sums, offset, group, groups, rows,
-                    n, near, m < M, BITS, MULTIPLE, CENTRE, FACTOR, ZERO, OFFSET,
-                )  # fmt: skip
+                t += term_of(part, of, offset, BITS, MULTIPLE, CENTRE, FACTOR, ZERO, OFFSET)
                 part = tl.zeros((BN, TOKENS), tl.int32)
         if FLUSH > 1:
             if (step + 1) % FLUSH == 0:
@@ -71,7 +73,7 @@ def dense_int8(
     finish(t, y, bias, residual, m, n, M, N, BIAS, RELU, RESIDUAL)
 
 
-def _variant(name: str, warps: int = 8, stages: int = 2, **other: object) -> Variant:
+def _variant(name: str, warps: int = 8, stages: int = 3, **other: object) -> Variant:
     usual: dict[str, object] = {
         "SPAN": 128, "BITS": 0, "MULTIPLE": 1, "CENTRE": 0, "FACTOR": 1.0, "ZERO": 0,
         "OFFSET": False,
@@ -92,11 +94,9 @@ KERNEL = Kernel(
     dense_int8,
     (
         _variant("group128"),
-        _variant("group128_rows64", BN=64),
         _variant("group256", SPAN=256),
         _variant("group32", SPAN=32, BK=64),
         _variant("w8", SPAN=0, **_W8),
-        _variant("w8_tokens256", SPAN=0, TOKENS=256, **_W8),
         _variant("w8_zero", **_W8, ZERO=1, BN=64),
         _variant("w8_offset", SPAN=0, **_W8, OFFSET=True, BN=64),
         _variant("ones", SPAN=0, **_W8, M=1, N=1, groups=1),
