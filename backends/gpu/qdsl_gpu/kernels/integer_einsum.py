@@ -53,7 +53,6 @@ KERNEL = Kernel(
     integer_einsum,
     (
         _variant("scores", 64, a_k=1, b_k=1, y_n=1),
-        _variant("values", 64, a_k=1, b_n=1, y_n=1),
         _variant("few_columns", 16, a_k=1, b_k=1, y_m=1),
         _variant("ones", 16, **dict.fromkeys(_SIZES, 1)),
     ),

@@ -140,8 +140,6 @@ KERNEL = Kernel(
     integer_elementwise,
     (
         _variant("quantize", {"a": "*fp32", "mantissa": "*fp32"}),
-        _variant("table"),
-        _variant("silu"),
         _variant("scale_and_shift"),
         _variant("divide"),
         _variant("glu_polynomial", AXES=3, a2=1, b2=1),

@@ -130,10 +130,8 @@ KERNEL = Kernel(
         _variant("w8_tokens128", 3, 8, BN=128, TOKENS=128, **_ROW),
         _variant("w8_sums", 4, BN=128, ADDED=True, ROUND=False, **_ROW),
         _variant("ones", 4, **{**dict.fromkeys(_SIZES, 1), **_ROW}),
-        _variant("w4_zero", 4, ZERO=1),
         _variant("w4_group32", 4, SPAN=1),
         _variant("w4_tokens64", 3, TOKENS=64),
-        _variant("w3", 2, BITS=3, CENTRE=4),
         _variant("sparse", 2, SPARSE=True),
     ),
 )

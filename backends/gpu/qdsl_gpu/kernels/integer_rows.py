@@ -79,7 +79,6 @@ KERNEL = Kernel(
         _variant("row", 1, 1024, **_PLAIN),
         _variant("group32", 32, 32, 2, **_PLAIN),
         _variant("ones", 16, 64, **{**dict.fromkeys(_SIZES, 1), "columns": 64, "per_group": 64}),
-        _variant("sparse", 8, 128, SPARSE=True, **_PLAIN),
         _variant("patches", 1, 1024, PATCHES=True),
     ),
 )

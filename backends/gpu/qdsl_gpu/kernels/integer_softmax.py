@@ -69,7 +69,6 @@ KERNEL = Kernel(
     integer_softmax,
     (
         _variant("table", False, 1, 1024),
-        _variant("polynomial", True, 8, 128),
         _variant("ones", True, 64, 16, rows=1, n=1),
         _variant("long_polynomial", True, 1, 2048, WHOLE=False),
     ),
