@@ -171,8 +171,15 @@ def bytes_of(word):
 
 
 @triton.jit
-def bytes_of_weights(units, PAIR: tl.constexpr, BITS: tl.constexpr, SPARSE: tl.constexpr):
-    """Planes 2 · PAIR and 2 · PAIR + 1 of a step: u i8 [n, 64]."""
+def bytes_of_weights(
+    units, PAIR: tl.constexpr, BITS: tl.constexpr, SPARSE: tl.constexpr, nothing=None
+):  # fmt: skip
+    """Planes 2 · PAIR and 2 · PAIR + 1 of a step: u i8 [n, 64].
+
+    nothing: zeros i32 [n] that were read from memory. If they are not joined to words, LLVM sees
+    that the highest byte of some is a shift alone, and puts words together again from bytes, which
+    is longer by up to a quarter.
+    """
     if BITS == 3:
         four = four_of(units[PAIR // 4], PAIR % 4, 2) | (four_of(units[2], PAIR, 1) << 2)
     elif SPARSE:
@@ -181,6 +188,8 @@ def bytes_of_weights(units, PAIR: tl.constexpr, BITS: tl.constexpr, SPARSE: tl.c
         four = four_of(alternated(even, odd, PAIR // 2 % 2), PAIR // 4, BITS)
     else:
         four = four_of(units[0], PAIR, BITS)
+    if nothing is not None and BITS != 3 and BITS != 8:
+        four = four | nothing[:, None]
     return bytes_of(four)
 
 

@@ -15,7 +15,7 @@ from qdsl_gpu.kernels.linear_float import KERNEL as LINEAR_FLOAT
 from qdsl_gpu.kernels.linear_int8 import KERNEL as LINEAR_INT8
 from qdsl_gpu.layout import PLANE, Layout
 from qdsl_gpu.ranges import Range
-from qdsl_gpu.rows import exponents, float_rows, int8_rows
+from qdsl_gpu.rows import exponents, float_rows, int8_rows, nothing
 from qdsl_gpu.task import Task
 from qdsl_gpu.tiles import Tiles, Way
 from qdsl_gpu.weights import Packed
@@ -75,8 +75,9 @@ def linear_int8(x: Tensor, weight: Packed, given: Tensor | Range | None, end: En
     # integers are added per part, floats per group: in ascending order, as without parts
     summed = (groups, torch.float32) if layout.span else (cut.grid[2], torch.int32)
     LINEAR_INT8[cut.grid](
-        rows.codes, rows.scales, rows.sums, rows.offset_or_sums, weight.words, sums,
-        weight.scales, weight.zeros_or(weight.scales), *cut.parts(y, *summed), y, *end.tensors(y),
+        rows.codes, rows.scales, rows.sums, rows.offset_or_sums, weight.words, nothing(y.device),
+        sums, weight.scales, weight.zeros_or(weight.scales), *cut.parts(y, *summed),
+        y, *end.tensors(y),
         tokens, layout.outputs, layout.rows, layout.steps, cut.steps, groups, layout.columns,
         BITS=layout.bits, SPARSE=layout.sparse, SPAN=layout.span // PLANE, MULTIPLE=weight.multiple,
         CENTRE=weight.centre, FACTOR=weight.factor, ZERO=weight.zero_word,

@@ -34,6 +34,12 @@ def exponents(bits: int, dtype: torch.dtype, device: torch.device) -> Tensor:
     return torch.full((256,), value, dtype=torch.int32, device=device)
 
 
+@cache
+def nothing(device: torch.device) -> Tensor:
+    """What kernels join to codes of bytes: zeros i32 [256]."""
+    return torch.zeros(256, dtype=torch.int32, device=device)
+
+
 @dataclass(frozen=True, slots=True)
 class Rounded:
     """Codes i8 [copies, M, columns], scales f32 [M], sums of codes i32 [M, groups].

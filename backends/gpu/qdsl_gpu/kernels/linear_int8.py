@@ -71,7 +71,7 @@ def _summed(
 
 @triton.jit
 def linear_int8(
-    x, x_scales, x_sums, offset, words, code_sums, scales, zeros, parts, counters,
+    x, x_scales, x_sums, offset, words, nothing, code_sums, scales, zeros, parts, counters,
     y, bias, residual,
     M, N, rows, steps, split, groups, columns,
     BITS: tl.constexpr, SPARSE: tl.constexpr, SPAN: tl.constexpr, MULTIPLE: tl.constexpr,
@@ -85,7 +85,7 @@ def linear_int8(
     weight for tokens j · TOKENS … over `split` steps, the k-th so many: whole groups. SPAN is the
     planes of a group, 0: the row. SPLIT: there are several k; their sums go to parts i32 [k, M, N],
     or those of groups, with their scale, to parts f32 [groups, M, N]; counters i32 are those of
-    `is_last`.
+    `is_last`. nothing i32 [BN] is 0: see `bytes_of_weights`.
     """
     UNITS: tl.constexpr = 3 if BITS == 3 or SPARSE else 1
     PER_STEP: tl.constexpr = 8 if BITS == 3 or SPARSE else 8 // BITS  # pairs of planes
@@ -100,6 +100,8 @@ def linear_int8(
     offsets = row_offsets(n, steps, UNITS)
     x_rows = x + m[None, :] * columns + tl.arange(0, 64)[:, None]
 
+    no_bits = tl.load(nothing + tl.arange(0, BN))
+
     t = tl.zeros((BN, TOKENS), tl.float32)
     part = tl.zeros((BN, TOKENS), tl.int32)
     begin = tl.program_id(2) * split
@@ -111,7 +113,7 @@ def linear_int8(
         )  # fmt: skip
         units = load_step(words, offsets, step, BITS, SPARSE)
         for p in tl.static_range(PER_STEP):
-            weight = bytes_of_weights(units, p, BITS, SPARSE)
+            weight = bytes_of_weights(units, p, BITS, SPARSE, no_bits)
             for copy in tl.static_range(COPIES):
                 at = x_rows + copy * M * columns + (step * PER_STEP + p) * 64
                 tile = tl.load(at, mask=valid[None, :], other=0)
@@ -152,7 +154,7 @@ def _variant(name: str, stages: int = 4, **other: object) -> Variant:
         "BIAS": True, "RELU": False, "RESIDUAL": False,
     }  # fmt: skip
     pointers = {"x": "*i8", "x_scales": "*fp32", "x_sums": "*i32", "words": "*i32"}
-    pointers |= {"offset": "*i32", "code_sums": "*i32"}
+    pointers |= {"offset": "*i32", "code_sums": "*i32", "nothing": "*i32"}
     pointers |= {"scales": "*fp16", "zeros": "*u8", "y": "*fp32", "counters": "*i32"}
     pointers |= {"parts": "*fp32" if other.get("SPAN", 4) else "*i32"}
     pointers |= {"bias": "*fp32", "residual": "*fp32"}
