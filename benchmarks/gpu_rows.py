@@ -76,7 +76,7 @@ class Plan:
 DRY = Plan(
     shapes=((64, 128),),
     kinds=(("int4", 128, "bf16"), ("int8", 0, "int8_token")),
-    rows=(1, 4, 80),
+    rows=(1, 4),
     sparse=(),
     checked=(("int4", 128), ("nf4", 64)),
     checked_shape=(64, 128),
