@@ -7,7 +7,7 @@ from qdsl_gpu.layout import Layout
 
 NARROW = 8  # tokens of the smallest tile
 _PROGRAMS = 256  # about two for each multiprocessor of a large device; of narrow tiles twice that
-_STEPS = 4  # that a part along K has at least
+_STEPS = 4  # that a part along K has at least; of 512 columns, half as many
 
 
 class Way(StrEnum):
@@ -54,7 +54,8 @@ def split(tiles: Tiles, layout: Layout, tokens: int) -> Tiles:
     """The same in as many parts along K as fill a device, each of some steps."""
     programs = layout.rows // tiles.rows * -(-tokens // tiles.tokens)
     most = _PROGRAMS * (2 if tiles.tokens <= NARROW else 1)
+    least = _STEPS // 2 if layout.step == 512 else _STEPS
     splits = 1
-    while programs * splits * 2 <= most and layout.steps >= splits * 2 * _STEPS:
+    while programs * splits * 2 <= most and layout.steps >= splits * 2 * least:
         splits *= 2
     return replace(tiles, splits=splits)
