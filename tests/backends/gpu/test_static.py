@@ -17,7 +17,6 @@ from qdsl_gpu import operations
 
 Make = Callable[..., Any]
 N, K = 40, 340
-WORDS = ("uint8_static", "int8_static", "int8_static_full", "uint4_static", "int2_static")
 
 
 def span(word: str, zero: str) -> tuple[Tensor, Tensor | None]:
@@ -39,7 +38,7 @@ def test_every_weight(word: str, zero: str, format: WeightFormat, make_weight: M
 
 
 @pytest.mark.parametrize("word", STATIC)
-@pytest.mark.parametrize("zero", ["none", "low", "middle", "high"])
+@pytest.mark.parametrize("zero", ["none", "high"])
 def test_every_range(word: str, zero: str, formats: Any, make_weight: Make) -> None:
     weight, x = make_weight(formats["int8-g128"], 10, 140), torch.randn(2, 140) * 3
     x[0, :2] = torch.tensor([torch.inf, -torch.inf])
