@@ -148,7 +148,16 @@ def test_learned_scales(
     check(weight, format, State(mask, scale=scale))
 
 
-@settings(max_examples=15, deadline=None)
+@pytest.mark.parametrize(
+    "grid", [TernaryGrid(), TernaryGrid("threshold"), BinaryGrid(), BinaryGrid(center=True)]
+)
+def test_one_scale_by_means(grid: TernaryGrid, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(training, "_TILE", 64)
+    weight = matrix(4)[:2] + 0.3
+    check(weight, WeightFormat("x", grid, PerTensor()), State(torch.rand(2, 72) < 0.6), False)
+
+
+@settings(max_examples=12, deadline=None)
 @given(formats(), st.integers(0, 99), st.booleans())
 def test_one_scale_for_a_tensor_of_several_parts(
     format: WeightFormat, seed: int, sparse: bool
