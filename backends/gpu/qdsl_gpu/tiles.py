@@ -42,8 +42,8 @@ def choose(layout: Layout, tokens: int, *, stacked: bool = False, has_table: boo
     widths = (NARROW, 16, 32) if layout.step == 512 else (NARROW, 16, 32, 64)
     rows = tokens * (4 if stacked else 1)
     width = next((t for t in widths if rows <= t), widths[-1])
-    # registers for 3 bits and 2:4 are few; a step of 512 columns is large; tables would be read ahead
-    # through shared memory
+    # registers for 3 bits and 2:4 are few; a step of 512 columns is large; tables would be read
+    # ahead through shared memory
     fits = width == NARROW if layout.bits == 3 else width <= 16 or not layout.sparse
     wide = layout.rows % 128 == 0 and not has_table and fits
     rows = 128 if wide else 64
