@@ -37,12 +37,12 @@ def _multiply(
 
 
 @triton.jit
-def _scaled(part, total, scale, shift, ZERO: tl.constexpr):
-    """What a group adds: part · s, less total · zs where zeros are floats."""
-    value = part * scale.to(tl.float32)[:, None]
+def _added(sums, part, total, scale, shift, ZERO: tl.constexpr):
+    """sums and what a group adds: part · s, less total · zs where zeros are floats."""
+    sums = tl.fma(part, tl.broadcast_to(scale.to(tl.float32)[:, None], part.shape), sums)
     if ZERO == 2:
-        value -= shift.to(tl.float32)[:, None] * total[None, :]
-    return value
+        sums -= shift.to(tl.float32)[:, None] * total[None, :]
+    return sums
 
 
 @triton.jit
@@ -113,7 +113,7 @@ def linear_float(
             )
             if SPAN != 0 and (p + 1) % FLUSH == 0:
                 shift = shifts[p // FLUSH] if ZERO else n
-                sums += _scaled(part, total, given[p // FLUSH], shift, ZERO)
+                sums = _added(sums, part, total, given[p // FLUSH], shift, ZERO)
                 part = tl.zeros((BN, SLOTS * TOKENS), tl.float32)
                 total = tl.zeros((SLOTS * TOKENS,), tl.float32)
         if SPAN == 0:
@@ -122,7 +122,7 @@ def linear_float(
 
     if SPAN == 0:
         shift = tl.load(zeros + n) if ZERO == 2 else n
-        sums = _scaled(sums, totals, tl.load(scales + n), shift, ZERO)
+        sums = _added(tl.zeros_like(sums), sums, totals, tl.load(scales + n), shift, ZERO)
     if STACKED:
         sums = tl.sum(sums.reshape(BN, SLOTS, TOKENS), 1)
     if FACTOR != 1:
