@@ -93,7 +93,7 @@ def conv_groups(
     inside, known = p < positions, n < outputs
     w0 = p % out_width * stride_w - pad_w
     h0 = p // out_width % out_height * stride_h - pad_h
-    image = p // (out_width * out_height) * height
+    image = (p // (out_width * out_height)).to(tl.int64) * height
     channel = n // per_output * per_input
     offsets = row_offsets(tl.where(known, n, 0), steps, UNITS)
     multiplier, zero = _scales(multipliers, step, shift, p, inside, WORD, SHIFT)
@@ -124,8 +124,8 @@ def conv_groups(
             scale = tl.load(scales + g * rows + n, mask=known, other=0.0).to(tl.float32)
             term = (part.to(tl.float32) * FACTOR) * scale
             if ZERO == 2:
-                shift = tl.load(zeros + g * rows + n, mask=known, other=0.0).to(tl.float32)
-                term = term - own.to(tl.float32) * shift[None, :]
+                zs = tl.load(zeros + g * rows + n, mask=known, other=0.0).to(tl.float32)
+                term = term - own.to(tl.float32) * zs[None, :]
                 own = tl.zeros((BP, BN), SUM)
             total += term
             part = tl.zeros((BP, BN), SUM)
@@ -149,6 +149,7 @@ def _variant(name: str, word: str, **other: object) -> Variant:
         "BP": 16, "BN": 64,
     }  # fmt: skip
     types = _POINTERS | dict.fromkeys(_SIZES, "i32")
+    types |= {"zeros": "*fp16"} if other.get("ZERO") == 2 else {}
     # of depthwise ones
     usual |= {"per_input": 1, "per_output": 1}
     return Variant(name, types, usual | other, multiples=("channels", "outputs", "rows"))
@@ -160,7 +161,7 @@ KERNEL = Kernel(
         _variant("w8_f32", "f32"),
         _variant("w8_int8", "dynamic"),
         _variant("w8_range", "range", SHIFT=True, HIGH=255),
-        _variant("w4", "f32", BITS=4),
+        _variant("w4_float_zero", "f32", BITS=4, ZERO=2),
         _variant("sparse", "f32", BITS=4, SPARSE=True),
         _variant("ones", "dynamic", **dict.fromkeys(_SIZES, 1)),
     ),

@@ -50,7 +50,7 @@ def dense_float(
             weight = tl.load(codes_at + q * part + k)
             # of 24 bits with 24 bits, what is below the last bit of the product is left out
             for p in tl.static_range(PLANES if PLANES < 3 - q else 3 - q):
-                value = tl.dot(weight, tl.load(x_at + p * x_plane + k), value)
+                value = tl.dot(weight, tl.load(x_at + tl.cast(x_plane, tl.int64) * p + k), value)
         # one rounding less, and one instruction for each sum, which nothing else covers
         sums = tl.fma(value, scale[:, None], sums) if SPAN != 0 else value
 

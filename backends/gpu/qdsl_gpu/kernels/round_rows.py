@@ -20,7 +20,7 @@ def round_rows(
     a is 0 or 127 / a overflows the codes are 0; where a is not finite they are 0 and s is NaN.
     A group has `per_group` columns; with two COPIES, where that is 32, each holds every other one.
     """
-    m = tl.program_id(0)
+    m = tl.program_id(0).to(tl.int64)
     top = 0.0
     if GIVEN:
         top = tl.load(largest + m)
@@ -54,7 +54,7 @@ def round_rows(
             if COPIES == 2:
                 even = tl.where(g % 2 == 0, code, 0)
                 tl.store(to, even.to(tl.int8))
-                tl.store(to + M * columns, (code - even).to(tl.int8))
+                tl.store(to + tl.cast(M, tl.int64) * columns, (code - even).to(tl.int8))
             else:
                 tl.store(to, code.to(tl.int8))
         tl.store(sums + m * (columns // per_group) + g, tl.sum(total, 0))

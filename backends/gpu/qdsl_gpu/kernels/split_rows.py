@@ -18,7 +18,7 @@ def split_rows(
     Groups of `group` columns begin `span` apart. One plane is x rounded to the type of out; three
     bf16 add up to it, of which the first holds what is not finite.
     """
-    m = tl.program_id(0)
+    m = tl.program_id(0).to(tl.int64)
     at = tl.program_id(1) * BLOCK + tl.arange(0, BLOCK)
     column = column_at(at, SPARSE)
     inside = column % span
@@ -34,7 +34,7 @@ def split_rows(
         tl.store(to, first, mask=at < columns)
         value = tl.where(finite, value, 0.0)
         for p in tl.static_range(1, PLANES):
-            tl.store(to + p * M * columns, bf16_part(value, p), mask=at < columns)
+            tl.store(to + tl.cast(M, tl.int64) * p * columns, bf16_part(value, p), mask=at < columns)
 
 
 _SIZES = dict.fromkeys(("M", "K", "stride", "columns", "group", "span"), "i32")
