@@ -31,10 +31,16 @@ class Recorder(Protocol):
 class CudaGraphs:
     """Records by `torch.cuda.CUDAGraph`; all graphs share their memory."""
 
-    def __init__(self) -> None:
+    def __init__(self, device: torch.device) -> None:
+        self.device = device
         self.pool = torch.cuda.graph_pool_handle()
 
     def __call__(self, run: Run) -> tuple[Callable[[], object], Results]:
+        # streams are those of the current device: a graph of another one would hold nothing
+        with torch.cuda.device(self.device):
+            return self._recorded(run)
+
+    def _recorded(self, run: Run) -> tuple[Callable[[], object], Results]:
         side = torch.cuda.Stream()  # type: ignore[no-untyped-call]
         side.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(side):
@@ -144,7 +150,7 @@ def capture(
 
 def _on_gpu(program: Program) -> Recorder:
     if program.device.type == "cuda":
-        return CudaGraphs()
+        return CudaGraphs(program.device)
     message = f"a program on `{program.device.type}` cannot be captured: CUDA graphs are of GPUs"
     help = 'load it with a back end for GPUs and move it: `program.to("cuda")`'
     raise QdslError([error("Q760", message, help=help)])

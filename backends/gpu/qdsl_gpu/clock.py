@@ -5,15 +5,18 @@ from collections.abc import Callable, Sequence
 
 import torch
 
+from qdsl_gpu.counters import borrowed
+
 _ROUNDS = 7
 _SECONDS = 2e-3  # of a round: events are good to a microsecond
 
 
 def seconds(calls: Sequence[Callable[[], object]], rounds: int = _ROUNDS) -> float:
     """Of one of the calls, made one after the other: the median of rounds of replays."""
-    replay = captured(calls)
-    replays = max(1, round(_SECONDS / max(elapsed(replay), 1e-7)))
-    found = [elapsed(replay, replays) for _ in range(rounds)]
+    with borrowed():
+        replay = captured(calls)
+        replays = max(1, round(_SECONDS / max(elapsed(replay), 1e-7)))
+        found = [elapsed(replay, replays) for _ in range(rounds)]
     return statistics.median(found) / len(calls)
 
 

@@ -10,6 +10,8 @@ share them. Clearing them for each launch would be one more. So:
   counters of its own.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from threading import Lock
 
@@ -45,6 +47,22 @@ def counters(count: int, device: torch.device) -> Tensor:
                 _stores[device] = _Store(_zeros(_STORE, device))
                 _wait(device)
         return found
+
+
+@contextmanager
+def borrowed() -> Iterator[None]:
+    """Gives back what graphs get that are captured within, and not replayed when it has ended.
+
+    Else a tuner, which captures many, would use the store up.
+    """
+    with _lock:
+        before = {device: store.used for device, store in _stores.items()}
+    try:
+        yield
+    finally:
+        with _lock:
+            for device, store in _stores.items():
+                store.used = before.get(device, 0)
 
 
 def _of_graph(count: int, device: torch.device) -> Tensor:

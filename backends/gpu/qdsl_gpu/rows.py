@@ -31,13 +31,22 @@ class Rows:
 def exponents(bits: int, dtype: torch.dtype, device: torch.device) -> Tensor:
     """What kernels put codes of a 16-bit float under, once for each row of a tile: i32 [256]."""
     value = exponent_of(bits, dtype is torch.bfloat16)
-    return torch.full((256,), value, dtype=torch.int32, device=device)
+    return _made(torch.full((256,), value, dtype=torch.int32), device)
 
 
 @cache
 def nothing(device: torch.device) -> Tensor:
     """What kernels join to codes of bytes: zeros i32 [256]."""
-    return torch.zeros(256, dtype=torch.int32, device=device)
+    return _made(torch.zeros(256, dtype=torch.int32), device)
+
+
+def _made(values: Tensor, device: torch.device) -> Tensor:
+    """Copied, it is there when this returns, for kernels on every stream.
+
+    Were it filled on the device, a CUDA graph that is the first to ask would fill it only when it
+    is replayed.
+    """
+    return values.to(device)
 
 
 @dataclass(frozen=True, slots=True)

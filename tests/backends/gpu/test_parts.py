@@ -96,6 +96,16 @@ def test_a_captured_call_shares_with_none(monkeypatch: pytest.MonkeyPatch) -> No
     assert all(t.data_ptr() % 16 == 0 for t in kept)
 
 
+def test_what_is_borrowed_is_given_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    counters.counters(8, CPU)
+    monkeypatch.setattr(counters, "_is_captured", lambda device: True)
+    kept = counters.counters(8, CPU)
+    with counters.borrowed():
+        lent = counters.counters(8, CPU)
+    again = counters.counters(8, CPU)
+    assert lent.data_ptr() == again.data_ptr() != kept.data_ptr()
+
+
 def test_a_graph_without_a_store_clears_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(counters, "_is_captured", lambda device: True)
     assert counters.counters(7, CPU).tolist() == [0] * 7

@@ -34,7 +34,8 @@ def split_rows(
         tl.store(to, first, mask=at < columns)
         value = tl.where(finite, value, 0.0)
         for p in tl.static_range(1, PLANES):
-            tl.store(to + tl.cast(M, tl.int64) * p * columns, bf16_part(value, p), mask=at < columns)
+            to += tl.cast(M, tl.int64) * columns
+            tl.store(to, bf16_part(value, p), mask=at < columns)
 
 
 _SIZES = dict.fromkeys(("M", "K", "stride", "columns", "group", "span"), "i32")
