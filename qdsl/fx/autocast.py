@@ -7,15 +7,15 @@ from torch import Tensor, fx
 from qdsl.fx import operations
 
 PRODUCTS = (F.linear, operations.convolution, operations.grouped_linear)
-"""Functions whose operands autocast casts, all of them."""
+"""Functions whose first two operands autocast casts; not all cast a bias."""
 
 
 def product_type(x: Tensor, multiplied: bool) -> torch.dtype:
     """The type in which a product reads the values of x; its own, unless x is f32 and is cast."""
     device = x.device.type
-    if multiplied and x.dtype is torch.float32 and torch.is_autocast_enabled(device):
-        return torch.get_autocast_dtype(device)
-    return x.dtype
+    if not multiplied or x.dtype is not torch.float32 or x.is_meta:  # of which autocast knows not
+        return x.dtype
+    return torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else x.dtype
 
 
 def mark_multiplied(lowered: fx.Graph, rounders: tuple[object, ...]) -> fx.Graph:
@@ -36,4 +36,4 @@ def _is_multiplied(node: fx.Node) -> bool:
     (user,) = node.users
     if user.op == "call_method" and user.target == "flatten":
         return _is_multiplied(user)
-    return user.target in PRODUCTS
+    return user.target in PRODUCTS and node in user.args[:2]

@@ -11,11 +11,12 @@ model Net(d: int = 16) {
     hidden = Linear(d -> 16)
     mix = Conv1d(16 -> 16, 3, padding = "same")
     point = Conv1d(16 -> 16, 1)
+    parts = Conv1d(16 -> 16, 3, padding = "same", groups = 4)
     twice = Linear(16 -> 16)
     table = Embedding(8, 16)
 
     entry forward(x: f32[B, T, d], ids: i64[B, T]) {
-        y = hidden(x) |> relu |> mix |> point
+        y = hidden(x) |> relu |> mix |> point |> parts
         return twice(twice(y)) + table(ids)
     }
 }
@@ -23,6 +24,7 @@ model Net(d: int = 16) {
 policy low for Net {
     ** { weights = int4(group = 8); activations = int8(dynamic) }
     point { activations = int8(static) }
+    parts { bias = bf16; weights = int4(group = 4) }
     table { weights = int8 }
 }
 
@@ -80,6 +82,13 @@ def test_types(tmp_path):
     assert types["hidden.weight:q"] is types["mix.weight:q"] is types["point.weight:q"] is bf16
     # two products add gradients in f32, and no product reads rows of a table
     assert types["twice.weight:q"] is types["table.weight:q"] is f32
+
+
+def test_devices_without_autocast(tmp_path):
+    program = program_of(tmp_path, "small").to("meta")
+    x = torch.randn(1, 4, 16, device="meta")
+    y = program(x, torch.zeros(1, 4, dtype=torch.int64, device="meta"))
+    assert (y.device.type, y.dtype) == ("meta", torch.float32)
 
 
 def test_without_autocast_all_is_f32(tmp_path):
