@@ -4,12 +4,15 @@ from dataclasses import dataclass, field
 
 import pytest
 import torch
+from torch import nn
+from torch._subclasses.fake_tensor import FakeTensorMode
 
 from qdsl import target
 from qdsl.fx import activations
 from qdsl.fx.masks import nm_mask, share_mask
 from qdsl.fx.numerics import State, fake_quantize, static
 from qdsl.fx.observer import Observer
+from qdsl.fx.trainers import trainer_of
 from qdsl.ir.format import IntegerGrid, StaticFormat, WeightFormat
 from qdsl.ir.pattern import NM
 from qdsl.ir.ranges import Range
@@ -136,6 +139,15 @@ def test_what_is_compiled_is_torchs(install, monkeypatch):
     install(Doubling())
     monkeypatch.setattr(torch.compiler, "is_compiling", lambda: True)
     assert torch.equal(fake_quantize(weight, FORMAT, State()), plain)
+
+
+def test_so_is_what_has_no_memory(install):
+    install(Doubling())
+    with FakeTensorMode() as mode:
+        weight = mode.from_tensor(torch.ones(2, 8))
+        assert fake_quantize(weight, FORMAT, State()).shape == (2, 8)
+        assert trainer_of(weight) is None
+    assert trainer_of(torch.ones(2, 8)) is trainer_of(nn.Parameter(torch.ones(1)))
 
 
 def test_frozen_codes_are_read(install):
