@@ -49,6 +49,8 @@ class Quantizer(nn.Module):
     errors instead, while evaluation rounds.
 
     What is `multiplied` is read by one product only, and comes in the type of that.
+
+    Steps are counted on the host: `step` is brought up to date when a state is made or copied.
     """
 
     step: Tensor
@@ -266,6 +268,8 @@ class Quantizer(nn.Module):
     def _load_from_state_dict(
         self, state_dict: Mapping[str, Any], prefix: str, *arguments: Any
     ) -> None:
+        if prefix + "step" not in state_dict:
+            self._write_step()  # it goes on from here
         # which fields there are depends on what was saved, not on what this quantizer has
         if self.frozen and prefix + "codes" not in state_dict:
             self.unfreeze()

@@ -74,6 +74,22 @@ def test_a_new_step_sees_what_was_written_behind_the_version(qat):
         assert not torch.equal(program.get_submodule("up.weight:q")(program.up.weight), before)
 
 
+@pytest.mark.parametrize("key", ["up.weight.q.step", "up.weight"])
+def test_a_step_goes_on_from_a_state_or_where_it_is(qat, key):
+    program = qat("int4").train()
+    optimizer = torch.optim.SGD(program.parameters(), 0.1)
+    for _ in range(3):
+        step(program, optimizer)
+    kept = {k: v.clone() for k, v in program.state_dict().items()}
+    for _ in range(2):
+        step(program, optimizer)
+    program.load_state_dict({key: kept[key]}, strict=False)
+    step(program, optimizer)
+    expected = 4 if key.endswith("step") else 6
+    assert program.state_dict()["up.weight.q.step"] == expected
+    assert deepcopy(program).get_buffer("up.weight:q.step") == expected
+
+
 def test_freezing_keeps_the_parameter_for_what_comes_after(learned):
     program = learned()
     optimizer = torch.optim.SGD(program.parameters(), 0.1)
