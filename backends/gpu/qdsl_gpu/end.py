@@ -1,6 +1,6 @@
 """Says what follows a product in the same kernel."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from torch import Tensor
 
@@ -12,6 +12,10 @@ class End:
     bias: Tensor | None = None
     relu: bool = False
     residual: Tensor | None = None
+
+    def rows(self, at: slice) -> "End":
+        """What follows the product of some rows."""
+        return self if self.residual is None else replace(self, residual=self.residual[at])
 
     @property
     def flags(self) -> dict[str, bool]:

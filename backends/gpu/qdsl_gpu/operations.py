@@ -4,7 +4,7 @@ With TRITON_INTERPRET=1 the same kernels run on processors, which is how they ar
 is no GPU.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import torch
@@ -18,10 +18,13 @@ from qdsl_gpu.end import End
 from qdsl_gpu.integer.operations import INTEGERS
 from qdsl_gpu.kernels.dequantize import KERNEL as DEQUANTIZE
 from qdsl_gpu.kernels.lstm_cell import KERNEL as LSTM_CELL
+from qdsl_gpu.layout import Layout
 from qdsl_gpu.ranges import Range
 from qdsl_gpu.weights import Packed, read
 
 _BLOCK = 256  # columns that a program writes
+_ROWS = 1 << 21
+_REACH = (1 << 31) - 1
 
 
 def linear(
@@ -47,11 +50,32 @@ def linear(
     )
     if not rows.numel() or not packed.layout.outputs:
         y = _nothing(rows, packed, end)
-    elif activations in FLOATS:
-        y = products.linear_float(rows, packed, activations == "bf16", end)
     else:
-        y = products.linear_int8(rows, packed, _scaling(x, activations, scale, zero), end)
+        given = None if activations in FLOATS else _scaling(x, activations, scale, zero)
+        parts = [
+            _product(
+                rows[at], packed, activations, given[at] if isinstance(given, Tensor) else given,
+                end.rows(at),
+            )
+            for at in _parts(rows.shape[0], packed.layout)
+        ]  # fmt: skip
+        y = parts[0] if len(parts) == 1 else torch.cat(parts)
     return y.view(*x.shape[:-1], packed.layout.outputs)
+
+
+def _parts(count: int, layout: Layout) -> Iterator[slice]:
+    """As many rows as a launch takes: grids are no longer, nor do offsets of 32 bits reach on."""
+    most = min(_ROWS, _REACH // max(layout.columns, layout.rows))
+    for begin in range(0, count, most):
+        yield slice(begin, begin + most)
+
+
+def _product(
+    rows: Tensor, packed: Packed, activations: str, given: Tensor | Range | None, end: End
+) -> Tensor:
+    if activations in FLOATS:
+        return products.linear_float(rows, packed, activations == "bf16", end)
+    return products.linear_int8(rows, packed, given, end)
 
 
 def _scaling(

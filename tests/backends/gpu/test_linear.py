@@ -110,6 +110,17 @@ def test_what_follows_is_fused(
     assert torch.equal(operations.linear(x, weight.packed, bias, outputs, word), plain + bias)
 
 
+@pytest.mark.parametrize("word", ["int8_token", "int8_tensor"])
+def test_more_rows_than_a_launch_takes(
+    word: str, formats: Any, make_weight: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    weight, x = make_weight(formats["int4-g128"], N, K), torch.randn(5, 1, K)
+    given = (torch.randn(N), N, word, None, None, True, torch.randn(5, 1, N))
+    whole = operations.linear(x, weight.packed, *given)
+    monkeypatch.setattr(operations, "_ROWS", 2)
+    assert torch.equal(operations.linear(x, weight.packed, *given), whole)
+
+
 @pytest.mark.parametrize("tokens", [1, 4, 5, 17, 33])
 def test_integer_rows_are_the_same_for_every_number_of_rows(
     tokens: int, formats: Any, make_weight: Make
