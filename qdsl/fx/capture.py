@@ -29,7 +29,7 @@ class Recorder(Protocol):
 
 
 class CudaGraphs:
-    """Records by `torch.cuda.CUDAGraph`; all graphs share their memory."""
+    """Records by `torch.cuda.CUDAGraph` on a device; all graphs share their memory."""
 
     def __init__(self, device: torch.device) -> None:
         self.device = device
@@ -131,6 +131,9 @@ def capture(
     if found is None:
         names = ", ".join(f"`{e.name}`" for e in program.ir.entries)
         raise _refused(f"there is no entry `{entry}`", f"the model has {names}")
+    if any(program.quantizers()):
+        message = "weights are rounded as they are read, and a graph would keep the rounded ones"
+        raise _refused(message, "pack the program, and capture what `qdsl.load` makes of the file")
     inputs, results = _axes(found, examples, dim)
     if not buckets or min(buckets) < 1:
         raise _refused(f"buckets of `{dim}` are numbers from 1 on")

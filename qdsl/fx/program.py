@@ -128,7 +128,7 @@ class Program(nn.Module):
         comes back is called like the entry: it pads to the next bucket, replays, and gives what
         belongs to the examples. Weights that change later change the results; those that are moved
         do not. Raises QdslError: Q760 where the program is on no GPU, Q761 for an entry whose
-        examples depend on each other.
+        examples depend on each other, and for a program that is trained.
         """
         from qdsl.fx.capture import capture
 

@@ -29,7 +29,14 @@ model Net(d: int = 8) {
     entry whole(x: f32[B, d]) { return mean(map(x), 0) }
 }
 
+policy low for Net {
+    default { weights = f32 }
+    map { weights = int8 }
+}
+
 variant small { model = Net }
+
+variant rounded extends small { policy = low }
 """
 
 
@@ -52,11 +59,15 @@ class Replayed:
         return replay, results
 
 
+def variant(folder, name):
+    path = folder / "net.qspec"
+    path.write_text(SPEC)
+    return load_spec(path).variants[name]
+
+
 @pytest.fixture
 def program(tmp_path):
-    path = tmp_path / "net.qspec"
-    path.write_text(SPEC)
-    return load_spec(path).variants["small"].program(seed=1)
+    return variant(tmp_path, "small").program(seed=1)
 
 
 @pytest.fixture
@@ -132,6 +143,13 @@ def test_what_cannot_be_captured_is_refused(entry, count, buckets, message, prog
         capture(program, buckets, examples, entry=entry, recorder=recorder)
     assert [d.code for d in caught.value.diagnostics] == ["Q761"]
     assert not recorder.recorded
+
+
+def test_a_program_in_training_is_refused(tmp_path, recorder):
+    program = variant(tmp_path, "rounded").program(seed=1).to_qat()
+    with pytest.raises(QdslError, match="a graph would keep the rounded ones") as caught:
+        capture(program, (2,), [torch.randn(1, 5, 8)], recorder=recorder)
+    assert [d.code for d in caught.value.diagnostics] == ["Q761"]
 
 
 def test_a_program_on_the_processor_is_refused(program, tmp_path):
