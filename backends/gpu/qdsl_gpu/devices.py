@@ -1,10 +1,12 @@
 """Finds out whether there is a GPU that kernels can run on, without loading torch."""
 
 import os
+import sysconfig
 from ctypes import CDLL, byref, c_int
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
+from shutil import which
 
 from qdsl.target import Availability
 
@@ -24,7 +26,7 @@ def has_several() -> bool:
     """Whether there are GPUs of which one that is not the current one may hold tensors."""
     import torch
 
-    return torch.cuda.device_count() > 1
+    return not is_interpreted() and torch.cuda.device_count() > 1
 
 
 def availability() -> Availability:
@@ -36,7 +38,8 @@ def availability() -> Availability:
         return Availability(True, "TRITON_INTERPRET is set: kernels run on the processor, slowly")
     if not _torch_has_gpus():
         return Availability(False, "this torch was built for processors only")
-    return _found()
+    found = _found()
+    return _lacking() if found.available else found
 
 
 def _torch_has_gpus() -> bool:
@@ -47,6 +50,18 @@ def _torch_has_gpus() -> bool:
         for folder in folders or ()
         for kind in ("cuda", "hip")
     )
+
+
+def _lacking() -> Availability:
+    """What Triton builds a part of itself with, when a kernel is first called."""
+    if not os.environ.get("CC") and not which("gcc") and not which("clang"):
+        return Availability(False, "Triton finds no C compiler: install `gcc`, or name one in `CC`")
+    headers = Path(sysconfig.get_paths("posix_prefix")["include"])
+    if not (headers / "Python.h").exists():
+        return Availability(
+            False, f"Triton finds no `Python.h` in {headers}: install Python's headers"
+        )
+    return Availability(True)
 
 
 @cache

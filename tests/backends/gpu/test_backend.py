@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from qdsl.ir.format import ActivationFormat, BinaryGrid, CodebookGrid, IntegerGrid, WeightFormat
-from qdsl.target import find_kernel
-from qdsl_gpu import BACKEND
+from qdsl.target import Availability, find_kernel
+from qdsl_gpu import BACKEND, devices
 
 FORMATS = {
     "int4": WeightFormat("int4", IntegerGrid(4)),
@@ -51,7 +51,23 @@ def test_what_is_lacking_is_said() -> None:
         "there is no driver of a GPU",
         "CUDA found no device",
         "HIP found no device",
+        "Triton finds no C compiler: install `gcc`, or name one in `CC`",
     )
+
+
+def test_a_compiler_is_needed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv("TRITON_INTERPRET", raising=False)
+    monkeypatch.setattr(devices, "_torch_has_gpus", lambda: True)
+    monkeypatch.setattr(devices, "_found", lambda: Availability(True))
+    monkeypatch.setenv("CC", "anything")
+    headers = {"include": str(tmp_path)}
+    monkeypatch.setattr(devices.sysconfig, "get_paths", lambda scheme: headers)
+    assert "`Python.h`" in devices.availability().reason
+    (tmp_path / "Python.h").touch()
+    assert devices.availability().available
+    monkeypatch.delenv("CC")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert "C compiler" in devices.availability().reason
 
 
 @pytest.mark.parametrize(
