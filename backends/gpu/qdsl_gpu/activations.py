@@ -6,6 +6,7 @@ from typing import Any
 import torch
 import triton
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 from qdsl_gpu.kernels.fake_range import KERNEL as RANGE
 from qdsl_gpu.kernels.fake_range_backward import KERNEL as RANGE_BACKWARD
@@ -110,6 +111,7 @@ class _Rounded(torch.autograd.Function):
         return y
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None, None, None]:
         (kept,) = ctx.saved_tensors
         dx = torch.empty_like(kept, dtype=ctx.type)
@@ -130,6 +132,7 @@ class _Learned(torch.autograd.Function):
         return y
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, None, None]:
         x, scale = ctx.saved_tensors
         low, high = ctx.code_range

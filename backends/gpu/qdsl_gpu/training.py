@@ -11,6 +11,7 @@ from typing import Any
 import torch
 import triton
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 from qdsl.ir.format import (
     CodebookGrid,
@@ -161,6 +162,7 @@ class _FakeQuantize(torch.autograd.Function):
         return y
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor | None, None]:
         weight, scale, parts = ctx.saved_tensors
         call: _Call = ctx.call
