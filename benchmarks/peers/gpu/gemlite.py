@@ -17,12 +17,7 @@ def start(threads: int) -> dict[str, str]:
 
 
 def contenders(problem: Problem, threads: int) -> Iterator[Contender]:
-    if not isinstance(problem, Product) or problem.weights not in (
-        "int8",
-        "int4",
-        "int2",
-        "binary",
-    ):
+    if not isinstance(problem, Product) or problem.weights not in WEIGHTS:
         return
     if problem.activations == "bf16":
         dense = lambda: device.coded(problem)[2]  # noqa: E731
