@@ -3,6 +3,7 @@
 import os
 import sysconfig
 from ctypes import CDLL, byref, c_int
+from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -29,13 +30,27 @@ def has_several() -> bool:
     return not is_interpreted() and torch.cuda.device_count() > 1
 
 
+@dataclass(slots=True)
+class Interpreter:
+    """Whether Triton's interpreter computes as a device does: stock ones get bf16 wrong."""
+
+    is_right: bool = False
+
+
+INTERPRETER = Interpreter()
+"""Set by who corrects it: the tests, in `tests/backends/gpu/interpreter.py`."""
+
+
 def availability() -> Availability:
     """Whether kernels can run, or what is lacking."""
     for package in ("torch", "triton"):
         if find_spec(package) is None:
             return Availability(False, f"`{package}` is not installed")
-    if is_interpreted():
+    if is_interpreted() and INTERPRETER.is_right:
         return Availability(True, "TRITON_INTERPRET is set: kernels run on the processor, slowly")
+    if is_interpreted():
+        reason = "TRITON_INTERPRET is set, and Triton's interpreter gets bf16 wrong: unset it"
+        return Availability(False, reason, mistaken=True)
     if not _torch_has_gpus():
         return Availability(False, "this torch was built for processors only")
     found = _found()

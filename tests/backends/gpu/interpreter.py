@@ -11,6 +11,8 @@ import numpy as np
 import triton.language as tl
 from triton.runtime import interpreter
 
+from qdsl_gpu.devices import INTERPRETER
+
 Array = Any
 Handle = interpreter.TensorHandle
 Builder = interpreter.InterpreterBuilder
@@ -76,7 +78,8 @@ def _language(stock: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def correct() -> None:
-    """Replaces the methods of the interpreter that are wrong."""
+    """Replaces the methods of the interpreter that are wrong, and tells the back end."""
+    INTERPRETER.is_right = True
     Builder.cast_impl = _cast(Builder.cast_impl)
     Builder.create_fp_to_fp = _cast(Builder.create_fp_to_fp)
     Builder.binary_op = _binary(Builder.binary_op)

@@ -70,6 +70,14 @@ def test_a_compiler_is_needed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
     assert "C compiler" in devices.availability().reason
 
 
+@pytest.mark.skipif(find_spec("triton") is None, reason="triton is not installed")
+def test_the_interpreter_alone_is_not_trusted() -> None:
+    code = "from qdsl_gpu import devices; print(devices.availability())"
+    shown = python(code, TRITON_INTERPRET="1")
+    assert "available=False" in shown
+    assert "Triton's interpreter gets bf16 wrong: unset it" in shown
+
+
 @pytest.mark.parametrize(
     ("operation", "format", "activations", "kernel"),
     [
