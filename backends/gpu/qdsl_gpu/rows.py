@@ -15,6 +15,8 @@ from qdsl_gpu.ranges import Range
 
 _HALVES = (torch.bfloat16, torch.float16)
 _BLOCK = 512
+_CODES = 1024  # that a program rounds at once
+_FEW = 16  # rows, whose groups are divided among programs: each finds the largest magnitude again
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,11 +99,14 @@ def int8_rows(x: Tensor, layout: Layout, given: Tensor | Range | None = None) ->
     sums = x.new_empty(tokens, layout.columns // per_group, dtype=torch.int32)
     x = x if x.stride(-1) == 1 else x.contiguous()
     sizes = tokens, layout.in_features, x.stride(0), layout.columns, *_groups(layout), per_group
-    ways = {"COPIES": copies, "SPARSE": layout.sparse, "BLOCK": min(1024, per_group & -per_group)}
+    block = min(_CODES, per_group & -per_group)
+    ways = {"COPIES": copies, "SPARSE": layout.sparse, "BLOCK": block}
     if not isinstance(given, Range):
-        ROUND_ROWS[tokens,](
-            x, scales if given is None else given, codes, scales, sums, *sizes,
-            GIVEN=given is not None, **ways, enable_fp_fusion=False,
+        lines, groups = _CODES // block, sums.shape[1]
+        own = lines if tokens <= _FEW else groups
+        ROUND_ROWS[tokens, -(-groups // own)](
+            x, scales if given is None else given, codes, scales, sums, *sizes, own,
+            GIVEN=given is not None, LINES=lines, **ways, enable_fp_fusion=False,
         )  # fmt: skip
         return Rounded(codes, scales, sums)
     offset = sums.new_empty(1) if given.is_shifted else None

@@ -11,7 +11,7 @@ from qdsl.fx import reference
 from qdsl.ir.format import CodebookGrid, FloatZero, WeightFormat
 
 pytest.importorskip("triton")
-from qdsl_gpu import operations
+from qdsl_gpu import operations, rows
 
 Make = Callable[..., Any]
 N, K = 40, 340
@@ -119,6 +119,18 @@ def test_more_rows_than_a_launch_takes(
     whole = operations.linear(x, weight.packed, *given)
     monkeypatch.setattr(operations, "_ROWS", 2)
     assert torch.equal(operations.linear(x, weight.packed, *given), whole)
+
+
+@pytest.mark.parametrize("few", [0, 16])
+@pytest.mark.parametrize("name", ["int3-g32", "int4-g128"])
+def test_groups_are_rounded_by_any_number_of_programs(
+    few: int, name: str, formats: Any, make_weight: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    weight, x = make_weight(formats[name], 8, K), torch.randn(2, K)
+    monkeypatch.setattr(rows, "_CODES", 64)
+    monkeypatch.setattr(rows, "_FEW", few)
+    y = operations.linear(x, weight.packed, None, 8, "int8_token")
+    assert torch.equal(y, reference.linear(x, weight.reference, None, 8, "int8_token"))
 
 
 @pytest.mark.parametrize("tokens", [1, 4, 5, 17, 33])
