@@ -101,8 +101,8 @@ def grouped(
         *shape.stride, *shape.before, *shape.gap, shape.kernel[1],
         BITS=layout.bits, SPARSE=layout.sparse, MULTIPLE=weight.multiple, CENTRE=weight.centre,
         FACTOR=weight.factor, ZERO=weight.zero_word, TABLE=weight.table is not None,
-        **how.constants, BIAS=bias is not None, BP=_POSITIONS, BN=_OUTPUTS,
-        enable_fp_fusion=False,
+        WIDE=weight.is_wide(255), **how.constants, BIAS=bias is not None,
+        BP=_POSITIONS, BN=_OUTPUTS, enable_fp_fusion=False,
     )  # fmt: skip
     return y
 

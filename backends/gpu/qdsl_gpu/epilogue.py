@@ -45,13 +45,14 @@ def term_of(
 ):  # fmt: skip
     """What a group adds: f32(Σ q_x · (q - z)) · s, less f32(Σ q_x) · zs; f32 [n, m].
 
-    part i32 [n, m] is Σ of products of codes; those of x lack the offset i32 [1] where OFFSET, as
-    `fix_rows` says. of: what `of_group` found.
+    part i32 or i64 [n, m] is Σ of products of codes; those of x lack the offset i32 [1] where
+    OFFSET, as `fix_rows` says. of: what `of_group` found.
     """
     scale, zero, codes, own = of
+    SUM: tl.constexpr = part.dtype
     if OFFSET:
-        part = part + (codes * tl.load(offset))[:, None]
-    own = own[None, :]
+        part = part + (codes.to(SUM) * tl.load(offset))[:, None]
+    own = own.to(SUM)[None, :]
     less: tl.constexpr = 128 * MULTIPLE if BITS == 8 else 0
     if ZERO == 1:
         value = part * MULTIPLE - (zero.to(tl.int32) - less)[:, None] * own

@@ -26,6 +26,8 @@ from qdsl_gpu.unpacked import Slab, byte_slabs, float_slabs, packed
 from qdsl_gpu.weights import Packed
 
 _BLOCK = 256
+_WIDE = Tiles(64, 64, 1, 4, 2, Way.DENSE)
+"""For sums of 64 bits: they take twice the registers, and torch makes none."""
 _MOST_STAGES = 2 if torch.version.hip else 4
 
 
@@ -79,7 +81,8 @@ def linear_int8(
     rows: Rounded, weight: Packed, task: Task, sums: Tensor, y: Tensor, end: End, tiles: Tiles
 ) -> None:
     """Writes y [M, N]; the same numbers as for few rows. `sums` are `code_sums`, if needed."""
-    layout, tokens = weight.layout, y.shape[0]
+    layout, tokens, is_wide = weight.layout, y.shape[0], weight.is_wide(rows.largest)
+    tiles = _WIDE if is_wide else tiles
     given = (rows.scales, rows.sums, rows.offset_or_sums)
     tables = (sums, weight.scales, weight.zeros_or(weight.scales), y, *end.tensors(y))
     # sums of codes are of those that are not centred
@@ -99,7 +102,7 @@ def linear_int8(
         DENSE_INT8[slab.count // tiles.rows, -(-tokens // tiles.tokens)](
             rows.codes, *given, slab.codes, *tables,
             tokens, layout.outputs, slab.first, layout.rows, rows.sums.shape[1], layout.columns,
-            SPAN=layout.span, TOKENS=tiles.tokens, BN=tiles.rows, BK=depth(task),
+            SPAN=layout.span, WIDE=is_wide, TOKENS=tiles.tokens, BN=tiles.rows, BK=depth(task),
             BAND=BAND, num_warps=tiles.warps, num_stages=min(tiles.stages, _MOST_STAGES), **common,
         )  # fmt: skip
 

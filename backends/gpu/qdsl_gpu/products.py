@@ -71,9 +71,10 @@ def linear_int8(x: Tensor, weight: Packed, given: Tensor | Range | None, end: En
         large.linear_int8(rows, weight, task, sums, y, end, tiles)
         return y
     cut = _Cut.of(tiles, layout, tokens)
-    groups = rows.sums.shape[1]
+    groups, is_wide = rows.sums.shape[1], weight.is_wide(rows.largest)
     # integers are added per part, floats per group: in ascending order, as without parts
-    summed = (groups, torch.float32) if layout.span else (cut.grid[2], torch.int32)
+    integer = torch.int64 if is_wide else torch.int32
+    summed = (groups, torch.float32) if layout.span else (cut.grid[2], integer)
     LINEAR_INT8[cut.grid](
         rows.codes, rows.scales, rows.sums, rows.offset_or_sums, weight.words, nothing(y.device),
         sums, weight.scales, weight.zeros_or(weight.scales), *cut.parts(y, *summed),
@@ -81,7 +82,7 @@ def linear_int8(x: Tensor, weight: Packed, given: Tensor | Range | None, end: En
         tokens, layout.outputs, layout.rows, layout.steps, cut.steps, groups, layout.columns,
         BITS=layout.bits, SPARSE=layout.sparse, SPAN=layout.span // PLANE, MULTIPLE=weight.multiple,
         CENTRE=weight.centre, FACTOR=weight.factor, ZERO=weight.zero_word,
-        OFFSET=rows.offset is not None, **cut.constants, **end.flags,
+        OFFSET=rows.offset is not None, WIDE=is_wide, **cut.constants, **end.flags,
     )  # fmt: skip
     return y
 

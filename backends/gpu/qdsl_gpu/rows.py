@@ -64,6 +64,11 @@ class Rounded:
     offset: Tensor | None = None
 
     @property
+    def largest(self) -> int:
+        """The largest magnitude of what is summed: codes, with their offset."""
+        return 128 if self.offset is None else 255
+
+    @property
     def offset_or_sums(self) -> Tensor:
         """The offset for kernels, which do not read it where there is none."""
         return self.sums if self.offset is None else self.offset

@@ -51,6 +51,17 @@ class Packed:
     def has_float_zero(self) -> bool:
         return self.zero_word == 2
 
+    def is_wide(self, largest: int) -> bool:
+        """Whether Σ over a group of products with integers up to `largest` may leave 32 bits.
+
+        As codes are multiplied, and less what they exceed their values by.
+        """
+        layout, most = self.layout, self.multiple * ((1 << self.layout.bits) - 1)
+        stored = self.multiple * 128 if layout.bits == 8 else most
+        value = most if self.zero_word == 1 else max(self.centre, most - self.centre)
+        columns = layout.group if layout.span else layout.in_features
+        return columns * largest * max(stored, value) >= 1 << 31
+
     def zeros_or(self, other: Tensor) -> Tensor:
         """Zeros for kernels, which do not read the `other` where there are none."""
         return other if self.zeros is None else self.zeros

@@ -77,7 +77,7 @@ def conv_groups(
     BITS: tl.constexpr, SPARSE: tl.constexpr, MULTIPLE: tl.constexpr, CENTRE: tl.constexpr,
     FACTOR: tl.constexpr, ZERO: tl.constexpr, TABLE: tl.constexpr,
     WORD: tl.constexpr, SHIFT: tl.constexpr, LOW: tl.constexpr, HIGH: tl.constexpr,
-    BIAS: tl.constexpr, BP: tl.constexpr, BN: tl.constexpr,
+    WIDE: tl.constexpr, BIAS: tl.constexpr, BP: tl.constexpr, BN: tl.constexpr,
 ):  # fmt: skip
     """x f32 [B, height, width, channels] → y f32 [positions, outputs], positions [B, out …].
 
@@ -85,7 +85,7 @@ def conv_groups(
     WORD is f32, bf16, or how x is rounded: `dynamic` to x · multipliers of the position, and the
     sum is times its `step`; `range` to codes LOW to HIGH of the one `step` and, where SHIFT, the
     zero `shift`, less that. Program (i, j) computes BP positions of BN outputs; groups of the
-    weight are `group` columns, `span` apart.
+    weight are `group` columns, `span` apart. WIDE: sums of integers are i64.
     """
     UNITS: tl.constexpr = 3 if BITS == 3 or SPARSE else 1
     p = tl.program_id(0) * BP + tl.arange(0, BP)
@@ -97,7 +97,8 @@ def conv_groups(
     channel = n // per_output * per_input
     offsets = row_offsets(tl.where(known, n, 0), steps, UNITS)
     multiplier, zero = _scales(multipliers, step, shift, p, inside, WORD, SHIFT)
-    SUM: tl.constexpr = tl.int32 if WORD == "dynamic" or WORD == "range" else tl.float32
+    INTEGER: tl.constexpr = tl.int64 if WIDE else tl.int32
+    SUM: tl.constexpr = INTEGER if WORD == "dynamic" or WORD == "range" else tl.float32
     total = tl.zeros((BP, BN), tl.float32)
     part = tl.zeros((BP, BN), SUM)
     own = tl.zeros((BP, BN), SUM)  # of x, for a float zero
@@ -145,8 +146,8 @@ _SIZES = """positions height width channels out_height out_width outputs K per_i
 def _variant(name: str, word: str, **other: object) -> Variant:
     usual: dict[str, object] = {
         "BITS": 8, "SPARSE": False, "MULTIPLE": 1, "CENTRE": 128, "FACTOR": 1.0, "ZERO": 0,
-        "TABLE": False, "WORD": word, "SHIFT": False, "LOW": 0, "HIGH": 0, "BIAS": True,
-        "BP": 16, "BN": 64,
+        "TABLE": False, "WORD": word, "SHIFT": False, "LOW": 0, "HIGH": 0, "WIDE": False,
+        "BIAS": True, "BP": 16, "BN": 64,
     }  # fmt: skip
     types = _POINTERS | dict.fromkeys(_SIZES, "i32")
     types |= {"zeros": "*fp16"} if other.get("ZERO") == 2 else {}
@@ -161,6 +162,7 @@ KERNEL = Kernel(
         _variant("w8_f32", "f32"),
         _variant("w8_int8", "dynamic"),
         _variant("w8_range", "range", SHIFT=True, HIGH=255),
+        _variant("w8_wide", "range", SHIFT=True, HIGH=255, ZERO=1, WIDE=True),
         _variant("w4_float_zero", "f32", BITS=4, ZERO=2),
         _variant("sparse", "f32", BITS=4, SPARSE=True),
         _variant("ones", "dynamic", **dict.fromkeys(_SIZES, 1)),

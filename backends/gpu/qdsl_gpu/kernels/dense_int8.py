@@ -17,7 +17,7 @@ def dense_int8(
     x, x_scales, x_sums, offset, codes, code_sums, scales, zeros, y, bias, residual,
     M, N, first, rows, groups, columns,
     SPAN: tl.constexpr, BITS: tl.constexpr, MULTIPLE: tl.constexpr, CENTRE: tl.constexpr,
-    FACTOR: tl.constexpr, ZERO: tl.constexpr, OFFSET: tl.constexpr,
+    FACTOR: tl.constexpr, ZERO: tl.constexpr, OFFSET: tl.constexpr, WIDE: tl.constexpr,
     TOKENS: tl.constexpr, BN: tl.constexpr, BK: tl.constexpr, BAND: tl.constexpr,
     BIAS: tl.constexpr, RELU: tl.constexpr, RESIDUAL: tl.constexpr,
 ):  # fmt: skip
@@ -25,7 +25,7 @@ def dense_int8(
 
     codes [some rows / 64, columns / 64, 64, 64] are those of rows `first` … of the weight. SPAN is
     the columns of a group, 0: the row. Of groups of 32 columns x has two copies, and BK is 64.
-    BITS … ZERO are those of `term`: of codes that are centred BITS is 0.
+    BITS … ZERO are those of `term`: of codes that are centred BITS is 0. WIDE: sums are i64.
     """
     COPIES: tl.constexpr = 2 if SPAN == 32 else 1
     FLUSH: tl.constexpr = SPAN // BK if SPAN > BK else 1  # steps of a group
@@ -42,7 +42,8 @@ def dense_int8(
     codes_at = codes + block[:, None] + (k // 64 * 4096 + k % 64)[None, :]
 
     t = tl.zeros((BN, TOKENS), tl.float32)
-    part = tl.zeros((BN, TOKENS), tl.int32)
+    SUM: tl.constexpr = tl.int64 if WIDE else tl.int32
+    part = tl.zeros((BN, TOKENS), SUM)
     for step in range(columns // BK):
         weight = tl.load(codes_at + step * (BK * 64))
         for copy in tl.static_range(COPIES):
@@ -53,17 +54,20 @@ def dense_int8(
                     scales, zeros, code_sums, x_sums, step * COPIES + copy, groups, rows, n, near,
                     m < M, ZERO, OFFSET,
                 )  # fmt: skip
-            part = tl.dot(weight, tile, part, out_dtype=tl.int32)
+            if WIDE:
+                part += tl.dot(weight, tile, out_dtype=tl.int32)
+            else:
+                part = tl.dot(weight, tile, part, out_dtype=tl.int32)
             if SPAN != 0 and FLUSH == 1:
                 t += term_of(part, of, offset, BITS, MULTIPLE, CENTRE, FACTOR, ZERO, OFFSET)
-                part = tl.zeros((BN, TOKENS), tl.int32)
+                part = tl.zeros((BN, TOKENS), SUM)
         if FLUSH > 1:
             if (step + 1) % FLUSH == 0:
                 t += term(
                     part, scales, zeros, x_sums, code_sums, offset, step // FLUSH, groups, rows,
                     n, near, m < M, BITS, MULTIPLE, CENTRE, FACTOR, ZERO, OFFSET,
                 )  # fmt: skip
-                part = tl.zeros((BN, TOKENS), tl.int32)
+                part = tl.zeros((BN, TOKENS), SUM)
     if SPAN == 0:
         t += term(
             part, scales, zeros, x_sums, code_sums, offset, 0, groups, rows,
@@ -76,7 +80,7 @@ def dense_int8(
 def _variant(name: str, warps: int = 8, stages: int = 3, **other: object) -> Variant:
     usual: dict[str, object] = {
         "SPAN": 128, "BITS": 0, "MULTIPLE": 1, "CENTRE": 0, "FACTOR": 1.0, "ZERO": 0,
-        "OFFSET": False,
+        "OFFSET": False, "WIDE": False,
         "TOKENS": 128, "BN": 128, "BK": 128, "BAND": BAND,
         "BIAS": True, "RELU": False, "RESIDUAL": False,
     }  # fmt: skip
@@ -99,6 +103,7 @@ KERNEL = Kernel(
         _variant("w8", SPAN=0, **_W8),
         _variant("w8_zero", **_W8, ZERO=1, BN=64),
         _variant("w8_offset", SPAN=0, **_W8, OFFSET=True, BN=64),
+        _variant("w8_wide", 4, 2, **_W8, ZERO=1, OFFSET=True, WIDE=True, TOKENS=64, BN=64),
         _variant("ones", SPAN=0, **_W8, M=1, N=1, groups=1),
     ),
 )

@@ -63,7 +63,7 @@ def _summed(
     """t and part of all of K."""
     if SPLIT:
         if SPAN == 0:
-            part = sum_parts(parts, tl.num_programs(2), m, n, M, N, tl.int32)
+            part = sum_parts(parts, tl.num_programs(2), m, n, M, N, part.dtype)
         else:
             t = sum_parts(parts, groups, m, n, M, N, tl.float32)
     return t, part
@@ -76,16 +76,16 @@ def linear_int8(
     M, N, rows, steps, split, groups, columns,
     BITS: tl.constexpr, SPARSE: tl.constexpr, SPAN: tl.constexpr, MULTIPLE: tl.constexpr,
     CENTRE: tl.constexpr, FACTOR: tl.constexpr, ZERO: tl.constexpr, OFFSET: tl.constexpr,
-    SPLIT: tl.constexpr, TOKENS: tl.constexpr, BN: tl.constexpr,
+    WIDE: tl.constexpr, SPLIT: tl.constexpr, TOKENS: tl.constexpr, BN: tl.constexpr,
     BIAS: tl.constexpr, RELU: tl.constexpr, RESIDUAL: tl.constexpr,
 ):  # fmt: skip
     """y [M, N] = t · s, terms t in ascending order; x, x_scales, x_sums as `round_rows` makes them.
 
     OFFSET: as `fix_rows` does, with an offset. Program (i, j, k) computes rows i · BN … of the
     weight for tokens j · TOKENS … over `split` steps, the k-th so many: whole groups. SPAN is the
-    planes of a group, 0: the row. SPLIT: there are several k; their sums go to parts i32 [k, M, N],
-    or those of groups, with their scale, to parts f32 [groups, M, N]; counters i32 are those of
-    `is_last`. nothing i32 [BN] is 0: see `bytes_of_weights`.
+    planes of a group, 0: the row. SPLIT: there are several k; their sums go to parts [k, M, N], or
+    those of groups, with their scale, to parts f32 [groups, M, N]; counters i32 are those of
+    `is_last`. Sums are i32, or i64 where WIDE. nothing i32 [BN] is 0: see `bytes_of_weights`.
     """
     UNITS: tl.constexpr = 3 if BITS == 3 or SPARSE else 1
     PER_STEP: tl.constexpr = 8 if BITS == 3 or SPARSE else 8 // BITS  # pairs of planes
@@ -103,7 +103,8 @@ def linear_int8(
     no_bits = tl.load(nothing + tl.arange(0, BN))
 
     t = tl.zeros((BN, TOKENS), tl.float32)
-    part = tl.zeros((BN, TOKENS), tl.int32)
+    SUM: tl.constexpr = tl.int64 if WIDE else tl.int32
+    part = tl.zeros((BN, TOKENS), SUM)
     begin = tl.program_id(2) * split
     for step in range(begin, min(begin + split, steps)):
         first = step // LONG * COUNT
@@ -117,21 +118,24 @@ def linear_int8(
             for copy in tl.static_range(COPIES):
                 at = x_rows + copy * M * columns + (step * PER_STEP + p) * 64
                 tile = tl.load(at, mask=valid[None, :], other=0)
-                part = tl.dot(weight, tile, part, out_dtype=tl.int32)
+                if WIDE:
+                    part += tl.dot(weight, tile, out_dtype=tl.int32)
+                else:
+                    part = tl.dot(weight, tile, part, out_dtype=tl.int32)
                 if SPAN != 0 and LONG == 1 and (p + 1) % FLUSH == 0:
                     t = _flushed(
                         t, part, given[p * COPIES // FLUSH + copy], offset,
                         parts, first + p * COPIES // FLUSH + copy, m, n, M, N,
                         BITS, MULTIPLE, CENTRE, FACTOR, ZERO, OFFSET, SPLIT,
                     )  # fmt: skip
-                    part = tl.zeros((BN, TOKENS), tl.int32)
+                    part = tl.zeros((BN, TOKENS), SUM)
         if LONG > 1:
             if (step + 1) % LONG == 0:
                 t = _flushed(
                     t, part, given[0], offset, parts, first, m, n, M, N,
                     BITS, MULTIPLE, CENTRE, FACTOR, ZERO, OFFSET, SPLIT,
                 )  # fmt: skip
-                part = tl.zeros((BN, TOKENS), tl.int32)
+                part = tl.zeros((BN, TOKENS), SUM)
 
     if _is_end(part, parts, counters, m, n, M, N, SPAN, SPLIT):
         t, part = _summed(t, part, parts, groups, m, n, M, N, SPAN, SPLIT)
@@ -150,13 +154,14 @@ def linear_int8(
 def _variant(name: str, stages: int = 4, **other: object) -> Variant:
     usual: dict[str, object] = {
         "BITS": 4, "SPARSE": False, "SPAN": 4, "MULTIPLE": 1, "CENTRE": 8, "FACTOR": 1.0,
-        "ZERO": 0, "OFFSET": False, "SPLIT": False, "TOKENS": 16, "BN": 128,
+        "ZERO": 0, "OFFSET": False, "WIDE": False, "SPLIT": False, "TOKENS": 16, "BN": 128,
         "BIAS": True, "RELU": False, "RESIDUAL": False,
     }  # fmt: skip
     pointers = {"x": "*i8", "x_scales": "*fp32", "x_sums": "*i32", "words": "*i32"}
     pointers |= {"offset": "*i32", "code_sums": "*i32", "nothing": "*i32"}
     pointers |= {"scales": "*fp16", "zeros": "*u8", "y": "*fp32", "counters": "*i32"}
-    pointers |= {"parts": "*fp32" if other.get("SPAN", 4) else "*i32"}
+    sums = "*i64" if other.get("WIDE") else "*i32"
+    pointers |= {"parts": "*fp32" if other.get("SPAN", 4) else sums}
     pointers |= {"bias": "*fp32", "residual": "*fp32"}
     sizes = dict.fromkeys(("M", "N", "rows", "steps", "split", "groups", "columns"), "i32")
     multiples = ("N", "rows", "columns")
@@ -178,6 +183,7 @@ KERNEL = Kernel(
         _variant("w4_group32", SPAN=1),
         _variant("w4_offset", OFFSET=True),
         _variant("w8", BITS=8, SPAN=0, CENTRE=128),
+        _variant("w8_wide", BITS=8, SPAN=0, ZERO=1, OFFSET=True, WIDE=True, SPLIT=True),
         _variant("w8_tokens64", 3, BITS=8, SPAN=0, CENTRE=128, TOKENS=64),
         _variant("w3", 2, BITS=3, CENTRE=4),
         _variant("sparse", 2, SPARSE=True),
