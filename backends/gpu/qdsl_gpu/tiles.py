@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from qdsl_gpu.layout import Layout
+from qdsl_gpu.layout import PLANE, Layout
 
 NARROW = 8  # tokens of the smallest tile
 _PROGRAMS = 256  # about two for each multiprocessor of a large device; of narrow tiles twice that
@@ -39,7 +39,9 @@ def choose(layout: Layout, tokens: int, *, stacked: bool = False, has_table: boo
 
     `stacked`: at most four tokens, each with four rows of a product: three planes, and nothing.
     """
-    widths = (NARROW, 16, 32) if layout.step == 512 else (NARROW, 16, 32, 64)
+    # of groups of 32 two have sums at a time, and scales of many are held
+    most = 64 >> (layout.step == 512) >> (layout.span == PLANE)
+    widths = tuple(width for width in (NARROW, 16, 32, 64) if width <= most)
     rows = tokens * (4 if stacked else 1)
     width = next((t for t in widths if rows <= t), widths[-1])
     # registers for 3 bits and 2:4 are few; a step of 512 columns is large; tables would be read
@@ -48,7 +50,9 @@ def choose(layout: Layout, tokens: int, *, stacked: bool = False, has_table: boo
     wide = layout.rows % 128 == 0 and not has_table and fits
     rows = 128 if wide else 64
     stages = 1 if has_table else 2 if layout.step == 512 else 3 if width == 64 else 4
-    return Tiles(width // 4 if stacked else width, rows, stages=stages)
+    # sums of 128 rows and 64 tokens take more registers than four warps have
+    warps = 8 if rows == 128 and width == 64 >> (layout.span == PLANE) else 4
+    return Tiles(width // 4 if stacked else width, rows, warps=warps, stages=stages)
 
 
 def split(tiles: Tiles, layout: Layout, tokens: int) -> Tiles:

@@ -159,8 +159,9 @@ def _variant(name: str, x: str = "*bf16", *, stages: int = 4, **other: object) -
     sizes = dict.fromkeys(("M", "N", "rows", "steps", "split", "x_plane", "x_row"), "i32")
     multiples = ("N", "rows", "x_plane", "x_row")
     constants = usual | other
+    warps = 8 if constants["TOKENS"] == 64 else 4
     narrow = ", narrow" if constants["TOKENS"] in (2, 8) else ""
-    return Variant(name, pointers | sizes, constants, 4, stages, f"float{narrow}", multiples)
+    return Variant(name, pointers | sizes, constants, warps, stages, f"float{narrow}", multiples)
 
 
 KERNEL = Kernel(

@@ -166,8 +166,9 @@ def _variant(name: str, stages: int = 4, **other: object) -> Variant:
     sizes = dict.fromkeys(("M", "N", "rows", "steps", "split", "groups", "columns"), "i32")
     multiples = ("N", "rows", "columns")
     constants = usual | other
+    warps = 8 if constants["TOKENS"] == 64 else 4
     narrow = ", narrow" if constants["TOKENS"] == 8 else ""
-    return Variant(name, pointers | sizes, constants, 4, stages, f"int8{narrow}", multiples)
+    return Variant(name, pointers | sizes, constants, warps, stages, f"int8{narrow}", multiples)
 
 
 KERNEL = Kernel(
