@@ -13,10 +13,11 @@ from qdsl_gpu.dispatch import tiles_of
 from qdsl_gpu.end import End
 from qdsl_gpu.kernels.linear_float import KERNEL as LINEAR_FLOAT
 from qdsl_gpu.kernels.linear_int8 import KERNEL as LINEAR_INT8
+from qdsl_gpu.kernels.linear_table import KERNEL as LINEAR_TABLE
 from qdsl_gpu.layout import PLANE, Layout
 from qdsl_gpu.ranges import Range
 from qdsl_gpu.rows import exponents, float_rows, int8_rows, nothing
-from qdsl_gpu.task import Task
+from qdsl_gpu.task import TABLE, Task
 from qdsl_gpu.tiles import Tiles, Way
 from qdsl_gpu.weights import Packed
 
@@ -24,6 +25,10 @@ _MOST_STAGES = 2 if torch.version.hip else 4
 """Shared memory of AMD's devices is a third of that of NVIDIA's."""
 _FEWEST_ROWS = 16 if torch.version.hip else 8
 """Rows of x that a matrix instruction has, where it is narrowest."""
+_FEW = 4
+"""Rows of x up to which values of a codebook are multiplied without a matrix instruction."""
+_LOOKED_UP = (2, 3, 4)
+"""Bits of codes whose table the lanes of a warp hold."""
 _STRICT = {"enable_fp_fusion": False}
 """No multiplication and addition become one: each is rounded."""
 
@@ -31,6 +36,8 @@ _STRICT = {"enable_fp_fusion": False}
 def linear_float(x: Tensor, weight: Packed, to_bf16: bool, end: End) -> Tensor:
     """x [M, K] → [M, N] of its type: sums of exact products, scales after those of a group."""
     layout, tokens, has_table = weight.layout, x.shape[0], weight.table is not None
+    if weight.table is not None and tokens <= _FEW and layout.bits in _LOOKED_UP:
+        return _linear_table(x, weight, weight.table, to_bf16, end)
     rows = float_rows(x, layout, to_bf16=to_bf16, in_bf16=has_table)
     y = x.new_empty(tokens, layout.outputs)
     task = Task("linear_float", layout, rows.planes, weight.zero_word, has_table)
@@ -52,6 +59,24 @@ def linear_float(x: Tensor, weight: Packed, to_bf16: bool, end: End) -> Tensor:
         CENTRE=weight.centre / weight.multiple,
         FACTOR=factor, ZERO=weight.zero_word, TABLE=weight.table is not None,
         PLANES=rows.planes, STACKED=task.is_stacked(tokens), **cut.constants, **end.flags,
+    )  # fmt: skip
+    return y
+
+
+def _linear_table(x: Tensor, weight: Packed, table: Tensor, to_bf16: bool, end: End) -> Tensor:
+    """The same of a codebook and few rows, which are read as they are."""
+    layout, tokens = weight.layout, x.shape[0]
+    x = x if x.stride(-1) == 1 else x.contiguous()
+    y = x.new_empty(tokens, layout.outputs)
+    tiles = tiles_of(Task(TABLE, layout, has_table=True), tokens, x.device)
+    cut = _Cut.of(tiles, layout, tokens)
+    LINEAR_TABLE[cut.grid](
+        x, weight.words, weight.scales, table, *cut.parts(y, cut.grid[2], torch.float32), y,
+        *end.tensors(y), tokens, layout.outputs, layout.in_features, layout.rows, layout.steps,
+        cut.steps, layout.group if layout.span else layout.in_features, x.stride(0),
+        BITS=layout.bits, SPAN=layout.span // PLANE, PLAIN=layout.is_plain, TO_BF16=to_bf16,
+        SPLIT=cut.grid[2] > 1, FEW=1 << (tokens - 1).bit_length(), BN=tiles.rows, **end.flags,
+        num_warps=tiles.warps, num_stages=1, **_STRICT,
     )  # fmt: skip
     return y
 

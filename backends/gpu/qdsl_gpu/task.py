@@ -6,10 +6,13 @@ from typing import Final
 
 from qdsl_gpu import dense
 from qdsl_gpu.layout import Layout
-from qdsl_gpu.tiles import Tiles, Way, choose, split
+from qdsl_gpu.tiles import NARROW, Tiles, Way, choose, split
 
 BUCKETS: Final = (1, 4, 16, 32, 64, 128, 256, 1024)
 """Numbers of tokens that are tuned; a number is looked up under the next one."""
+
+TABLE: Final = "linear_table"
+"""The kernel of codebooks with few tokens, whose tiles are as wide as there are tokens."""
 
 _SHAPES: Final[Mapping[str, tuple[tuple[int, int, int], ...]]] = {
     name: (
@@ -20,7 +23,7 @@ _SHAPES: Final[Mapping[str, tuple[tuple[int, int, int], ...]]] = {
         (256, 4, 3),
     )
     for name in ("linear_float", "linear_int8")
-}
+} | {TABLE: ((64, 2, 1), (64, 4, 1), (64, 8, 1), (128, 4, 1), (128, 8, 1))}
 """Rows, warps and stages of candidates, by kernel."""
 
 _TOKENS: Final = (8, 16, 32, 64, 128)
@@ -51,7 +54,7 @@ class Task:
 
         Groups of integers are added in ascending order: the sums of all are stored and read again.
         """
-        if self.kernel == "linear_float" or not self.layout.span:
+        if self.kernel in ("linear_float", TABLE) or not self.layout.span:
             return True
         return 4 * tokens * self.layout.slots * self.layout.rows <= self.layout.words
 
@@ -65,6 +68,8 @@ class Task:
             return unpacked
         stacked = self.is_stacked(tokens)
         tiles = choose(self.layout, tokens, stacked=stacked, has_table=self.has_table)
+        if self.kernel == TABLE:
+            tiles = self._looked_up(tiles, tokens)
         return split(tiles, self.layout, tokens) if self.may_split(tokens) else tiles
 
     def takes(self, tiles: Tiles, tokens: int) -> bool:
@@ -77,6 +82,12 @@ class Task:
             and tiles.splits <= (self.layout.steps if self.may_split(tokens) else 1)
         )
 
+    def _looked_up(self, tiles: Tiles, tokens: int) -> Tiles:
+        """As many rows as leave registers beside the sums and the words of two steps."""
+        if self.layout.bits == 3:
+            return replace(tiles, warps=4 if tokens <= 2 else 8)
+        return replace(tiles, rows=128 if self.layout.rows % 128 == 0 and tokens <= 2 else 64)
+
     # ---- candidates ----------------------------------------------------------------------------
 
     def shapes(self, tokens: int) -> Iterator[Tiles]:
@@ -84,7 +95,8 @@ class Task:
         usual = self.usual(tokens)
         yield usual
         stacked = self.is_stacked(tokens)
-        for width in _widths(tokens, STACKED if stacked else _TOKENS):
+        among = (NARROW,) if self.kernel == TABLE else STACKED if stacked else _TOKENS
+        for width in _widths(tokens, among):
             for rows, warps, stages in _SHAPES.get(self.kernel, ()):
                 tiles = Tiles(width, rows, usual.splits, warps, stages)
                 if tiles != usual and self.takes(tiles, tokens):
