@@ -23,9 +23,12 @@ def place(groups, G, K, L, BG: tl.constexpr):
 def read(x, mask, begin, columns, k, MASK: tl.constexpr):
     """f32 [BG, BL] of columns k, 0 where none is and where it is pruned; and which are kept."""
     at, kept = begin[:, None] + k[None, :], k[None, :] < columns[:, None]
+    # pruned ones too: what is loaded by a mask from memory is loaded one by one
+    found = tl.load(x + at, mask=kept, other=0.0).to(tl.float32)
     if MASK:
         kept = tl.load(mask + at, mask=kept, other=0) != 0
-    return tl.load(x + at, mask=kept, other=0.0).to(tl.float32), kept
+        found = tl.where(kept, found, 0.0)
+    return found, kept
 
 
 @triton.jit
