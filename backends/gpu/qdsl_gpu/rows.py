@@ -13,7 +13,6 @@ from qdsl_gpu.kernels.split_rows import KERNEL as SPLIT_ROWS
 from qdsl_gpu.layout import PLANE, Layout
 from qdsl_gpu.ranges import Range
 
-_HALVES = (torch.bfloat16, torch.float16)
 _BLOCK = 512
 _CODES = 1024  # that a program rounds at once
 _FEW = 16  # rows, whose groups are divided among programs: each finds the largest magnitude again
