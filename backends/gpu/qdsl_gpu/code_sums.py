@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 from torch.utils.weak import WeakIdKeyDictionary
 
+from qdsl_gpu import streams
 from qdsl_gpu.layout import PLANE, Layout
 from qdsl_gpu.unpacked import byte_slabs
 from qdsl_gpu.weights import Packed
@@ -18,7 +19,10 @@ def code_sums(weight: Packed) -> Tensor:
     """Σ u of each group, of 8 bits Σ (u - 128), without padding: i32 [slots, rows]."""
     found = _KNOWN.get(weight.words)
     if found is None:
-        found = _KNOWN[weight.words] = _summed(weight)
+        found = _summed(weight)
+        if not streams.is_captured(found.device):  # what a graph makes is there once it is replayed
+            streams.settle(found.device)
+            _KNOWN[weight.words] = found
     return found
 
 

@@ -18,6 +18,8 @@ from threading import Lock
 import torch
 from torch import Tensor
 
+from qdsl_gpu import streams
+
 _FEWEST = 4096  # of a stream
 _STORE = 1 << 18  # of the graphs of a device: 1 MiB
 
@@ -36,16 +38,16 @@ _stores: dict[torch.device, _Store] = {}
 def counters(count: int, device: torch.device) -> Tensor:
     """At least `count` zeros i32 for a launch on the current stream, which leaves them at 0."""
     with _lock:
-        if _is_captured(device):
+        if streams.is_captured(device):
             return _of_graph(count, device)
-        key = device, _stream(device)
+        key = device, streams.current(device)
         found = _of_stream.get(key)
         if found is None or found.numel() < count:
             found = _zeros(max(_FEWEST, 1 << (count - 1).bit_length()), device)
             _of_stream[key] = found
             if device not in _stores:
                 _stores[device] = _Store(_zeros(_STORE, device))
-                _wait(device)
+                streams.settle(device)  # graphs on other streams find what was cleared on this
         return found
 
 
@@ -76,17 +78,3 @@ def _of_graph(count: int, device: torch.device) -> Tensor:
 
 def _zeros(count: int, device: torch.device) -> Tensor:
     return torch.zeros(count, dtype=torch.int32, device=device)
-
-
-def _is_captured(device: torch.device) -> bool:
-    return device.type == "cuda" and torch.cuda.is_current_stream_capturing()
-
-
-def _stream(device: torch.device) -> int:
-    return torch.cuda.current_stream(device).cuda_stream if device.type == "cuda" else 0
-
-
-def _wait(device: torch.device) -> None:
-    """Graphs on other streams find what was cleared on this one."""
-    if device.type == "cuda":
-        torch.cuda.current_stream(device).synchronize()

@@ -13,6 +13,7 @@ from torch import Tensor
 from qdsl_gpu import semi_structured
 from qdsl_gpu.dense import depth, is_read_packed
 from qdsl_gpu.end import End
+from qdsl_gpu.exact import product
 from qdsl_gpu.kernels.add_splits import KERNEL as ADD_SPLITS
 from qdsl_gpu.kernels.dense_float import BAND
 from qdsl_gpu.kernels.dense_float import KERNEL as DENSE_FLOAT
@@ -63,18 +64,11 @@ def _float_by_torch(rows: Rows, weight: Packed, y: Tensor, end: End, factor: flo
     tokens, outputs = y.shape
     values = rows.values.view(-1, rows.values.shape[-1])
     for slab in float_slabs(weight, values.dtype):
-        parts = _exact_product(values, slab.codes)
+        parts = product(values, slab.codes)
         ADD_SPLITS[tokens, _blocks(slab, outputs)](
             parts, weight.scales, y, *end.tensors(y), tokens, outputs, rows.planes, slab.count,
             slab.first, SCALED=True, FACTOR=factor, BN=_BLOCK, **end.flags, enable_fp_fusion=False,
         )  # fmt: skip
-
-
-def _exact_product(x: Tensor, w: Tensor) -> Tensor:
-    """x · wᵀ in f32."""
-    if x.is_cuda:
-        return torch.mm(x, w.t(), out_dtype=torch.float32)
-    return x.float() @ w.float().t()
 
 
 def linear_int8(

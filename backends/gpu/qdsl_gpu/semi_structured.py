@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.nn.functional import pad
 from torch.utils.weak import WeakIdKeyDictionary
 
+from qdsl_gpu import streams
 from qdsl_gpu.unpacked import byte_slabs
 from qdsl_gpu.weights import Packed
 
@@ -45,7 +46,10 @@ def _compressed(weight: Packed) -> Tensor:
     if found is None:
         slabs = byte_slabs(weight, is_tiled=False, is_centred=True)
         codes = torch.cat([_in_order(slab.codes) for slab in slabs])
-        found = _KNOWN[weight.words] = compress(codes)
+        found = compress(codes)
+        if not streams.is_captured(found.device):  # what a graph makes is there once it is replayed
+            streams.settle(found.device)
+            _KNOWN[weight.words] = found
     return found
 
 

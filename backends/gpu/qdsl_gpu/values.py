@@ -1,14 +1,12 @@
 """Rounds values, and multiplies two rounded ones, on GPUs."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import torch
 from torch import Tensor
 
 from qdsl.target import DYNAMIC, FLOATS
 from qdsl_gpu.activations import round_over, round_range
 from qdsl_gpu.contraction import Contraction
+from qdsl_gpu.exact import product
 from qdsl_gpu.kernels.matmul_int8 import KERNEL as MATMUL_INT8
 from qdsl_gpu.layout import Layout
 from qdsl_gpu.ranges import Range
@@ -51,7 +49,9 @@ def matmul(x: Tensor, y: Tensor, equation: str, activations: str, *ranges: Tenso
         return axes.shaped(x.new_zeros(shape))
     if activations in FLOATS:
         left, right = axes.lines(x, axes.left), axes.lines(y, axes.right)
-        return axes.shaped(_float_product(left, right, activations).to(x.dtype))
+        if activations == "bf16":
+            left, right = left.to(torch.bfloat16), right.to(torch.bfloat16)
+        return axes.shaped(product(left, right).to(x.dtype))
     left_scale, left_zero, right_scale, right_zero = (*ranges, *[None] * 4)[:4]
     a = _rounded(axes, x, axes.left, activations, left_scale, left_zero)
     b = _rounded(axes, y, axes.right, activations, right_scale, right_zero)
@@ -86,27 +86,3 @@ def _rounded(
     elif activations != "int8_token":
         given = Range.of(activations, scale, zero)
     return int8_rows(lines, Layout(8, lines.shape[0], lines.shape[1], 0), given)
-
-
-def _float_product(left: Tensor, right: Tensor, activations: str) -> Tensor:
-    """[B, R, K] and [B, C, K] → f32 [B, R, C]."""
-    if activations == "bf16":
-        left, right = left.to(torch.bfloat16), right.to(torch.bfloat16)
-        if left.is_cuda:
-            return torch.bmm(left, right.mT, out_dtype=torch.float32)
-    with _full_precision():
-        return torch.bmm(left.float(), right.float().mT)
-
-
-@contextmanager
-def _full_precision() -> Iterator[None]:
-    """Products of f32 are those of f32, whatever torch was told: no tf32."""
-    before = torch.get_float32_matmul_precision()
-    if before == "highest":
-        yield
-        return
-    torch.set_float32_matmul_precision("highest")
-    try:
-        yield
-    finally:
-        torch.set_float32_matmul_precision(before)

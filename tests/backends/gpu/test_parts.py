@@ -75,7 +75,7 @@ def test_parts_of_floats_add_up(
 
 def test_calls_on_a_stream_share_counters(monkeypatch: pytest.MonkeyPatch) -> None:
     stream = iter((1, 2, 1, 1, 1))
-    monkeypatch.setattr(counters, "_stream", lambda device: next(stream))
+    monkeypatch.setattr(counters.streams, "current", lambda device: next(stream))
     one, other, again = (counters.counters(8, CPU) for _ in range(3))
     assert one is again
     assert one is not other
@@ -87,7 +87,7 @@ def test_calls_on_a_stream_share_counters(monkeypatch: pytest.MonkeyPatch) -> No
 def test_a_captured_call_shares_with_none(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(counters, "_STORE", 64)
     shared = counters.counters(8, CPU)
-    monkeypatch.setattr(counters, "_is_captured", lambda device: True)
+    monkeypatch.setattr(counters.streams, "is_captured", lambda device: True)
     kept = [counters.counters(9, CPU) for _ in range(8)]
     kept += [counters.counters(100, CPU), shared]
     assert not any(tensor.any() for tensor in kept)
@@ -98,7 +98,7 @@ def test_a_captured_call_shares_with_none(monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_what_is_borrowed_is_given_back(monkeypatch: pytest.MonkeyPatch) -> None:
     counters.counters(8, CPU)
-    monkeypatch.setattr(counters, "_is_captured", lambda device: True)
+    monkeypatch.setattr(counters.streams, "is_captured", lambda device: True)
     kept = counters.counters(8, CPU)
     with counters.borrowed():
         lent = counters.counters(8, CPU)
@@ -107,5 +107,5 @@ def test_what_is_borrowed_is_given_back(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_a_graph_without_a_store_clears_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(counters, "_is_captured", lambda device: True)
+    monkeypatch.setattr(counters.streams, "is_captured", lambda device: True)
     assert counters.counters(7, CPU).tolist() == [0] * 7
