@@ -8,6 +8,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,9 +19,12 @@ from triton.compiler import ASTSource
 from qdsl.registry import collect
 from qdsl_gpu import kernels
 from qdsl_gpu.kernel import Kernel, Variant
+from qdsl_gpu.layout import Layout
 
 _TOOLS = Path(triton.__file__).parent / "backends" / "nvidia" / "bin"
 _INSTRUCTION = re.compile(r"\s+/\*[0-9a-f]+\*/\s+(?:@!?U?P\w+ )?([A-Z][A-Z0-9_.]*)")
+_LABEL = re.compile(r"\s*(\.L_x_\d+):")
+_JUMP = re.compile(r"\bBRA\b.*`\((\.L_x_\d+)\)")
 _AMD_INSTRUCTION = re.compile(r"\t([a-z]\w*_\w+)")
 
 
@@ -62,12 +66,14 @@ class Code:
     """What a variant was compiled to: instructions by name, registers, bytes of shared memory.
 
     spilled: instructions that move registers to memory and back, or what the compiler says of them.
+    loop: instructions of the longest loop, 0 where it is not known.
     """
 
     instructions: Mapping[str, int]
     registers: int
     spilled: int
     shared: int
+    loop: int = 0
 
     @property
     def length(self) -> int:
@@ -78,12 +84,18 @@ class Code:
         return any(name.startswith(instruction) for name in self.instructions)
 
 
-def report(name: str) -> dict[str, dict[str, int | bool]]:
-    """Of every variant of every kernel, what it takes on that architecture."""
-    architecture, found = ARCHITECTURES[name], {}
+def report(name: str, pattern: str = "*") -> dict[str, dict[str, float]]:
+    """Of variants of kernels, `kernel/variant`, what each takes on that architecture.
+
+    per_weight: instructions of the loop of a product, for each weight that a thread multiplies.
+    """
+    architecture = ARCHITECTURES[name]
+    found: dict[str, dict[str, float]] = {}
     for kernel_name, kernel in collect(kernels, Kernel).items():
         for variant in kernel.variants:
             if variant.matrix and variant.matrix not in architecture.matrix:
+                continue
+            if not fnmatch(f"{kernel_name}/{variant.name}", pattern):
                 continue
             code = compiled(kernel, variant, architecture)
             wanted = architecture.matrix.get(variant.matrix, "")
@@ -95,7 +107,19 @@ def report(name: str) -> dict[str, dict[str, int | bool]]:
                 "fits": code.shared <= architecture.shared,
                 "matrix": code.uses(wanted),
             }
+            if code.loop and (weights := _weights(variant)):
+                per_weight = round(code.loop / weights, 2)
+                found[f"{kernel_name}/{variant.name}"]["per_weight"] = per_weight
     return found
+
+
+def _weights(variant: Variant) -> float:
+    """How many a thread multiplies in a step of a packed weight; 0 for other kernels."""
+    given: Mapping[str, Any] = variant.constants
+    if not {"BITS", "BN"} <= given.keys():
+        return 0
+    layout = Layout(given["BITS"], 64, 64, 0, sparse=given.get("SPARSE", False))
+    return layout.step * int(given["BN"]) / (32 * variant.warps)
 
 
 def compiled(kernel: Kernel, variant: Variant, architecture: Architecture) -> Code:
@@ -129,7 +153,22 @@ def _nvidia(made: Any) -> Code:
     found = Counter(m[1].partition(".")[0] for m in _INSTRUCTION.finditer(listing))
     registers = re.search(r"REG:(\d+)", usage)
     assert registers is not None, usage
-    return Code(found, int(registers[1]), found["LDL"] + found["STL"], made.metadata.shared)
+    spilled = found["LDL"] + found["STL"]
+    return Code(found, int(registers[1]), spilled, made.metadata.shared, _loop(listing))
+
+
+def _loop(listing: str) -> int:
+    """Instructions from the label that is jumped back to up to the jump, the most there are."""
+    begins: dict[str, int] = {}
+    count = longest = 0
+    for line in listing.splitlines():
+        if label := _LABEL.match(line):
+            begins[label[1]] = count
+        elif _INSTRUCTION.match(line):
+            count += 1
+            if jump := _JUMP.search(line):
+                longest = max(longest, count - begins.get(jump[1], count))
+    return longest
 
 
 def _amd(made: Any) -> Code:
@@ -149,4 +188,4 @@ def _run(tool: str, *arguments: str) -> str:
 
 
 if __name__ == "__main__":
-    print(json.dumps(report(sys.argv[1]), indent=1))
+    print(json.dumps(report(*sys.argv[1:]), indent=1))
