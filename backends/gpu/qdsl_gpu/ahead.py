@@ -45,6 +45,9 @@ class Architecture:
 _NARROW: Final = {"float, narrow": "HMMA", "int8, narrow": "IMMA"}
 """A Hopper's instruction for four warps is used from 16 tokens on."""
 
+_BY_STEPS: Final = ("linear_float", "linear_int8", "linear_table")
+"""Products whose loop is over the steps of a packed weight."""
+
 ARCHITECTURES: Final[Mapping[str, Architecture]] = {
     "sm_80": Architecture(
         GPUTarget("cuda", 80, 32), 163 << 10, 4, _NARROW | {"float": "HMMA", "int8": "IMMA"}
@@ -107,17 +110,15 @@ def report(name: str, pattern: str = "*") -> dict[str, dict[str, float]]:
                 "fits": code.shared <= architecture.shared,
                 "matrix": code.uses(wanted),
             }
-            if code.loop and (weights := _weights(variant)):
-                per_weight = round(code.loop / weights, 2)
+            if code.loop and kernel_name in _BY_STEPS:
+                per_weight = round(code.loop / _weights(variant), 2)
                 found[f"{kernel_name}/{variant.name}"]["per_weight"] = per_weight
     return found
 
 
 def _weights(variant: Variant) -> float:
-    """How many a thread multiplies in a step of a packed weight; 0 for other kernels."""
+    """How many a thread multiplies in a step of a packed weight."""
     given: Mapping[str, Any] = variant.constants
-    if not {"BITS", "BN"} <= given.keys():
-        return 0
     layout = Layout(given["BITS"], 64, 64, 0, sparse=given.get("SPARSE", False))
     return layout.step * int(given["BN"]) / (32 * variant.warps)
 
