@@ -127,8 +127,9 @@ class Program(nn.Module):
         `examples` are inputs as calls will give them: all sizes but that of `dim` stay theirs. What
         comes back is called like the entry: it pads to the next bucket, replays, and gives what
         belongs to the examples. Weights that change later change the results; those that are moved
-        do not. Its graphs share memory: calls are made one after the other. Raises QdslError: Q760 where the program is on no GPU, Q761 for an entry whose
-        examples depend on each other, and for a program that is trained.
+        do not. Its graphs share memory: calls are made one after the other. Raises QdslError: Q760
+        where the program is on no GPU, Q761 for an entry whose examples depend on each other, and
+        for a program that is trained.
         """
         from qdsl.fx.capture import capture
 
