@@ -73,6 +73,11 @@ class Layout:
         return max(1, ceil(width / self.step)) * self.step
 
     @property
+    def spacing(self) -> tuple[int, int]:
+        """Columns of a group, and how far apart groups begin."""
+        return (self.group, self.span) if self.span else (self.in_features, self.columns)
+
+    @property
     def slots(self) -> int:
         """Groups with those that are padding: as many columns have a scale."""
         return self.columns // self.span if self.span else 1

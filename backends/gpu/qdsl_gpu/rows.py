@@ -87,7 +87,7 @@ def float_rows(x: Tensor, layout: Layout, *, to_bf16: bool, in_bf16: bool) -> Ro
     values = x.new_empty(planes, tokens, layout.columns, dtype=dtype)
     x = x if x.stride(-1) == 1 else x.contiguous()
     SPLIT_ROWS[tokens, -(-layout.columns // _BLOCK)](
-        x, values, tokens, layout.in_features, x.stride(0), layout.columns, *_groups(layout),
+        x, values, tokens, layout.in_features, x.stride(0), layout.columns, *layout.spacing,
         PLANES=planes, SPARSE=layout.sparse, BLOCK=_BLOCK,
     )  # fmt: skip
     return Rows(values, planes, values.stride(0), layout.columns)
@@ -102,7 +102,7 @@ def int8_rows(x: Tensor, layout: Layout, given: Tensor | Range | None = None) ->
     per_group = layout.span or layout.columns
     sums = x.new_empty(tokens, layout.columns // per_group, dtype=torch.int32)
     x = x if x.stride(-1) == 1 else x.contiguous()
-    sizes = tokens, layout.in_features, x.stride(0), layout.columns, *_groups(layout), per_group
+    sizes = tokens, layout.in_features, x.stride(0), layout.columns, *layout.spacing, per_group
     block = min(_CODES, per_group & -per_group)
     ways = {"COPIES": copies, "SPARSE": layout.sparse, "BLOCK": block}
     if not isinstance(given, Range):
@@ -121,10 +121,3 @@ def int8_rows(x: Tensor, layout: Layout, given: Tensor | Range | None = None) ->
         SHIFTED=given.is_shifted, ORIGIN=given.origin, **ways, enable_fp_fusion=False,
     )  # fmt: skip
     return Rounded(codes, scales, sums, offset)
-
-
-def _groups(layout: Layout) -> tuple[int, int]:
-    """Columns of a group, and how far apart groups begin."""
-    if layout.span:
-        return layout.group, layout.span
-    return layout.in_features, layout.columns

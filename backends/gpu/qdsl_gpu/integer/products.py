@@ -62,18 +62,11 @@ def narrowed(x: Tensor, layout: Layout, shape: Geometry | None = None) -> Narrow
     block = min(_TILE, per_group & -per_group)
     lines = _TILE // block
     ROWS[-(-tokens * groups // lines),](
-        x, made, sums, tokens, layout.in_features, stride, layout.columns, *_groups(layout),
+        x, made, sums, tokens, layout.in_features, stride, layout.columns, *layout.spacing,
         per_group, *window, PATCHES=shape is not None, COPIES=copies,
         SPARSE=layout.sparse, LINES=lines, BLOCK=block, enable_fp_fusion=False,
     )  # fmt: skip
     return Narrow(made, sums)
-
-
-def _groups(layout: Layout) -> tuple[int, int]:
-    """Columns of a group, and how far apart groups begin."""
-    if layout.span:
-        return layout.group, layout.span
-    return layout.in_features, layout.columns
 
 
 def product(
@@ -160,7 +153,7 @@ def _grouped(
         x, weight.words, weight.zeros_or(weight.words), bias, by.mantissa, by.shift, y,
         positions, *shape.size, x.shape[-1], *shape.out, layout.outputs, layout.in_features,
         x.shape[-1] // groups, layout.outputs // groups, layout.rows, layout.steps,
-        *_groups(layout), by.mantissa.shape[1], *shape.stride, *shape.before, *shape.gap,
+        *layout.spacing, by.mantissa.shape[1], *shape.stride, *shape.before, *shape.gap,
         shape.kernel[1],
         BITS=layout.bits, SPARSE=layout.sparse, MULTIPLE=weight.multiple, CENTRE=weight.centre,
         ZERO=weight.zero_word, BP=_POSITIONS, BN=_OUTPUTS, enable_fp_fusion=False,
@@ -176,7 +169,7 @@ def embedding(ids: Tensor, weight: Tensor, m: Tensor, e: Tensor, size: int, widt
     if y.numel():
         EMBEDDING[ids.numel(), -(-width // _COLUMNS)](
             ids.contiguous(), packed.words, packed.zeros_or(packed.words), by.mantissa, by.shift,
-            y, layout.outputs, width, layout.rows, layout.steps, *_groups(layout),
+            y, layout.outputs, width, layout.rows, layout.steps, *layout.spacing,
             by.mantissa.shape[1], BITS=layout.bits, SPARSE=layout.sparse, MULTIPLE=packed.multiple,
             CENTRE=packed.centre, ZERO=packed.zero_word, BLOCK=_COLUMNS,
             enable_fp_fusion=False,
