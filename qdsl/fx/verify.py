@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -84,8 +85,7 @@ class _Session:
 
     def entry(self, name: str, values: Sequence[Tensor | None]) -> EntryReport:
         expected = as_tuple(self.exact.entry(name)(*values))
-        found = as_tuple(self.packed.entry(name)(*placed(values, self.packed.device)))
-        actual = tuple(tensor.to(self.exact.device) for tensor in found)
+        actual = self._run_packed(self.packed.entry(name), values)
         pairs = list(zip(expected, actual, strict=True))
         return EntryReport(
             entry=name,
@@ -94,6 +94,11 @@ class _Session:
             must_be_equal=_integer(self.exact.ir),
             finite=any(bool(a.isfinite().any()) for a in expected),
         )
+
+    def _run_packed(self, run: Callable[..., Any], inputs: Sequence[Tensor | None]) -> Tensors:
+        """Results where those of the exact program are."""
+        found = as_tuple(run(*placed(inputs, self.packed.device)))
+        return tuple(tensor.to(self.exact.device) for tensor in found)
 
     def _layer(self, flat: FlatNode, differences: list[_Difference]) -> LayerReport:
         worst = max(differences, key=lambda d: d.error / max(d.bound, SMALLEST))
@@ -130,8 +135,7 @@ class _Session:
             if not inputs[0].shape[1]:
                 return [_Difference(0.0, 0.0, True)]
             inputs = _steps(exact, inputs)
-        expected, found = exact(*inputs), packed(*placed(inputs, self.packed.device))
-        actual = tuple(tensor.to(self.exact.device) for tensor in found)
+        expected, actual = exact(*inputs), self._run_packed(packed, inputs)
         allowed = bounds(self.exact, flat, inputs)
         return [_difference(*three) for three in zip(expected, actual, allowed, strict=True)]
 

@@ -92,12 +92,11 @@ def grouped(
     if not y.numel():
         return y
     how = _rounding(x, shape, activations, scale, zero)
-    group, span = (layout.group, layout.span) if layout.span else (layout.in_features, 0)
     CONV_GROUPS[-(-positions // _POSITIONS), -(-layout.outputs // _OUTPUTS)](
         x, *how.tensors, weight.words, weight.scales, weight.zeros_or(weight.scales),
         weight.scales if weight.table is None else weight.table, x if bias is None else bias, y,
         positions, *shape.size, x.shape[-1], *shape.out, layout.outputs, layout.in_features,
-        x.shape[-1] // groups, layout.outputs // groups, layout.rows, layout.steps, group, span,
+        x.shape[-1] // groups, layout.outputs // groups, layout.rows, layout.steps, *layout.spacing,
         *shape.stride, *shape.before, *shape.gap, shape.kernel[1],
         BITS=layout.bits, SPARSE=layout.sparse, MULTIPLE=weight.multiple, CENTRE=weight.centre,
         FACTOR=weight.factor, ZERO=weight.zero_word, TABLE=weight.table is not None,

@@ -126,12 +126,11 @@ def _rows(packed: Packed, ids: Tensor | None, count: int) -> Tensor:
     y = torch.empty(count, layout.in_features, dtype=torch.float32, device=packed.words.device)
     if not y.numel():
         return y
-    group, span = (layout.group, layout.span) if layout.span else (layout.in_features, 0)
     DEQUANTIZE[count, -(-layout.in_features // _BLOCK)](
         packed.words if ids is None else ids, packed.words, packed.scales,
         packed.zeros_or(packed.scales),
         packed.scales if packed.table is None else packed.table, y,
-        layout.outputs, layout.in_features, layout.rows, layout.steps, group, span,
+        layout.outputs, layout.in_features, layout.rows, layout.steps, *layout.spacing,
         BITS=layout.bits, SPARSE=layout.sparse, MULTIPLE=packed.multiple, CENTRE=packed.centre,
         FACTOR=packed.factor, ZERO=packed.zero_word, TABLE=packed.table is not None,
         IDS=ids is not None, BLOCK=_BLOCK, enable_fp_fusion=False,
