@@ -1,6 +1,6 @@
 """Reduces an einsum of two tensors to products of matrices, one for each batch."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 
@@ -22,7 +22,7 @@ class Contraction:
     @staticmethod
     def of(equation: str, x: Tensor, y: Tensor) -> "Contraction":
         """Raises ValueError for an equation that is not `ab,bc->ac` of these tensors."""
-        given, arrow, result = equation.partition("->")
+        given, arrow, result = equation.replace(" ", "").partition("->")
         left, comma, right = given.partition(",")
         known = set(left) | set(right)
         fits = arrow and comma and len(left) == x.dim() and len(right) == y.dim()
@@ -50,17 +50,23 @@ class Contraction:
         return "".join(dict.fromkeys(a for a in self.left + self.right if a not in self.result))
 
     def count(self, axes: str) -> int:
-        return prod(self.sizes[a] for a in axes)
+        return prod(self.shape(axes))
+
+    def shape(self, axes: str) -> tuple[int, ...]:
+        return tuple(self.sizes[a] for a in axes)
 
     def lines(self, of: Tensor, letters: str) -> Tensor:
-        """An operand as [batch, rows or columns, summed]; an axis that it lacks is repeated."""
+        """An operand as [batch, rows or columns, summed]."""
         own = self.rows if letters == self.left else self.columns
-        order = self.batch + own + self.summed
-        missing = [a for a in order if a not in letters]
+        return self.ordered(of, letters, (self.batch, own, self.summed))
+
+    def ordered(self, of: Tensor, letters: str, order: Sequence[str]) -> Tensor:
+        """An operand with an axis for each string of letters; one that it lacks is repeated."""
+        every = "".join(order)
+        missing = [a for a in every if a not in letters]
         given = [*letters, *missing]
-        of = of[(..., *[None] * len(missing))].permute([given.index(a) for a in order])
-        of = of.expand([self.sizes[a] for a in order])
-        return of.reshape(*map(self.count, (self.batch, own, self.summed)))
+        of = of[(..., *[None] * len(missing))].permute([given.index(a) for a in every])
+        return of.expand(self.shape(every)).reshape([self.count(axes) for axes in order])
 
     def largest(self, of: Tensor, letters: str) -> Tensor:
         """max|x| of the example of each line, f32 [lines].

@@ -1,66 +1,14 @@
 """Multiplies two tensors of codes as an equation says, as batches of products of matrices."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
+from qdsl_gpu.contraction import Contraction
 from qdsl_gpu.integer.elementwise import codes
 from qdsl_gpu.kernels.integer_einsum import KERNEL
 
 _ROWS, _TERMS = 64, 64  # of a program, and of one step
-
-
-@dataclass(frozen=True, slots=True)
-class Contraction:
-    """Axes by what becomes of them; `sizes` of every letter.
-
-    batch, rows and columns are in the order of the result, of both operands, of the first, and of
-    the second alone; summed are those that the result lacks.
-    """
-
-    left: str
-    right: str
-    result: str
-    sizes: dict[str, int]
-
-    @staticmethod
-    def of(equation: str, a: Tensor, b: Tensor) -> "Contraction":
-        given, _, result = equation.replace(" ", "").partition("->")
-        left, right = given.split(",")
-        sizes = dict(zip(left, a.shape, strict=True)) | dict(zip(right, b.shape, strict=True))
-        return Contraction(left, right, result, sizes)
-
-    @property
-    def batch(self) -> str:
-        return "".join(c for c in self.result if c in self.left and c in self.right)
-
-    @property
-    def rows(self) -> str:
-        return "".join(c for c in self.result if c not in self.right)
-
-    @property
-    def columns(self) -> str:
-        return "".join(c for c in self.result if c not in self.left)
-
-    @property
-    def summed(self) -> str:
-        return "".join(c for c in dict.fromkeys(self.left + self.right) if c not in self.result)
-
-    def count(self, letters: str) -> int:
-        return torch.Size(self.sizes[c] for c in letters).numel()
-
-    def shape(self, letters: str) -> tuple[int, ...]:
-        return tuple(self.sizes[c] for c in letters)
-
-    def ordered(self, x: Tensor, letters: str, order: Sequence[str]) -> Tensor:
-        """x with an axis for each string of letters; one that it lacks repeats it."""
-        for letter in "".join(order):
-            if letter not in letters:
-                x, letters = x.unsqueeze(-1), letters + letter
-        x = x.permute([letters.index(c) for c in "".join(order)])
-        return x.expand(self.shape("".join(order))).reshape([self.count(c) for c in order])
 
 
 def einsum(a: Tensor, b: Tensor, m: Tensor, e: Tensor, equation: str) -> Tensor:
