@@ -14,10 +14,10 @@ from qdsl_gpu import semi_structured
 from qdsl_gpu.dense import depth, is_read_packed
 from qdsl_gpu.end import End
 from qdsl_gpu.exact import product
-from qdsl_gpu.kernels.add_splits import KERNEL as ADD_SPLITS
 from qdsl_gpu.kernels.dense_float import BAND
 from qdsl_gpu.kernels.dense_float import KERNEL as DENSE_FLOAT
 from qdsl_gpu.kernels.dense_int8 import KERNEL as DENSE_INT8
+from qdsl_gpu.kernels.end_float import KERNEL as END_FLOAT
 from qdsl_gpu.kernels.end_int8 import KERNEL as END_INT8
 from qdsl_gpu.layout import Layout
 from qdsl_gpu.rows import Rounded, Rows
@@ -65,9 +65,9 @@ def _float_by_torch(rows: Rows, weight: Packed, y: Tensor, end: End, factor: flo
     values = rows.values.view(-1, rows.values.shape[-1])
     for slab in float_slabs(weight, values.dtype):
         parts = product(values, slab.codes)
-        ADD_SPLITS[tokens, _blocks(slab, outputs)](
+        END_FLOAT[tokens, _blocks(slab, outputs)](
             parts, weight.scales, y, *end.tensors(y), tokens, outputs, rows.planes, slab.count,
-            slab.first, SCALED=True, FACTOR=factor, BN=_BLOCK, **end.flags, enable_fp_fusion=False,
+            slab.first, FACTOR=factor, BN=_BLOCK, **end.flags, enable_fp_fusion=False,
         )  # fmt: skip
 
 

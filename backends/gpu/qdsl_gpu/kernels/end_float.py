@@ -1,4 +1,4 @@
-"""Adds the parts of a product, in order, and ends it: of splits along K, or of planes of x."""
+"""Ends products of codes that torch multiplied: adds those of the planes of x, in order."""
 
 import triton
 import triton.language as tl
@@ -8,14 +8,14 @@ from qdsl_gpu.kernel import Kernel, Variant
 
 
 @triton.jit
-def add_splits(
-    parts, scales, y, bias, residual, M, N, splits, stride, first,
-    SCALED: tl.constexpr, FACTOR: tl.constexpr, BN: tl.constexpr,
+def end_float(
+    parts, scales, y, bias, residual, M, N, planes, stride, first,
+    FACTOR: tl.constexpr, BN: tl.constexpr,
     BIAS: tl.constexpr, RELU: tl.constexpr, RESIDUAL: tl.constexpr,
 ):  # fmt: skip
-    """parts f32 [splits, M, outputs from `first` on], rows `stride` apart → y [M, N].
+    """parts f32 [planes, M, outputs from `first` on], rows `stride` apart → y [M, N].
 
-    Where SCALED, times scales [N]. Program (m, i) adds BN outputs of a row.
+    Their sum is times scales [N] · FACTOR. Program (m, i) writes BN outputs of a row.
     """
     own = tl.program_id(1) * BN + tl.arange(0, BN)
     n = first + own
@@ -23,27 +23,26 @@ def add_splits(
     at = m[None, :] * stride + own[:, None]
     inside = (n < N)[:, None]
     value = tl.load(parts + at, mask=inside, other=0.0)
-    for _ in range(1, splits):
+    for _ in range(1, planes):
         at += tl.cast(M, tl.int64) * stride
         value += tl.load(parts + at, mask=inside, other=0.0)
-    if SCALED:
-        value = value * tl.load(scales + n, mask=n < N, other=0.0).to(tl.float32)[:, None]
+    value = value * tl.load(scales + n, mask=n < N, other=0.0).to(tl.float32)[:, None]
     if FACTOR != 1:
         value = value * FACTOR
     finish(value, y, bias, residual, m, n, M, N, BIAS, RELU, RESIDUAL)
 
 
 _TYPES = {"parts": "*fp32", "scales": "*fp16", "y": "*fp32", "bias": "*fp32", "residual": "*fp32"}
-_SIZES = {"M": "i32", "N": "i32", "splits": "i32", "stride": "i32", "first": "i32"}
+_SIZES = {"M": "i32", "N": "i32", "planes": "i32", "stride": "i32", "first": "i32"}
 _ENDS = {"BIAS": True, "RELU": True, "RESIDUAL": True}
 
 
-def _variant(name: str, scaled: bool, **ones: int) -> Variant:
-    constants = {"SCALED": scaled, "FACTOR": 1.0, "BN": 256, **_ENDS, **ones}
+def _variant(name: str, **ones: int) -> Variant:
+    constants = {"FACTOR": 1.0, "BN": 256, **_ENDS, **ones}
     return Variant(name, _TYPES | _SIZES, constants, multiples=("N", "stride", "first"))
 
 
 KERNEL = Kernel(
-    add_splits,
-    (_variant("splits", False), _variant("scaled", True), _variant("ones", False, M=1, N=1)),
+    end_float,
+    (_variant("planes"), _variant("ones", M=1, N=1)),
 )
